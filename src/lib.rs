@@ -1,1 +1,9 @@
+//! MLS-SRTP conference key manager.
+#![forbid(unsafe_code)]
 
+pub mod delivery;
+pub mod group;
+pub mod id;
+pub mod schedule;
+pub mod secret;
+pub mod time;

@@ -1,0 +1,5 @@
+//! The MLS group behind a conference.
+
+mod policy;
+
+pub use policy::{MediaMode, PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};

@@ -1,0 +1,154 @@
+//! The terms of a room, fixed in the GroupContext so that all members agree on them.
+
+use serde::{Deserialize, Serialize};
+use tls_codec::{DeserializeBytes, Serialize as _, TlsDeserializeBytes, TlsSerialize, TlsSize};
+
+use crate::id::{Generation, RoomName};
+use crate::schedule::Profile;
+
+/// MLS extension type of [`RoomPolicy`], from the private-use range (RFC 9420 §17.3).
+pub const ROOM_POLICY_EXTENSION: u16 = 0xF4D5;
+
+/// The version of the encoding below.
+const VERSION: u16 = 1;
+
+/// How media is protected in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MediaMode {
+    /// Every RTP packet on its own, as SRTP inside the hop's SRTP.
+    #[default]
+    Srtp,
+}
+
+/// What a room fixes when its group is created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomPolicy {
+    /// The room's name: a Welcome into another room is refused.
+    pub room: RoomName,
+    /// How many groups the room had before this one.
+    pub generation: Generation,
+    /// How media is protected.
+    pub mode: MediaMode,
+    /// With what.
+    pub profile: Profile,
+    /// Whether nobody new may come in.
+    #[serde(default)]
+    pub locked: bool,
+}
+
+/// Why the bytes of the extension were refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// The group has no room policy.
+    #[error("the group context holds no room policy")]
+    Missing,
+    /// The bytes do not parse.
+    #[error("the room policy is malformed")]
+    Malformed,
+    /// A version, mode or profile that this program does not know.
+    #[error("the room policy names an unknown {0}")]
+    Unknown(&'static str),
+}
+
+/// ```text
+/// struct {
+///     uint16 version = 1;
+///     opaque room<V>;
+///     uint32 generation;
+///     uint8  mode;            /* 0 srtp */
+///     uint16 profile;         /* DTLS-SRTP protection profile */
+///     uint8  flags;           /* 0x01 locked */
+/// } RoomPolicy;
+/// ```
+#[derive(TlsSerialize, TlsDeserializeBytes, TlsSize)]
+struct Wire {
+    version: u16,
+    room: Vec<u8>,
+    generation: u32,
+    mode: u8,
+    profile: u16,
+    flags: u8,
+}
+
+impl RoomPolicy {
+    /// The extension's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let wire = Wire {
+            version: VERSION,
+            room: self.room.as_str().as_bytes().to_vec(),
+            generation: self.generation.get(),
+            mode: match self.mode {
+                MediaMode::Srtp => 0,
+            },
+            profile: self.profile.id(),
+            flags: u8::from(self.locked),
+        };
+        wire.tls_serialize_detached()
+            .expect("a room name fits a vector of 2^30 bytes")
+    }
+
+    /// Reads the extension's bytes; trailing bytes and unknown flags are refused.
+    ///
+    /// # Errors
+    /// [`PolicyError::Malformed`] or [`PolicyError::Unknown`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, PolicyError> {
+        let wire = Wire::tls_deserialize_exact_bytes(bytes).map_err(|_| PolicyError::Malformed)?;
+        if wire.version != VERSION {
+            return Err(PolicyError::Unknown("version"));
+        }
+        let room = String::from_utf8(wire.room).map_err(|_| PolicyError::Malformed)?;
+        Ok(Self {
+            room: RoomName::new(room).map_err(|_| PolicyError::Malformed)?,
+            generation: Generation::new(wire.generation),
+            mode: match wire.mode {
+                0 => MediaMode::Srtp,
+                _ => return Err(PolicyError::Unknown("mode")),
+            },
+            profile: Profile::from_id(wire.profile).ok_or(PolicyError::Unknown("profile"))?,
+            locked: match wire.flags {
+                0 => false,
+                1 => true,
+                _ => return Err(PolicyError::Unknown("flag")),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> RoomPolicy {
+        RoomPolicy {
+            room: RoomName::new("demo").expect("a name"),
+            generation: Generation::new(3),
+            mode: MediaMode::Srtp,
+            profile: Profile::AeadAes256Gcm,
+            locked: true,
+        }
+    }
+
+    #[test]
+    fn bytes_are_as_drawn_and_round_trip() {
+        let bytes = policy().encode();
+        assert_eq!(bytes, b"\x00\x01\x04demo\x00\x00\x00\x03\x00\x00\x08\x01");
+        assert_eq!(RoomPolicy::decode(&bytes), Ok(policy()));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        let good = policy().encode();
+        for (at, what) in [(1, "version"), (11, "mode"), (13, "profile"), (14, "flag")] {
+            let mut bytes = good.clone();
+            bytes[at] = 9;
+            assert_eq!(RoomPolicy::decode(&bytes), Err(PolicyError::Unknown(what)));
+        }
+        let mut longer = good.clone();
+        longer.push(0);
+        assert_eq!(RoomPolicy::decode(&longer), Err(PolicyError::Malformed));
+        assert_eq!(RoomPolicy::decode(&good[..5]), Err(PolicyError::Malformed));
+    }
+}

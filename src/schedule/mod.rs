@@ -1,0 +1,3 @@
+//! From an epoch's exporter to each sender's keys.
+mod profile;
+pub use profile::Profile;
