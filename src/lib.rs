@@ -7,3 +7,6 @@ pub mod id;
 pub mod schedule;
 pub mod secret;
 pub mod time;
+
+#[cfg(test)]
+pub(crate) mod testing;
