@@ -4,6 +4,7 @@
 pub mod delivery;
 pub mod group;
 pub mod id;
+pub mod media;
 pub mod schedule;
 pub mod secret;
 pub mod time;

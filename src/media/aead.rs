@@ -1,0 +1,168 @@
+//! The one door to the AEAD: in place over a caller's buffer.
+
+use crate::schedule::SessionKeys;
+
+/// Length of the nonce in bytes (RFC 7714 §8.1).
+pub(super) const NONCE_LEN: usize = 12;
+/// Length of the tag in bytes.
+pub(super) const TAG_LEN: usize = 16;
+
+/// The tag did not fit: packet, nonce, associated data or key is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TagMismatch;
+
+/// AES-GCM with one key.
+///
+/// A wrong implementation breaks everything, so there are two and the tests hold them against
+/// each other: ring natively, RustCrypto where ring's assembly does not go (wasm32).
+pub(super) trait PacketAead: Sized {
+    /// Sets up the key schedule of the cipher.
+    fn new(keys: &SessionKeys) -> Self;
+    /// Encrypts `text` in place and returns the tag.
+    fn seal(&self, nonce: [u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN];
+    /// Verifies and decrypts `sealed` = ciphertext ‖ tag in place; the text ends where the tag
+    /// began. On error the buffer's content is undefined and must not be used.
+    fn open(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        sealed: &mut [u8],
+    ) -> Result<(), TagMismatch>;
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use native::Ring as Aead;
+#[cfg(target_arch = "wasm32")]
+pub(super) use portable::RustCrypto as Aead;
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native {
+    use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+
+    use super::{NONCE_LEN, PacketAead, TAG_LEN, TagMismatch};
+    use crate::schedule::{Profile, SessionKeys};
+
+    pub(in crate::media) struct Ring(LessSafeKey);
+
+    impl PacketAead for Ring {
+        fn new(keys: &SessionKeys) -> Self {
+            let algorithm = match keys.profile() {
+                Profile::AeadAes128Gcm => &AES_128_GCM,
+                Profile::AeadAes256Gcm => &AES_256_GCM,
+            };
+            let key = UnboundKey::new(algorithm, keys.key().expose())
+                .expect("session keys have their profile's length");
+            Self(LessSafeKey::new(key))
+        }
+
+        fn seal(&self, nonce: [u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
+            let nonce = Nonce::assume_unique_for_key(nonce);
+            let tag = self
+                .0
+                .seal_in_place_separate_tag(nonce, Aad::from(aad), text)
+                .expect("an RTP packet is far below the limit of 2^36 bytes");
+            let mut bytes = [0; TAG_LEN];
+            bytes.copy_from_slice(tag.as_ref());
+            bytes
+        }
+
+        fn open(
+            &self,
+            nonce: [u8; NONCE_LEN],
+            aad: &[u8],
+            sealed: &mut [u8],
+        ) -> Result<(), TagMismatch> {
+            let nonce = Nonce::assume_unique_for_key(nonce);
+            match self.0.open_in_place(nonce, Aad::from(aad), sealed) {
+                Ok(_) => Ok(()),
+                Err(_) => Err(TagMismatch),
+            }
+        }
+    }
+}
+
+#[cfg(any(target_arch = "wasm32", test))]
+mod portable {
+    use aes_gcm::aead::AeadInPlace;
+    use aes_gcm::{Aes128Gcm, Aes256Gcm, KeyInit};
+
+    use super::{NONCE_LEN, PacketAead, TAG_LEN, TagMismatch};
+    use crate::schedule::{Profile, SessionKeys};
+
+    pub(in crate::media) enum RustCrypto {
+        Aes128(Box<Aes128Gcm>),
+        Aes256(Box<Aes256Gcm>),
+    }
+
+    impl PacketAead for RustCrypto {
+        fn new(keys: &SessionKeys) -> Self {
+            let key = keys.key().expose();
+            let right_length = "session keys have their profile's length";
+            match keys.profile() {
+                Profile::AeadAes128Gcm => Self::Aes128(Box::new(
+                    Aes128Gcm::new_from_slice(key).expect(right_length),
+                )),
+                Profile::AeadAes256Gcm => Self::Aes256(Box::new(
+                    Aes256Gcm::new_from_slice(key).expect(right_length),
+                )),
+            }
+        }
+
+        fn seal(&self, nonce: [u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
+            let nonce = (&nonce).into();
+            match self {
+                Self::Aes128(cipher) => cipher.encrypt_in_place_detached(nonce, aad, text),
+                Self::Aes256(cipher) => cipher.encrypt_in_place_detached(nonce, aad, text),
+            }
+            .expect("an RTP packet is far below the limit of 2^36 bytes")
+            .into()
+        }
+
+        fn open(
+            &self,
+            nonce: [u8; NONCE_LEN],
+            aad: &[u8],
+            sealed: &mut [u8],
+        ) -> Result<(), TagMismatch> {
+            let (text, tag) = sealed
+                .split_last_chunk_mut::<TAG_LEN>()
+                .ok_or(TagMismatch)?;
+            let (nonce, tag) = ((&nonce).into(), (&*tag).into());
+            match self {
+                Self::Aes128(cipher) => cipher.decrypt_in_place_detached(nonce, aad, text, tag),
+                Self::Aes256(cipher) => cipher.decrypt_in_place_detached(nonce, aad, text, tag),
+            }
+            .map_err(|_| TagMismatch)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Profile;
+
+    #[test]
+    fn both_implementations_agree() {
+        for profile in [Profile::AeadAes128Gcm, Profile::AeadAes256Gcm] {
+            let keys = SessionKeys::from_parts(profile, vec![3; profile.key_len()], vec![0; 12]);
+            let (ours, other) = (Aead::new(&keys), portable::RustCrypto::new(&keys));
+            for len in [0, 1, 15, 16, 17, 1188] {
+                let text: Vec<u8> = (0..len).map(|i: usize| i.to_le_bytes()[0]).collect();
+                let (mut a, mut b) = (text.clone(), text.clone());
+                let tag = ours.seal([7; 12], b"header", &mut a);
+                assert_eq!((tag, &a), (other.seal([7; 12], b"header", &mut b), &b));
+                a.extend(tag);
+                b.extend(tag);
+                assert_eq!(ours.open([7; 12], b"header", &mut a.clone()), Ok(()));
+                assert_eq!(other.open([7; 12], b"header", &mut b), Ok(()));
+                assert_eq!(b[..len], text[..]);
+                assert_eq!(
+                    ours.open([7; 12], b"Header", &mut a.clone()),
+                    Err(TagMismatch)
+                );
+                assert_eq!(other.open([7; 12], b"Header", &mut a), Err(TagMismatch));
+            }
+        }
+    }
+}
