@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod delivery;
+pub mod epoch;
 pub mod group;
 pub mod id;
 pub mod media;

@@ -1,0 +1,185 @@
+//! Which epochs' receive keys live, and until when.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::id::Epoch;
+use crate::time::Moment;
+
+/// How far behind the newest epoch a packet's epoch may lie, exclusive.
+pub const BEHIND: u64 = 64;
+/// How far ahead of the newest epoch a packet's epoch may lie, inclusive.
+pub const AHEAD: u64 = 16;
+
+/// The epochs of one group that are alive, each with what the caller keeps for it.
+///
+/// Our own timers decide, not the MLS library's: its retention counts epochs, and a count says
+/// nothing about how long a key stays in memory. Dropping a value erases it.
+#[derive(Debug)]
+pub struct EpochRing<T> {
+    live: BTreeMap<Epoch, Held<T>>,
+}
+
+#[derive(Debug)]
+struct Held<T> {
+    value: T,
+    erase_at: Option<Moment>,
+}
+
+/// The epoch that a packet's truncated epoch names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Congruent {
+    /// It is alive.
+    Live(Epoch),
+    /// It has not come yet.
+    Ahead(Epoch),
+    /// It is gone, was never ours, or is too far away.
+    Unknown,
+}
+
+impl<T> Default for EpochRing<T> {
+    fn default() -> Self {
+        Self {
+            live: BTreeMap::new(),
+        }
+    }
+}
+
+impl<T> EpochRing<T> {
+    /// Adds the newest epoch. Epochs that fall out of the range behind it are erased at once.
+    pub fn install(&mut self, epoch: Epoch, value: T) {
+        self.live.insert(
+            epoch,
+            Held {
+                value,
+                erase_at: None,
+            },
+        );
+        let newest = self.newest().map_or(0, Epoch::get);
+        self.live.retain(|epoch, _| epoch.get() + BEHIND > newest);
+    }
+
+    /// The newest epoch.
+    pub fn newest(&self) -> Option<Epoch> {
+        self.live.last_key_value().map(|(epoch, _)| *epoch)
+    }
+
+    /// Finds the one epoch in (newest − 64, newest + 16] that is congruent to `truncated`.
+    pub fn resolve(&self, truncated: u16) -> Congruent {
+        let Some(newest) = self.newest().map(Epoch::get) else {
+            return Congruent::Unknown;
+        };
+        let ahead = u64::from(truncated.wrapping_sub(newest as u16));
+        if ahead == 0 {
+            return Congruent::Live(Epoch::new(newest));
+        }
+        if ahead <= AHEAD {
+            return Congruent::Ahead(Epoch::new(newest + ahead));
+        }
+        let behind = (1 << 16) - ahead;
+        match newest.checked_sub(behind).map(Epoch::new) {
+            Some(epoch) if behind < BEHIND && self.live.contains_key(&epoch) => {
+                Congruent::Live(epoch)
+            }
+            _ => Congruent::Unknown,
+        }
+    }
+
+    /// What is kept for a live epoch.
+    pub fn get_mut(&mut self, epoch: Epoch) -> Option<&mut T> {
+        self.live.get_mut(&epoch).map(|held| &mut held.value)
+    }
+
+    /// What is kept for a live epoch.
+    pub fn get(&self, epoch: Epoch) -> Option<&T> {
+        self.live.get(&epoch).map(|held| &held.value)
+    }
+
+    /// All live epochs, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = (Epoch, &T)> {
+        self.live.iter().map(|(epoch, held)| (*epoch, &held.value))
+    }
+
+    /// Sending has moved to `current`: every older epoch is erased after `grace`, or earlier where
+    /// an earlier switch already said so.
+    pub fn retire_before(&mut self, current: Epoch, now: Moment, grace: Duration) {
+        for (_, held) in self.live.range_mut(..current) {
+            let at = now + grace;
+            held.erase_at = Some(held.erase_at.map_or(at, |earlier| earlier.min(at)));
+        }
+    }
+
+    /// Erases what is due.
+    pub fn erase_due(&mut self, now: Moment) {
+        self.live
+            .retain(|_, held| held.erase_at.is_none_or(|at| at > now));
+    }
+
+    /// When something is due next.
+    pub fn next_erasure(&self) -> Option<Moment> {
+        self.live.values().filter_map(|held| held.erase_at).min()
+    }
+
+    /// Erases everything.
+    pub fn clear(&mut self) {
+        self.live.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(epochs: impl IntoIterator<Item = u64>) -> EpochRing<()> {
+        let mut ring = EpochRing::default();
+        epochs
+            .into_iter()
+            .for_each(|epoch| ring.install(Epoch::new(epoch), ()));
+        ring
+    }
+
+    #[test]
+    fn truncated_epochs_resolve_around_the_wrap() {
+        let ring = ring([65_534, 65_535, 65_536, 65_537]);
+        assert_eq!(ring.resolve(0xffff), Congruent::Live(Epoch::new(65_535)));
+        assert_eq!(ring.resolve(0x0000), Congruent::Live(Epoch::new(65_536)));
+        assert_eq!(ring.resolve(0x0001), Congruent::Live(Epoch::new(65_537)));
+        assert_eq!(ring.resolve(0x0002), Congruent::Ahead(Epoch::new(65_538)));
+        assert_eq!(ring.resolve(0x0011), Congruent::Ahead(Epoch::new(65_553)));
+        assert_eq!(ring.resolve(0x0012), Congruent::Unknown, "17 ahead");
+        assert_eq!(ring.resolve(0xfffd), Congruent::Unknown, "never installed");
+    }
+
+    #[test]
+    fn only_the_last_64_epochs_live() {
+        let ring = ring(0..100);
+        assert_eq!(ring.resolve(36), Congruent::Live(Epoch::new(36)));
+        assert_eq!(ring.resolve(35), Congruent::Unknown);
+        assert_eq!(ring.iter().count(), 64);
+    }
+
+    #[test]
+    fn an_epoch_before_the_first_is_unknown() {
+        assert_eq!(ring([3]).resolve(0xffff), Congruent::Unknown);
+        assert_eq!(EpochRing::<()>::default().resolve(0), Congruent::Unknown);
+    }
+
+    #[test]
+    fn a_removal_shortens_the_grace_of_every_older_epoch() {
+        let mut ring = ring([1, 2, 3]);
+        let at = Moment::from_millis;
+        ring.retire_before(Epoch::new(2), at(0), Duration::from_secs(10));
+        assert_eq!(ring.next_erasure(), Some(at(10_000)));
+        ring.retire_before(Epoch::new(3), at(100), Duration::from_secs(1));
+        assert_eq!(ring.next_erasure(), Some(at(1_100)));
+        ring.erase_due(at(1_099));
+        assert_eq!(ring.resolve(1), Congruent::Live(Epoch::new(1)));
+        ring.erase_due(at(1_100));
+        assert_eq!(
+            ring.iter()
+                .map(|(epoch, ())| epoch.get())
+                .collect::<Vec<_>>(),
+            [3]
+        );
+    }
+}
