@@ -6,6 +6,7 @@ pub mod epoch;
 pub mod group;
 pub mod id;
 pub mod media;
+pub mod pipeline;
 pub mod schedule;
 pub mod secret;
 pub mod time;

@@ -13,7 +13,7 @@
 //! ahead of its commit needs no side channel and no key is ever tried on suspicion. Nothing here
 //! is authenticated by itself: a wrong value selects a wrong key or nonce and the tag fails.
 
-use super::{Malformed, Ohb};
+use super::{Malformed, Ohb, PacketIndex, RtpHeader};
 use crate::id::LeafIndex;
 
 /// Which sender's key of which epoch protects a packet (RFC 3711 §3.1 for the term).
@@ -77,6 +77,16 @@ impl Trailer {
             ohb,
             len: Self::FIXED + ohb_len,
         })
+    }
+
+    /// Cuts padding and this trailer off its packet and writes the sender's header fields back.
+    /// What is left is a plain SRTP packet with the index that is returned.
+    pub fn strip(&self, mut header: RtpHeader, packet: &mut Vec<u8>) -> (RtpHeader, PacketIndex) {
+        header.drop_padding(packet);
+        packet.truncate(packet.len().saturating_sub(self.len));
+        self.ohb.restore(&mut header);
+        header.write(packet);
+        (header, PacketIndex::new(self.roc.into(), header.sequence))
     }
 
     /// The bytes that a sender appends.

@@ -1,0 +1,82 @@
+//! What the key manager tells the media pipeline, and what it hears back.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::stats::Trouble;
+use crate::epoch::{EpochSecrets, SwitchReason};
+use crate::id::{Epoch, LeafIndex, ParticipantId, Ssrc};
+
+/// One step of the pipeline's keys. The key manager emits them in order; apply every one.
+#[derive(Debug, Clone)]
+pub enum MediaUpdate {
+    /// An epoch's keys exist: its packets can be opened. A new group's first epoch erases
+    /// everything of the old group.
+    Install(EpochSecrets),
+    /// Sending moves to an installed epoch; older receive keys get their grace time.
+    SwitchSending {
+        /// The epoch to send in.
+        epoch: Epoch,
+        /// Why; a removal shortens the grace time.
+        reason: SwitchReason,
+    },
+    /// A member said which streams are its own.
+    Streams {
+        /// Who.
+        participant: ParticipantId,
+        /// All of them; an earlier announcement is replaced.
+        streams: Vec<Stream>,
+    },
+    /// The stay in the group is over: everything is erased.
+    Close,
+}
+
+/// One stream of a member, as it announces it to the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Stream {
+    /// The SSRC that its packets carry.
+    pub ssrc: Ssrc,
+    /// What it shows.
+    pub source: StreamSource,
+}
+
+/// Where a stream comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StreamSource {
+    /// Sound of a microphone.
+    Microphone,
+    /// Picture of a camera.
+    Camera,
+    /// Picture of a screen.
+    Screen,
+}
+
+/// A fact about media that an application, or the key manager, can act on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MediaEvent {
+    /// Packets of a sender are being refused. Told once until [`MediaEvent::Resumed`].
+    Refusing {
+        /// Whose packets, by the roster of the packet's epoch.
+        participant: Arc<ParticipantId>,
+        /// The leaf that the packet names.
+        leaf: LeafIndex,
+        /// Why.
+        trouble: Trouble,
+    },
+    /// A sender's packets open again.
+    Resumed {
+        /// Whose.
+        participant: Arc<ParticipantId>,
+        /// What had been told before.
+        trouble: Trouble,
+    },
+    /// Our key has protected so many packets that a new epoch should come.
+    KeyWornOut {
+        /// The epoch of the key.
+        epoch: Epoch,
+    },
+}
