@@ -63,10 +63,26 @@ impl Ohb {
     }
 
     /// Puts the recorded values back into a header.
-    pub(super) fn restore(&self, header: &mut RtpHeader) {
-        header.payload_type = self.payload_type.unwrap_or(header.payload_type);
-        header.sequence = self.sequence.unwrap_or(header.sequence);
-        header.marker = self.marker.unwrap_or(header.marker);
+    ///
+    /// # Errors
+    /// [`Malformed::Ohb`] when a recorded value is the one that the header still has. A hop records
+    /// what it changed; refusing the rest leaves one encoding, so that no bit of a packet can be
+    /// flipped unnoticed.
+    pub(super) fn restore(&self, header: &mut RtpHeader) -> Result<(), Malformed> {
+        put_back(self.payload_type, &mut header.payload_type)?;
+        put_back(self.sequence, &mut header.sequence)?;
+        put_back(self.marker, &mut header.marker)
+    }
+}
+
+fn put_back<T: PartialEq>(recorded: Option<T>, field: &mut T) -> Result<(), Malformed> {
+    match recorded {
+        Some(value) if value == *field => Err(Malformed::Ohb),
+        Some(value) => {
+            *field = value;
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 

@@ -81,12 +81,19 @@ impl Trailer {
 
     /// Cuts padding and this trailer off its packet and writes the sender's header fields back.
     /// What is left is a plain SRTP packet with the index that is returned.
-    pub fn strip(&self, mut header: RtpHeader, packet: &mut Vec<u8>) -> (RtpHeader, PacketIndex) {
+    ///
+    /// # Errors
+    /// [`Malformed::Ohb`] when the OHB records what was not changed.
+    pub fn strip(
+        &self,
+        mut header: RtpHeader,
+        packet: &mut Vec<u8>,
+    ) -> Result<(RtpHeader, PacketIndex), Malformed> {
         header.drop_padding(packet);
         packet.truncate(packet.len().saturating_sub(self.len));
-        self.ohb.restore(&mut header);
+        self.ohb.restore(&mut header)?;
         header.write(packet);
-        (header, PacketIndex::new(self.roc.into(), header.sequence))
+        Ok((header, PacketIndex::new(self.roc.into(), header.sequence)))
     }
 
     /// The bytes that a sender appends.

@@ -178,7 +178,7 @@ fn unseal(
     trailer: Trailer,
     packet: &mut Vec<u8>,
 ) -> Result<(), OpenError> {
-    let (header, index) = trailer.strip(header, packet);
+    let (header, index) = trailer.strip(header, packet)?;
     if let Some(window) = sender.windows.get(&header.ssrc) {
         window
             .inspect(index.get())
