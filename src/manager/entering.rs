@@ -3,7 +3,7 @@
 use super::{KeyManager, MediaMode, Phase, Stay};
 use crate::delivery::{Blob, ClientMessage, ExternalSenderInfo, GroupHead};
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{Engine, GroupError, Invitation, RoomPolicy};
+use crate::group::{Engine, GroupError, Invitation, RoomPolicy, RosterChange};
 use crate::id::{GroupId, Seq};
 use crate::time::Moment;
 
@@ -158,8 +158,8 @@ impl KeyManager {
         let group_id = stay.group_id;
         self.phase = Phase::Member(Box::new(stay));
         self.event(Event::Joined { group_id, leaf });
+        self.enter_epoch(&RosterChange::default(), now);
         self.announce();
         self.report_applied();
-        self.enter_epoch(&crate::group::RosterChange::default(), now);
     }
 }

@@ -65,11 +65,13 @@ impl KeyManager {
             self.end(if left { Event::Left } else { Event::Removed });
             return Ok(());
         }
-        if !change.added.is_empty() || stay.owes_announcement {
+        let announce = !change.added.is_empty() || stay.owes_announcement;
+        // Keys first: once the report is out, others may send in the new epoch.
+        self.enter_epoch(&change, now);
+        if announce {
             self.announce();
         }
         self.report_applied();
-        self.enter_epoch(&change, now);
         Ok(())
     }
 
