@@ -215,11 +215,7 @@ impl Engine {
     }
 
     /// Takes an accepted message. A proposal is queued if the rules allow it.
-    pub(crate) fn process(
-        &mut self,
-        message: &Blob,
-        policy: &RoomPolicy,
-    ) -> Result<Processed, GroupError> {
+    pub(crate) fn process(&mut self, message: &Blob) -> Result<Processed, GroupError> {
         let message: ProtocolMessage = decode(message)?
             .try_into_protocol_message()
             .map_err(|_| GroupError::Malformed("a group message"))?;
@@ -237,8 +233,16 @@ impl Engine {
                 Ok(Processed::Proposal)
             }
             ProcessedMessageContent::StagedCommitMessage(staged) => {
-                let before = self.group.extensions();
-                rules::check_commit(&staged, &sender, &self.roster(), before, policy)?;
+                let signature_key = |leaf| {
+                    let mut members = self.group.members();
+                    members.find(|m| m.index == leaf).map(|m| m.signature_key)
+                };
+                let before = rules::Before {
+                    roster: &self.roster(),
+                    terms: self.group.extensions(),
+                    signature_key: &signature_key,
+                };
+                rules::check_commit(&staged, &sender, &before)?;
                 Ok(Processed::Commit(staged))
             }
             ProcessedMessageContent::OwnPendingCommit => Ok(Processed::OwnCommit),

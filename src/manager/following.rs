@@ -39,7 +39,7 @@ impl KeyManager {
         let Some(stay) = self.any_stay() else {
             return Ok(());
         };
-        stay.engine.process(proposal, &stay.policy.clone())?;
+        stay.engine.process(proposal)?;
         stay.plan_commit(now);
         Ok(())
     }
@@ -49,7 +49,7 @@ impl KeyManager {
         let Some(stay) = self.any_stay() else {
             return Ok(());
         };
-        let change = match stay.engine.process(commit, &stay.policy.clone())? {
+        let change = match stay.engine.process(commit)? {
             Processed::OwnCommit => stay.engine.merge_own()?,
             Processed::Commit(staged) => {
                 if stay.commit_in_flight {
@@ -79,8 +79,7 @@ impl KeyManager {
         let Some(stay) = self.any_stay() else {
             return Ok(());
         };
-        if let Processed::Application(leaf, bytes) =
-            stay.engine.process(message, &stay.policy.clone())?
+        if let Processed::Application(leaf, bytes) = stay.engine.process(message)?
             && let Some(sender) = stay.engine.roster().occupant(leaf)
         {
             self.hear_announcement(sender, &bytes);
