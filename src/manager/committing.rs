@@ -1,8 +1,8 @@
 //! Committing what is pending.
 
 use super::{KeyManager, Phase};
-use crate::delivery::ClientMessage;
-use crate::event::{Event, FatalCause};
+use crate::delivery::{ClientMessage, Refusal};
+use crate::event::Event;
 
 impl KeyManager {
     /// Commits all pending proposals together. Our own state changes only when the log brings the
@@ -27,7 +27,12 @@ impl KeyManager {
                 };
                 self.send(message);
             }
-            Err(error) => self.end(Event::Fatal(FatalCause::Internal(error))),
+            // A proposal that the service should not have made. The next epoch has other ones.
+            Err(error) => self.event(Event::Refused {
+                request: "commit".into(),
+                reason: Refusal::InvalidMls,
+                detail: error.to_string(),
+            }),
         }
     }
 }

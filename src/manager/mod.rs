@@ -343,7 +343,10 @@ impl KeyManager {
                 }
             }
             // Somebody was faster; a `Room` that says who follows.
-            ("create" | "join", Phase::Entering(entering)) => *entering = Entering::Asked,
+            ("create", Phase::Entering(entering @ Entering::Creating { .. }))
+            | ("join", Phase::Entering(entering @ Entering::Waiting { .. })) => {
+                *entering = Entering::Asked;
+            }
             _ => {}
         }
         self.event(Event::Refused {
