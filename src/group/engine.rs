@@ -288,28 +288,32 @@ impl Engine {
 
     /// Goes on to the epoch of our own commit, which the service has accepted.
     pub(crate) fn merge_own(&mut self) -> Result<RosterChange, GroupError> {
-        let before = self.roster();
+        let pending = self.group.pending_commit();
+        let change = pending
+            .map(|staged| change_of(staged, &self.roster()))
+            .unwrap_or_default();
         self.group
             .merge_pending_commit(&self.provider)
             .map_err(|e| GroupError::library("merging", &e))?;
-        self.after_merge(&before)
+        self.after_merge()?;
+        Ok(change)
     }
 
     /// Goes on to the epoch of somebody else's accepted commit; our own pending one is dropped.
     pub(crate) fn merge(&mut self, staged: StagedCommit) -> Result<RosterChange, GroupError> {
-        let before = self.roster();
+        let change = change_of(&staged, &self.roster());
         self.group
             .merge_staged_commit(&self.provider, staged)
             .map_err(|e| GroupError::library("merging", &e))?;
-        self.after_merge(&before)
+        self.after_merge()?;
+        Ok(change)
     }
 
-    fn after_merge(&mut self, before: &Roster) -> Result<RosterChange, GroupError> {
+    fn after_merge(&mut self) -> Result<(), GroupError> {
         // A proposal dies with its epoch; one left over would poison the next commit.
         self.group
             .clear_pending_proposals(self.provider.storage())
-            .map_err(|e| GroupError::library("clearing proposals", &e))?;
-        Ok(change_between(before, &self.roster()))
+            .map_err(|e| GroupError::library("clearing proposals", &e))
     }
 
     /// Drops our own pending commit: the service refused it.
@@ -394,20 +398,22 @@ impl Engine {
     }
 }
 
-fn change_between(before: &Roster, after: &Roster) -> RosterChange {
-    let absent_from = |roster: &Roster, members: &Roster| {
-        let absent = members.iter().filter(|member| {
-            roster
-                .occupant(member.leaf)
-                .is_none_or(|other| *other != member.participant)
-        });
-        absent
-            .map(|member| ParticipantId::clone(&member.participant))
-            .collect()
-    };
+/// Who a commit adds and removes. A device that comes back is both, so the rosters alone would
+/// not show it.
+fn change_of(staged: &StagedCommit, before: &Roster) -> RosterChange {
+    let added = staged.add_proposals().filter_map(|add| {
+        let leaf = add.add_proposal().key_package().leaf_node();
+        credential::participant(leaf.credential()).ok()
+    });
+    let removed = staged.remove_proposals().filter_map(|remove| {
+        let leaf = to_leaf(remove.remove_proposal().removed()).ok()?;
+        before
+            .occupant(leaf)
+            .map(|member| ParticipantId::clone(member))
+    });
     RosterChange {
-        added: absent_from(before, after),
-        removed: absent_from(after, before),
+        added: added.collect(),
+        removed: removed.collect(),
     }
 }
 

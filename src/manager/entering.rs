@@ -1,10 +1,11 @@
 //! The way into a room: create its group, or be added to it.
 
-use super::{KeyManager, MediaMode, Phase, Stay};
+use super::{KeyManager, MediaMode, Output, Phase, Stay};
 use crate::delivery::{Blob, ClientMessage, ExternalSenderInfo, GroupHead};
 use crate::event::{Event, FatalCause, ResyncCause};
 use crate::group::{Engine, GroupError, Invitation, RoomPolicy, RosterChange};
 use crate::id::{GroupId, Seq};
+use crate::pipeline::MediaUpdate;
 use crate::time::Moment;
 
 /// How far a participant has come on its way in.
@@ -37,13 +38,19 @@ impl KeyManager {
         if goal.room != policy.room || policy.mode != MediaMode::Srtp {
             return self.end(Event::Fatal(FatalCause::WrongRoom));
         }
+        self.room = Some((policy.clone(), external_sender.clone()));
         if let Some(stay) = self.stay() {
-            let still_ours = group.is_some_and(|head| head.group_id == stay.group_id);
-            if !still_ours {
-                self.resync_in_place(ResyncCause::GroupReplaced);
-            } else {
+            if group.is_some_and(|head| head.group_id == stay.group_id) {
                 return;
             }
+            if let Phase::Leaving(_) = self.phase {
+                return self.end(Event::Left);
+            }
+            self.phase = Phase::Entering(Entering::Asked);
+            self.outputs.push_back(Output::Media(MediaUpdate::Close));
+            self.event(Event::Resyncing {
+                cause: ResyncCause::GroupReplaced,
+            });
         }
         let entered = match group {
             None => self.offer_group(policy, &external_sender),
@@ -77,7 +84,7 @@ impl KeyManager {
         Ok(())
     }
 
-    fn ask_to_be_added(
+    pub(super) fn ask_to_be_added(
         &mut self,
         policy: RoomPolicy,
         external_sender: ExternalSenderInfo,

@@ -167,11 +167,4 @@ impl KeyManager {
             .push_back(Output::Media(MediaUpdate::SwitchSending { epoch, reason }));
         self.event(Event::SendingIn { epoch, reason });
     }
-
-    /// Gives the group up without greeting again: the service has just told how the room stands.
-    pub(super) fn resync_in_place(&mut self, cause: ResyncCause) {
-        self.phase = Phase::Entering(super::Entering::Asked);
-        self.outputs.push_back(Output::Media(MediaUpdate::Close));
-        self.event(Event::Resyncing { cause });
-    }
 }

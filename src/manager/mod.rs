@@ -22,11 +22,11 @@ use std::collections::VecDeque;
 
 use crate::config::ManagerConfig;
 use crate::delivery::{
-    Blob, ClientMessage, CloseReason, MAX_ENVELOPE_BYTES, MediaSignal, PROTOCOL_VERSION, Refusal,
-    Resume, ServiceMessage,
+    Blob, ClientMessage, CloseReason, ExternalSenderInfo, MAX_ENVELOPE_BYTES, MediaSignal,
+    PROTOCOL_VERSION, Refusal, Resume, ServiceMessage,
 };
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{GroupError, Identity, MediaMode, Roster};
+use crate::group::{GroupError, Identity, MediaMode, RoomPolicy, Roster};
 use crate::id::{Epoch, GroupId, ParticipantId, RoomName};
 use crate::pipeline::{MediaEvent, MediaUpdate, Stream};
 use crate::time::Moment;
@@ -97,6 +97,8 @@ pub struct KeyManager {
     goal: Option<Goal>,
     connected: bool,
     session: Option<Blob>,
+    /// The room's terms and its service's key, as last told.
+    room: Option<(RoomPolicy, ExternalSenderInfo)>,
     phase: Phase,
     streams: Vec<Stream>,
     outputs: VecDeque<Output>,
@@ -114,6 +116,7 @@ impl KeyManager {
             goal: None,
             connected: false,
             session: None,
+            room: None,
             phase: Phase::Idle,
             streams: Vec::new(),
             outputs: VecDeque::new(),
@@ -375,13 +378,15 @@ impl KeyManager {
         self.phase = Phase::Idle;
         self.goal = None;
         self.session = None;
+        self.room = None;
         if was_member || matches!(event, Event::Left) {
             self.outputs.push_back(Output::Media(MediaUpdate::Close));
         }
         self.event(event);
     }
 
-    /// Gives the stay up and enters the room as a new member.
+    /// Gives the stay up and enters the room as a new member: the old leaf goes as the new one
+    /// comes.
     fn resync(&mut self, cause: ResyncCause) {
         if let Phase::Leaving(_) = self.phase {
             return self.end(Event::Left);
@@ -389,7 +394,11 @@ impl KeyManager {
         self.phase = Phase::Entering(Entering::Asked);
         self.outputs.push_back(Output::Media(MediaUpdate::Close));
         self.event(Event::Resyncing { cause });
-        self.say_hello();
+        if let (Some((policy, external_sender)), true) = (self.room.clone(), self.connected)
+            && let Err(error) = self.ask_to_be_added(policy, external_sender)
+        {
+            self.end(Event::Fatal(FatalCause::Internal(error)));
+        }
     }
 
     fn stay(&self) -> Option<&Stay> {

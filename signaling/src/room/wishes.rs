@@ -78,6 +78,16 @@ impl Room {
         }
         GroupFollower::check_key_package(&key_package, participant)
             .map_err(|error| (error.refusal(), error.to_string()))?;
+        let mut others = self
+            .members()
+            .into_iter()
+            .filter(|member| member != participant);
+        let alone = !others.any(|member| self.clients.follower_of(&member).is_some());
+        if self.leaf_of(participant).is_some() && alone {
+            // Nobody else could commit the newcomer in; it creates a new group instead.
+            self.close_group();
+            return Ok(());
+        }
         self.wishes.withdraw_leave(participant);
         self.wishes.join(participant.clone(), key_package);
         tracing::debug!(room = %self.name, %participant, client = client.0, "wishes to join");
@@ -101,8 +111,8 @@ impl Room {
         let mut others = members.iter().filter(|member| *member != participant);
         if !others.any(|member| self.clients.follower_of(member).is_some()) {
             // Nobody is left to commit the removal.
-            self.close_group();
             self.clients.forget(participant);
+            self.close_group();
             self.close(client, CloseReason::Removed);
             return Ok(());
         }
