@@ -4,8 +4,8 @@
 //! else's from here. The payloads are encrypted end to end by the participants; this crate holds
 //! no key to them and depends on nothing that could.
 //!
-//! [`Sfu`] is a state machine without sockets and clocks. [`SfuServer`] runs it on a thread with
-//! one UDP socket.
+//! [`Sfu`] is a state machine without sockets and clocks. [`SfuServer`] (Linux) runs it on a thread
+//! with one UDP socket.
 //!
 //! # The contract of [`Sfu`]
 //!
@@ -59,7 +59,11 @@ pub mod ohb;
 mod peer;
 mod room;
 pub mod rtx;
+#[cfg(target_os = "linux")]
+mod server;
 mod sfu;
+#[cfg(target_os = "linux")]
+mod socket;
 mod stats;
 pub mod window;
 
@@ -68,5 +72,7 @@ pub use error::{Fault, SfuError};
 pub use event::{DisconnectReason, Event, MediaKind, Transmit};
 pub use forward::{Forwarded, Tap};
 pub use id::{MAX_ID_BYTES, ParticipantId, RoomId};
+#[cfg(target_os = "linux")]
+pub use server::{Reply, ServerStats, SfuHandle, SfuServer};
 pub use sfu::Sfu;
 pub use stats::{DropReason, Route, RouteCount, SfuStats};

@@ -1,12 +1,18 @@
 //! A participant's client.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use mls_srtp_sfu::rtx::{self, RtxUnwrap};
 use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
-use rtc::interceptor::{NackGeneratorBuilder, NackResponderBuilder, Registry, Slot};
+use rtc::interceptor::{
+    Interceptor, NackGeneratorBuilder, NackResponderBuilder, Packet, Registry, Slot, StreamInfo,
+    TaggedPacket,
+};
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::media_engine::MediaEngine;
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
@@ -24,6 +30,7 @@ use rtc::rtp_transceiver::rtp_sender::{
 };
 use rtc::rtp_transceiver::{RTCRtpSenderId, RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use rtc::sansio::Protocol;
+use rtc::shared::error::Error;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 
 /// What a client negotiates.
@@ -120,13 +127,20 @@ pub struct Client {
     pub pc: RTCPeerConnection,
     pub connected: bool,
     pub received: Vec<Received>,
+    /// PLIs that arrived.
+    pub keyframe_requests: Arc<AtomicUsize>,
     audio: Option<RTCRtpSenderId>,
     video: Option<RTCRtpSenderId>,
 }
 
 impl Client {
     pub fn new(setup: ClientSetup, addr: SocketAddr, now: Instant) -> Self {
+        let keyframe_requests = Arc::new(AtomicUsize::new(0));
         let registry = Registry::new()
+            .with(
+                Slot::from(3_600),
+                PliCounter::new(keyframe_requests.clone()),
+            )
             .with(
                 Slot::NackResponder,
                 NackResponderBuilder::new().with_size(512).build(),
@@ -186,6 +200,7 @@ impl Client {
             pc,
             connected: false,
             received: Vec::new(),
+            keyframe_requests,
             audio,
             video,
         }
@@ -375,4 +390,60 @@ fn add_track(
     pc.add_transceiver_from_track(track, Some(init))
         .unwrap()
         .into()
+}
+
+/// Counts the keyframe requests that reach a client.
+struct PliCounter {
+    count: Arc<AtomicUsize>,
+    reads: VecDeque<TaggedPacket>,
+    writes: VecDeque<TaggedPacket>,
+}
+
+impl PliCounter {
+    fn new(count: Arc<AtomicUsize>) -> Self {
+        Self {
+            count,
+            reads: VecDeque::new(),
+            writes: VecDeque::new(),
+        }
+    }
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for PliCounter {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtcp(packets) = &message.message.packet {
+            let plis = packets
+                .iter()
+                .filter(|packet| packet.as_any().is::<PictureLossIndication>());
+            self.count.fetch_add(plis.count(), Ordering::Relaxed);
+        }
+        self.reads.push_back(message);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.reads.pop_front()
+    }
+
+    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        self.writes.push_back(message);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.writes.pop_front()
+    }
+}
+
+impl Interceptor for PliCounter {
+    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
+    fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
+    fn bind_remote_stream(&mut self, _info: &StreamInfo) {}
+    fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}
 }

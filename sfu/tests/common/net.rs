@@ -56,6 +56,7 @@ pub struct Net {
     pub silent: Vec<String>,
     /// RTP datagrams the SFU sent, by destination.
     pub rtp_from_sfu: BTreeMap<SocketAddr, usize>,
+    last_offer: String,
     wires: VecDeque<Wire>,
     next_port: u16,
 }
@@ -79,6 +80,7 @@ impl Net {
             offers: BTreeMap::new(),
             silent: Vec::new(),
             rtp_from_sfu: BTreeMap::new(),
+            last_offer: String::new(),
             wires: VecDeque::new(),
             next_port: 40_000,
         }
@@ -104,6 +106,36 @@ impl Net {
         client.take_answer(&answer, self.now);
         self.clients.insert(name.into(), client);
         Ok(())
+    }
+
+    /// Connects a client that answers nothing, and returns the offer it got.
+    pub fn offer_for(&mut self, name: &str, setup: ClientSetup) -> String {
+        self.silent.push(name.into());
+        self.join(name, setup);
+        self.last_offer.clone()
+    }
+
+    /// The id a client negotiated for an extension of its audio.
+    pub fn extension_id(&mut self, name: &str, uri: &str) -> u8 {
+        let sdp = self.clients[name]
+            .pc
+            .remote_description()
+            .unwrap()
+            .sdp
+            .clone();
+        let audio = sdp.split("m=video").next().unwrap();
+        let line = audio
+            .lines()
+            .find(|line| line.starts_with("a=extmap:") && line.ends_with(uri));
+        let number = line.unwrap()["a=extmap:".len()..].split([' ', '/']).next();
+        number.unwrap().parse().unwrap()
+    }
+
+    /// Keyframe requests a client's engine counted for its video.
+    pub fn plis_at(&self, name: &str) -> usize {
+        self.clients[name]
+            .keyframe_requests
+            .load(std::sync::atomic::Ordering::Relaxed)
     }
 
     pub fn leave(&mut self, name: &str) {
@@ -201,6 +233,7 @@ impl Net {
             };
             let name = participant.as_str().to_owned();
             *self.offers.entry(name.clone()).or_default() += 1;
+            self.last_offer.clone_from(&sdp);
             if self.silent.contains(&name) {
                 continue;
             }
