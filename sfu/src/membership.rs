@@ -213,7 +213,9 @@ impl Sfu {
             .table
             .streams()
             .filter(|stream| stream.publisher != key);
-        let ssrcs: Vec<u32> = streams.map(|stream| stream.publication.ssrc).collect();
+        let mut ssrcs: Vec<u32> = streams.map(|stream| stream.publication.ssrc).collect();
+        // The table has no order, but an SDP should not differ from run to run.
+        ssrcs.sort_unstable();
         for ssrc in ssrcs {
             self.subscribe(room, ssrc, key, now);
         }

@@ -262,7 +262,7 @@ impl Client {
     ) {
         let mut header = rtp::header::Header {
             version: 2,
-            marker: sequence % 3 == 0,
+            marker: sequence.is_multiple_of(3),
             payload_type,
             sequence_number: sequence,
             timestamp: u32::from(sequence) * 960,

@@ -56,7 +56,7 @@ pub struct Net {
     pub silent: Vec<String>,
     /// RTP datagrams the SFU sent, by destination.
     pub rtp_from_sfu: BTreeMap<SocketAddr, usize>,
-    last_offer: String,
+    last_offers: BTreeMap<String, String>,
     wires: VecDeque<Wire>,
     next_port: u16,
 }
@@ -80,7 +80,7 @@ impl Net {
             offers: BTreeMap::new(),
             silent: Vec::new(),
             rtp_from_sfu: BTreeMap::new(),
-            last_offer: String::new(),
+            last_offers: BTreeMap::new(),
             wires: VecDeque::new(),
             next_port: 40_000,
         }
@@ -112,7 +112,7 @@ impl Net {
     pub fn offer_for(&mut self, name: &str, setup: ClientSetup) -> String {
         self.silent.push(name.into());
         self.join(name, setup);
-        self.last_offer.clone()
+        self.last_offers[name].clone()
     }
 
     /// The id a client negotiated for an extension of its audio.
@@ -233,7 +233,7 @@ impl Net {
             };
             let name = participant.as_str().to_owned();
             *self.offers.entry(name.clone()).or_default() += 1;
-            self.last_offer.clone_from(&sdp);
+            self.last_offers.insert(name.clone(), sdp.clone());
             if self.silent.contains(&name) {
                 continue;
             }
