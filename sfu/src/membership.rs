@@ -246,6 +246,7 @@ impl Sfu {
             state: LegState::Waiting,
             count: RouteCount::default(),
         });
+        self.enqueue(subscriber);
     }
 
     /// Takes away the streams of a participant that `next` does not continue.
@@ -264,10 +265,8 @@ impl Sfu {
                 if let Some(subscriber) = self.peers.get_mut(&leg.subscriber) {
                     subscriber.remove_leg(leg.sender);
                     subscriber.negotiation.want(now);
-                    if !std::mem::replace(&mut subscriber.queued, true) {
-                        self.queued.push(leg.subscriber);
-                    }
                 }
+                self.enqueue(leg.subscriber);
                 let limit = self.config.max_kept_routes;
                 self.totals
                     .end_route(route(room, &stream, leg), leg.count, limit);

@@ -40,6 +40,9 @@ pub struct Sfu {
     pub(crate) events: VecDeque<Event>,
     /// Keyframe requests that wait for their throttle.
     later: Vec<(Instant, RoomId, u32)>,
+    /// No timer is due before this. It may be too early, never too late, so that a packet costs
+    /// no walk over all peers.
+    alarm: Option<Instant>,
     tap: Option<Tap>,
 }
 
@@ -64,6 +67,7 @@ impl Sfu {
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             later: Vec::new(),
+            alarm: None,
             tap: None,
         })
     }
@@ -114,6 +118,24 @@ impl Sfu {
         }
         self.send_late_keyframe_requests(now);
         self.reap(now);
+        self.alarm = self.earliest_timer();
+    }
+
+    fn earliest_timer(&self) -> Option<Instant> {
+        let peers = self.peers.values().flat_map(|peer| {
+            // A queued peer's timer is about to change, and flushing it sets the alarm.
+            let wake = peer.wake.filter(|_| !peer.queued);
+            let silence = Some(deadline(peer, &self.config));
+            [silence, wake, peer.negotiation.timeout()]
+                .into_iter()
+                .flatten()
+        });
+        peers.chain(self.later.iter().map(|(due, ..)| *due)).min()
+    }
+
+    /// Makes sure the alarm rings at `due` at the latest.
+    fn arm(&mut self, due: Option<Instant>) {
+        self.alarm = self.alarm.into_iter().chain(due).min();
     }
 
     fn wake_peer(&mut self, key: PeerKey, now: Instant) {
@@ -160,14 +182,7 @@ impl Sfu {
     /// When to call [`Sfu::handle_timeout`] at the latest. Ask after draining
     /// [`Sfu::poll_transmit`]: sending moves timers.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let peers = self.peers.values().flat_map(|peer| {
-            let fixed = [Some(deadline(peer, &self.config)), peer.wake];
-            fixed
-                .into_iter()
-                .chain([peer.negotiation.timeout()])
-                .flatten()
-        });
-        peers.chain(self.later.iter().map(|(due, ..)| *due)).min()
+        self.alarm
     }
 
     /// Everything counted so far.
@@ -345,6 +360,7 @@ impl Sfu {
             self.send_keyframe_request(publisher, receiver, ssrc, now);
         } else if let (None, Some(due)) = (was_due, stream.keyframes.due()) {
             self.later.push((due, room.clone(), ssrc));
+            self.arm(Some(due));
         }
     }
 
@@ -394,6 +410,12 @@ impl Sfu {
             self.transmits.push_back(Transmit { to, bytes });
         }
         peer.refresh_wake();
+        let timers = [
+            peer.wake,
+            peer.negotiation.timeout(),
+            Some(deadline(peer, &self.config)),
+        ];
+        self.arm(timers.into_iter().flatten().min());
     }
 
     pub(crate) fn enqueue(&mut self, key: PeerKey) {
