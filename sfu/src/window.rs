@@ -9,6 +9,9 @@
 /// Packets behind the newest one that may still be sent, in sequence numbers.
 pub const WINDOW: u64 = 1024;
 
+/// Index of sequence number 0 in the first cycle; one cycle up, so that older ones exist.
+const FIRST_CYCLE: u64 = 1 << 16;
+
 /// Sequence numbers sent on one leg for one SSRC.
 #[derive(Debug, Clone)]
 pub struct SentWindow {
@@ -31,8 +34,7 @@ impl SentWindow {
     /// Marks `sequence` as sent and returns whether it was new. `false` means: do not send.
     pub fn take(&mut self, sequence: u16) -> bool {
         let Some(highest) = self.highest else {
-            // Starts one cycle up, so that an early reordering below zero stays positive.
-            let index = (1 << 16) | u64::from(sequence);
+            let index = FIRST_CYCLE | u64::from(sequence);
             self.highest = Some(index);
             self.set(index);
             return true;
@@ -41,6 +43,11 @@ impl SentWindow {
         let Some(index) = highest.checked_add_signed(i64::from(ahead)) else {
             return false;
         };
+        if index < FIRST_CYCLE {
+            // From before the first packet's cycle: the engine's own estimate has no cycle -1
+            // and would take it for the end of cycle 0, under nonces that are still to come.
+            return false;
+        }
         if index > highest {
             let fresh = (index - highest).min(WINDOW);
             (0..fresh).for_each(|back| self.clear(index - back));
@@ -96,5 +103,13 @@ mod tests {
             !window.take(20_500),
             "too far behind to know whether it was sent"
         );
+    }
+
+    #[test]
+    fn a_late_packet_from_before_the_first_cycle_is_refused() {
+        let mut window = SentWindow::default();
+        assert!(window.take(3));
+        assert!(!window.take(65_535));
+        assert!(window.take(2));
     }
 }

@@ -83,6 +83,7 @@ fn a_burst_of_joins_costs_one_offer_each() {
     for number in 2..8 {
         net.try_join(&format!("p{number}"), ClientSetup::new(number))
             .unwrap();
+        net.run(5);
     }
     net.run(1_000);
     assert_eq!(net.offers["ann"], 1);
