@@ -45,12 +45,14 @@
 mod codec;
 mod config;
 mod demux;
+mod engine;
 mod error;
 mod event;
 mod forward;
 mod forwarding;
 mod id;
 mod keyframe;
+mod keyframe_relay;
 mod membership;
 mod monitor;
 mod negotiation;

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use crate::config::{PayloadFormat, SfuConfig};
 use crate::demux::{self, Demux, Packet};
 use crate::error::SfuError;
-use crate::event::{DisconnectReason, Event, MediaKind, Transmit};
+use crate::event::{DisconnectReason, Event, Transmit};
 use crate::forward::{Forwarder, Tap};
 use crate::forwarding::LegState;
 use crate::id::{ParticipantId, PeerKey, RoomId};
@@ -39,7 +39,7 @@ pub struct Sfu {
     pub(crate) transmits: VecDeque<Transmit>,
     pub(crate) events: VecDeque<Event>,
     /// Keyframe requests that wait for their throttle.
-    later: Vec<(Instant, RoomId, u32)>,
+    pub(crate) later: Vec<(Instant, RoomId, u32)>,
     /// No timer is due before this. It may be too early, never too late, so that a packet costs
     /// no walk over all peers.
     alarm: Option<Instant>,
@@ -134,7 +134,7 @@ impl Sfu {
     }
 
     /// Makes sure the alarm rings at `due` at the latest.
-    fn arm(&mut self, due: Option<Instant>) {
+    pub(crate) fn arm(&mut self, due: Option<Instant>) {
         self.alarm = self.alarm.into_iter().chain(due).min();
     }
 
@@ -324,77 +324,6 @@ impl Sfu {
         }
         self.events
             .push_back(Event::Connected { room, participant });
-    }
-
-    fn relay_keyframe_requests(&mut self, key: PeerKey, now: Instant) {
-        let Some(peer) = self.peers.get(&key) else {
-            return;
-        };
-        let requests = peer.counters.take_keyframe_requests();
-        let room = peer.room.clone();
-        for ssrc in requests {
-            let subscribed = self.rooms.get_mut(&room).is_some_and(|state| {
-                state
-                    .table
-                    .stream_mut(ssrc)
-                    .is_some_and(|stream| stream.legs.iter().any(|leg| leg.subscriber == key))
-            });
-            if subscribed {
-                self.totals.keyframe_requests += 1;
-                self.ask_for_keyframe(&room, ssrc, now);
-            }
-        }
-    }
-
-    fn ask_for_keyframe(&mut self, room: &RoomId, ssrc: u32, now: Instant) {
-        let stream = self
-            .rooms
-            .get_mut(room)
-            .and_then(|state| state.table.stream_mut(ssrc));
-        let Some(stream) = stream.filter(|s| s.publication.kind == MediaKind::Video) else {
-            return;
-        };
-        let was_due = stream.keyframes.due();
-        if stream.keyframes.request(now) {
-            let (publisher, receiver) = (stream.publisher, stream.publication.receiver);
-            self.send_keyframe_request(publisher, receiver, ssrc, now);
-        } else if let (None, Some(due)) = (was_due, stream.keyframes.due()) {
-            self.later.push((due, room.clone(), ssrc));
-            self.arm(Some(due));
-        }
-    }
-
-    fn send_late_keyframe_requests(&mut self, now: Instant) {
-        let (due, later) = std::mem::take(&mut self.later)
-            .into_iter()
-            .partition::<Vec<_>, _>(|(due, ..)| *due <= now);
-        self.later = later;
-        for (_, room, ssrc) in due {
-            let stream = self
-                .rooms
-                .get_mut(&room)
-                .and_then(|state| state.table.stream_mut(ssrc));
-            if let Some(stream) = stream
-                && stream.keyframes.poll(now)
-            {
-                let (publisher, receiver) = (stream.publisher, stream.publication.receiver);
-                self.send_keyframe_request(publisher, receiver, ssrc, now);
-            }
-        }
-    }
-
-    fn send_keyframe_request(
-        &mut self,
-        publisher: PeerKey,
-        receiver: rtc::rtp_transceiver::RTCRtpReceiverId,
-        ssrc: u32,
-        now: Instant,
-    ) {
-        if let Some(peer) = self.peers.get_mut(&publisher).filter(|peer| peer.connected) {
-            peer.request_keyframe(now, receiver, ssrc);
-            self.totals.keyframe_requests_sent += 1;
-            self.enqueue(publisher);
-        }
     }
 
     /// Sends what a peer has to send and asks when to wake it next.
