@@ -135,7 +135,7 @@ fn two_racing_commits_converge() {
         world.get(user).hold_sending = true;
     }
     world.get("carol").manager.leave().expect("a member");
-    world.settle();
+    world.run(Duration::from_millis(10));
     let wrong = ServiceMessage::Committers {
         group_id,
         leaves: vec![leaf],
