@@ -21,13 +21,13 @@
 pub mod clock;
 //pub mod connection;
 pub mod e2e;
-//pub mod files;
+pub mod files;
 pub mod kind;
 //pub mod publish;
 //pub mod reassemble;
 //pub mod record;
 pub mod rtx;
-//pub mod samples;
+pub mod samples;
 //pub mod stream;
 
 #[cfg(test)]
