@@ -24,11 +24,11 @@ pub mod e2e;
 pub mod files;
 pub mod kind;
 //pub mod publish;
-//pub mod reassemble;
+pub mod reassemble;
 //pub mod record;
 pub mod rtx;
 pub mod samples;
-//pub mod stream;
+pub mod stream;
 
 #[cfg(test)]
 mod testing;
