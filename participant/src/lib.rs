@@ -19,7 +19,7 @@
 #![warn(missing_docs)]
 
 pub mod clock;
-//pub mod connection;
+pub mod connection;
 pub mod e2e;
 pub mod files;
 pub mod kind;

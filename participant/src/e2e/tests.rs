@@ -8,8 +8,11 @@ use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication
 use rtc::rtp;
 use rtc::sansio::Protocol;
 use rtc::shared::TransportContext;
+use rtc::shared::marshal::MarshalSize;
 
 use super::*;
+use crate::kind::MediaKind;
+use crate::stream::{MAX_UDP_PAYLOAD, SenderStream};
 use crate::testing::{announce, install, member, read_all, switch, tagged_at, written};
 
 const ALICE: u16 = 0;
@@ -282,4 +285,35 @@ fn after_a_panic_under_the_lock_nothing_passes() {
     assert!(panicked.join().is_err());
     assert_eq!(sealed(&alice, 1..=3), []);
     assert!(!alice.media.apply(switch(1)));
+}
+
+#[test]
+fn every_packet_fits_a_datagram_also_as_a_retransmission() {
+    let alice = Side::in_epoch(ALICE, 1);
+    let mut stream = SenderStream::new(MediaKind::Video, Ssrc::new(SSRC));
+    let mut interceptor = alice.media.interceptor();
+    for len in [1_000, 5_000, 50_000] {
+        for packet in stream.packetize(0, &vec![1; len].into()).expect("cut") {
+            interceptor
+                .handle_write(tagged_at(packet, alice.start))
+                .expect("taken");
+        }
+    }
+    let sizes: Vec<_> = written(&mut interceptor)
+        .iter()
+        .map(MarshalSize::marshal_size)
+        .collect();
+    let (rtx, hop_tag) = (2, 16);
+    assert!(
+        sizes
+            .iter()
+            .all(|size| size + rtx + hop_tag <= MAX_UDP_PAYLOAD),
+        "{sizes:?}"
+    );
+    assert!(
+        sizes
+            .iter()
+            .any(|size| size + rtx + hop_tag > MAX_UDP_PAYLOAD - 64),
+        "wasteful"
+    );
 }
