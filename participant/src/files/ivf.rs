@@ -2,9 +2,13 @@
 //!
 //! ```text
 //! file:  "DKIF" | version 0 (2) | header length (2) | FourCC (4) | width (2) | height (2)
-//!        | ticks per second (4) | seconds per tick, usually 1 (4) | frames (4) | unused (4)
+//!        | ticks per second (4) | seconds per tick, usually 1 (4) | length (4) | unused (4)
 //! frame: length (4) | timestamp in ticks (8) | bytes                       all little-endian
 //! ```
+//!
+//! The length of a file is the number of its frames to some and its duration in ticks to others,
+//! ffmpeg among them; with a tick per frame it is both. We write the duration, because players
+//! show it and nothing we know of needs the count.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -21,7 +25,7 @@ const MOST_FILE_BYTES: usize = 256_000_000;
 
 const FILE_HEADER: usize = 32;
 const FRAME_HEADER: usize = 12;
-const FRAME_COUNT_AT: u64 = 24;
+const LENGTH_AT: u64 = 24;
 
 /// Why a file is not taken, or could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +88,7 @@ pub struct IvfFile {
 }
 
 impl IvfFile {
-    /// Reads a file to its end. The frame count in the header is not trusted.
+    /// Reads a file to its end. The length in the header is not trusted.
     ///
     /// # Errors
     /// [`IvfError`]; a frame cut short is an error, what comes before it is not kept.
@@ -166,10 +170,14 @@ fn read_frame(from: &mut impl Read, index: usize) -> Result<Option<IvfFrame>, Iv
 }
 
 /// Writes a VP8 file frame by frame. Call [`IvfWriter::finish`] at the end: only then does the
-/// header know how many frames there are (players open the file without it too).
+/// header know how long the file is (players open it without, too).
 pub struct IvfWriter<W: Write + Seek> {
     to: W,
     frames: u32,
+    first: Option<u64>,
+    last: u64,
+    /// From the last frame but one to the last.
+    step: u64,
 }
 
 impl<W: Write + Seek> IvfWriter<W> {
@@ -186,7 +194,13 @@ impl<W: Write + Seek> IvfWriter<W> {
         header.extend(time_base.seconds.to_le_bytes());
         header.extend([0; 8]);
         to.write_all(&header)?;
-        Ok(Self { to, frames: 0 })
+        Ok(Self {
+            to,
+            frames: 0,
+            first: None,
+            last: 0,
+            step: 1,
+        })
     }
 
     /// Appends a frame; `timestamp` in ticks of the file's time base.
@@ -201,6 +215,11 @@ impl<W: Write + Seek> IvfWriter<W> {
         self.to.write_all(&timestamp.to_le_bytes())?;
         self.to.write_all(data)?;
         self.frames = self.frames.saturating_add(1);
+        match self.first {
+            None => self.first = Some(timestamp),
+            Some(_) => self.step = timestamp.saturating_sub(self.last),
+        }
+        self.last = timestamp;
         Ok(())
     }
 
@@ -209,13 +228,21 @@ impl<W: Write + Seek> IvfWriter<W> {
         self.frames
     }
 
-    /// Writes the frame count into the header and gives the file back.
+    /// The last frame lasts as long as the one before.
+    fn length(&self) -> u32 {
+        let length = self.first.map_or(0, |first| {
+            self.last.saturating_sub(first).saturating_add(self.step)
+        });
+        u32::try_from(length).unwrap_or(u32::MAX)
+    }
+
+    /// Writes the length into the header and gives the file back.
     ///
     /// # Errors
     /// [`IvfError::Io`].
     pub fn finish(mut self) -> Result<W, IvfError> {
-        self.to.seek(SeekFrom::Start(FRAME_COUNT_AT))?;
-        self.to.write_all(&self.frames.to_le_bytes())?;
+        self.to.seek(SeekFrom::Start(LENGTH_AT))?;
+        self.to.write_all(&self.length().to_le_bytes())?;
         self.to.seek(SeekFrom::End(0))?;
         self.to.flush()?;
         Ok(self.to)
@@ -256,9 +283,17 @@ mod tests {
     }
 
     #[test]
-    fn the_header_counts_the_frames() {
-        let file = IvfFile::read(samples::PATTERN_IVF).expect("read");
-        assert_eq!(written(&file)[24..28], 100_u32.to_le_bytes());
+    fn the_header_tells_the_length_in_ticks() {
+        let mut file = IvfFile::read(samples::PATTERN_IVF).expect("read");
+        let length = |file: &IvfFile| written(file)[24..28].to_vec();
+        file.frames
+            .iter_mut()
+            .for_each(|frame| frame.timestamp = 7 + frame.timestamp * 3_600);
+        assert_eq!(length(&file), 360_000_u32.to_le_bytes());
+        file.frames.truncate(1);
+        assert_eq!(length(&file), 1_u32.to_le_bytes());
+        file.frames.clear();
+        assert_eq!(length(&file), [0; 4]);
     }
 
     #[test]

@@ -34,9 +34,9 @@ fn drain(assembler: &mut FrameAssembler) -> Vec<Assembled> {
     std::iter::from_fn(|| assembler.poll()).collect()
 }
 
-fn frames(assembled: &[Assembled]) -> Vec<&MediaFrame> {
-    let frame = |out| match out {
-        &Assembled::Frame(ref frame) => Some(frame),
+fn frames<'a>(assembled: &'a [Assembled]) -> Vec<&'a MediaFrame> {
+    let frame = |out: &'a Assembled| match out {
+        Assembled::Frame(frame) => Some(frame),
         _ => None,
     };
     assembled.iter().filter_map(frame).collect()

@@ -1,6 +1,7 @@
 //! Two peer connections in one process, over loopback, in real time.
 
 mod call;
+mod publishing;
 mod tap;
 #[path = "../../src/testing.rs"]
 #[allow(dead_code, reason = "shared with the unit tests")]
@@ -287,4 +288,13 @@ async fn what_cannot_be_is_refused_by_name() {
             "{refused:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_dropped_connection_ends() {
+    let media = in_epoch(ALICE, 1, 7);
+    let (connection, mut events) = alice(&media, None).open().await.expect("open");
+    drop(connection);
+    let end = async { while events.next().await.is_some() {} };
+    timeout(PATIENCE, end).await.expect("in time");
 }

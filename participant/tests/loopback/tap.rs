@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use mls_srtp_participant::kind::RTX_PAYLOAD_TYPE;
+use mls_srtp_participant::kind::{MediaKind, RTX_PAYLOAD_TYPE};
 use rtc::interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
 use rtc::rtp;
 use rtc::sansio::Protocol;
@@ -16,6 +16,8 @@ pub(crate) struct Tap(Arc<Mutex<TapState>>);
 #[derive(Default)]
 struct TapState {
     lose_every: Option<usize>,
+    lose_sound: bool,
+    sent: usize,
     seen: HashSet<(u32, u16)>,
     packets: Vec<rtp::Packet>,
     lost: usize,
@@ -33,6 +35,14 @@ impl Tap {
     pub(crate) fn losing(nth: usize) -> Self {
         let tap = Self::new();
         tap.state().lose_every = Some(nth);
+        tap.state().lose_sound = true;
+        tap
+    }
+
+    /// The same, but only pictures, which are repaired.
+    pub(crate) fn losing_pictures(nth: usize) -> Self {
+        let tap = Self::losing(nth);
+        tap.state().lose_sound = false;
         tap
     }
 
@@ -68,9 +78,18 @@ impl TapState {
             self.repeated += 1;
             return true;
         }
-        let sent = self.packets.len() + self.lost;
+        if self.lose_every.is_some()
+            && !self.lose_sound
+            && header.payload_type == MediaKind::Audio.payload_type()
+        {
+            return true;
+        }
         // The first stays: what comes before the first received is never asked for.
-        if self.lose_every.is_some_and(|nth| sent % nth == nth - 1) {
+        self.sent += 1;
+        if self
+            .lose_every
+            .is_some_and(|nth| self.sent.is_multiple_of(nth))
+        {
             self.lost += 1;
             return false;
         }
