@@ -1,1 +1,34 @@
+//! End-to-end encrypted media for `webrtc` peer connections.
+//!
+//! The core crate decides which key protects which packet; this crate puts that decision where
+//! packets pass: an interceptor above every other one of a webrtc-rs peer connection.
+//!
+//! ```text
+//! publish ─► stream (RTP numbers) ─► connection ─► e2e interceptor ─► DTLS-SRTP to the SFU
+//! record  ◄─ reassemble           ◄─ connection ◄─ e2e interceptor ◄─ rtx unwrap ◄─ SFU
+//! ```
+//!
+//! - [`e2e`]: [`e2e::E2eMedia`], the shared handle on a [`mls_srtp::pipeline::MediaPipeline`], and
+//!   the interceptor that any webrtc-rs peer connection can carry.
+//! - [`rtx`]: turns retransmissions back into the packets they repeat. Needed wherever the
+//!   interceptor is used and RTX is negotiated.
+//! - [`connection`]: one peer connection to an SFU with all of that in place.
+//! - [`stream`], [`reassemble`]: frames to packets and back.
+//! - [`files`], [`publish`], [`record`], [`samples`]: media from and to files.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
+pub mod clock;
+pub mod connection;
+pub mod e2e;
+pub mod files;
+pub mod kind;
+pub mod publish;
+pub mod reassemble;
+pub mod record;
+pub mod rtx;
+pub mod samples;
+pub mod stream;
+
+#[cfg(test)]
+mod testing;
