@@ -13,6 +13,8 @@
 //! - [`rtx`]: turns retransmissions back into the packets they repeat. Needed wherever the
 //!   interceptor is used and RTX is negotiated.
 //! - [`connection`]: one peer connection to an SFU with all of that in place.
+//! - [`session`]: the key manager, driven over a WebSocket.
+//! - [`headless`]: all of it put together, without a screen.
 //! - [`stream`], [`reassemble`]: frames to packets and back.
 //! - [`files`], [`publish`], [`record`], [`samples`]: media from and to files.
 #![forbid(unsafe_code)]
@@ -22,12 +24,16 @@ pub mod clock;
 pub mod connection;
 pub mod e2e;
 pub mod files;
+pub mod headless;
 pub mod kind;
+mod link;
 pub mod publish;
 pub mod reassemble;
 pub mod record;
 pub mod rtx;
 pub mod samples;
+pub mod session;
+pub mod signaling;
 pub mod stream;
 
 #[cfg(test)]

@@ -44,7 +44,10 @@ impl Link {
     /// Connects for the first time.
     pub(crate) async fn connect(url: &str) -> Result<Self, SignalingError> {
         let signaling = Signaling::connect(url).await?;
-        Ok(Self { url: url.to_owned(), state: State::Up(signaling) })
+        Ok(Self {
+            url: url.to_owned(),
+            state: State::Up(signaling),
+        })
     }
 
     /// Sends an envelope if the link is up. A failure is told by [`Self::next`].
@@ -85,8 +88,8 @@ impl Link {
     }
 
     /// Says goodbye if there is anybody to say it to.
-    pub(crate) async fn close(self) {
-        if let State::Up(signaling) = self.state {
+    pub(crate) async fn close(&mut self) {
+        if let State::Up(signaling) = self.go_down(LAST_RETRY) {
             signaling.close().await;
         }
     }

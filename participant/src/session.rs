@@ -11,7 +11,7 @@ use mls_srtp::event::Event;
 use mls_srtp::group::GroupError;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::manager::Misuse;
-use mls_srtp::pipeline::{MediaEvent, Stream};
+use mls_srtp::pipeline::{MediaEvent, MediaUpdate, Stream};
 use mls_srtp::{KeyManager, ManagerConfig, Output};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -86,6 +86,9 @@ pub struct Session {
     task: JoinHandle<()>,
 }
 
+/// Sees every key update of a session. It gets secrets: nothing but an audit has a use for it.
+pub type KeyWitness = Box<dyn FnMut(&MediaUpdate) + Send>;
+
 /// Events of a session, in order; `None` once it is over.
 pub type SessionEvents = mpsc::UnboundedReceiver<SessionEvent>;
 
@@ -98,6 +101,19 @@ impl Session {
         config: SessionConfig,
         media: E2eMedia,
     ) -> Result<(Self, SessionEvents), SessionError> {
+        Self::join_with(config, media, None).await
+    }
+
+    /// The same, and shows every key update to `witness` before it is applied: for audits that
+    /// must hold what a dishonest member could have kept.
+    ///
+    /// # Errors
+    /// [`SessionError`] as for [`Self::join`].
+    pub async fn join_with(
+        config: SessionConfig,
+        media: E2eMedia,
+        witness: Option<KeyWitness>,
+    ) -> Result<(Self, SessionEvents), SessionError> {
         let mut manager = KeyManager::new(config.participant, config.manager)?;
         manager.announce_streams(config.streams);
         let link = Link::connect(&config.url).await?;
@@ -105,7 +121,13 @@ impl Session {
         manager.join(config.room, config.token)?;
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let (events, event_receiver) = mpsc::unbounded_channel();
-        let driver = Driver { manager, media, link, events };
+        let driver = Driver {
+            manager,
+            media,
+            link,
+            events,
+            witness,
+        };
         let task = tokio::spawn(driver.run(receiver));
         Ok((Self { commands, task }, event_receiver))
     }
@@ -139,6 +161,7 @@ struct Driver {
     media: E2eMedia,
     link: Link,
     events: mpsc::UnboundedSender<SessionEvent>,
+    witness: Option<KeyWitness>,
 }
 
 impl Driver {
@@ -158,6 +181,20 @@ impl Driver {
             }
         }
         self.link.close().await;
+        self.erase_keys().await;
+    }
+
+    /// Stays until the media pipeline has erased its last key.
+    async fn erase_keys(&mut self) {
+        loop {
+            self.mind_media();
+            let due = self
+                .media
+                .lock()
+                .and_then(|pipeline| pipeline.poll_timeout());
+            let Some(due) = due else { return };
+            tokio::time::sleep_until(self.media.origin().instant(due).into()).await;
+        }
     }
 
     fn hear(&mut self, event: LinkEvent) {
@@ -215,6 +252,9 @@ impl Driver {
             match output {
                 Output::Send(message) => self.link.send(&message).await,
                 Output::Media(update) => {
+                    if let Some(witness) = &mut self.witness {
+                        witness(&update);
+                    }
                     self.media.apply(update);
                 }
                 Output::MediaSignal(signal) => self.tell(SessionEvent::Signal(signal)),

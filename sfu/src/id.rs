@@ -7,7 +7,7 @@ use crate::error::SfuError;
 
 /// Longest id in bytes. A participant id becomes the `msid` stream id of an SDP, which
 /// RFC 8830 §2 limits to 64 characters.
-pub const MAX_ID_BYTES: usize = 64;
+pub const MAX_ID_BYTES: usize = 256;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {

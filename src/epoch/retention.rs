@@ -103,10 +103,15 @@ impl<T> EpochRing<T> {
     /// Sending has moved to `current`: every older epoch is erased after `grace`, or earlier where
     /// an earlier switch already said so.
     pub fn retire_before(&mut self, current: Epoch, now: Moment, grace: Duration) {
-        for (_, held) in self.live.range_mut(..current) {
-            let at = now + grace;
-            held.erase_at = Some(held.erase_at.map_or(at, |earlier| earlier.min(at)));
-        }
+        retire(
+            self.live.range_mut(..current).map(|(_, held)| held),
+            now + grace,
+        );
+    }
+
+    /// The same for every epoch.
+    pub fn retire_all(&mut self, now: Moment, grace: Duration) {
+        retire(self.live.values_mut(), now + grace);
     }
 
     /// Erases what is due.
@@ -123,6 +128,12 @@ impl<T> EpochRing<T> {
     /// Erases everything.
     pub fn clear(&mut self) {
         self.live.clear();
+    }
+}
+
+fn retire<'a, T: 'a>(epochs: impl Iterator<Item = &'a mut Held<T>>, at: Moment) {
+    for held in epochs {
+        held.erase_at = Some(held.erase_at.map_or(at, |earlier| earlier.min(at)));
     }
 }
 

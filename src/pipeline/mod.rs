@@ -94,7 +94,7 @@ impl MediaPipeline {
             } => {
                 self.streams.announce(participant, streams);
             }
-            MediaUpdate::Close => self.close(),
+            MediaUpdate::Close => self.close(now),
         }
         self.retry_early(now);
     }
@@ -156,6 +156,9 @@ impl MediaPipeline {
     /// Erases keys and drops packets that are due.
     pub fn handle_timeout(&mut self, now: Moment) {
         self.ring.erase_due(now);
+        if self.group.is_some() && self.ring.newest().is_none() {
+            self.erase();
+        }
         while let Some(expired) = self.early.pop_expired(now, &self.config) {
             self.drop_early(&expired);
         }
@@ -197,7 +200,7 @@ impl MediaPipeline {
 
     fn install(&mut self, secrets: EpochSecrets) {
         if self.group.is_some_and(|group| group != secrets.group_id) {
-            self.close();
+            self.erase();
         }
         self.group = Some(secrets.group_id);
         self.ring.install(secrets.epoch, ReceiveEpoch::new(secrets));
@@ -216,7 +219,15 @@ impl MediaPipeline {
         }
     }
 
-    fn close(&mut self) {
+    /// The stay is over: nothing is sent any more, and what is on its way can be opened for as long
+    /// as after any removal.
+    fn close(&mut self, now: Moment) {
+        self.outbound.stop();
+        self.ring.retire_all(now, self.config.grace_after_removal);
+    }
+
+    /// Nothing of the old group stays.
+    fn erase(&mut self) {
         self.group = None;
         self.ring.clear();
         self.streams.clear();

@@ -426,14 +426,20 @@ fn a_new_group_opens_nothing_of_the_old_one() {
 }
 
 #[test]
-fn closing_erases_everything_and_protects_nothing() {
-    let mut alice = member(ALICE, 1);
-    alice.apply(MediaUpdate::Close, at(0));
+fn closing_stops_sending_at_once_and_erases_everything_after_a_second() {
+    let (mut alice, mut bob) = (member(ALICE, 1), member(BOB, 1));
+    let under_way = sealed(&mut alice, 1);
+    let late = sealed(&mut alice, 2);
+    bob.apply(MediaUpdate::Close, at(0));
     assert_eq!(
-        alice.protect(&mut rtp(SSRC, 1), at(0)),
+        bob.protect(&mut rtp(SSRC, 1), at(0)),
         Err(ProtectError::NoEpoch)
     );
-    assert_eq!((alice.live_epochs().len(), alice.poll_timeout()), (0, None));
+    opened(bob.open(under_way, at(500)));
+    assert_eq!(bob.poll_timeout(), Some(at(1_000)));
+    bob.handle_timeout(at(1_000));
+    assert_eq!((bob.live_epochs().len(), bob.poll_timeout()), (0, None));
+    assert!(!matches!(bob.open(late, at(1_000)), Opening::Opened(_)));
 }
 
 #[test]

@@ -28,7 +28,8 @@ pub enum MediaUpdate {
         /// All of them; an earlier announcement is replaced.
         streams: Vec<Stream>,
     },
-    /// The stay in the group is over: everything is erased.
+    /// The stay in the group is over: sending ends at once, and the receive keys are erased after
+    /// the grace time of a removal, so that what is on its way is not lost.
     Close,
 }
 

@@ -77,6 +77,13 @@ impl PublishLog {
         self.lock().frames.get(&(ssrc, timestamp)).copied()
     }
 
+    /// How many of the remembered frames were sent from `from` until just before `to`.
+    pub fn sent_between(&self, from: Moment, to: Moment) -> u64 {
+        let sent = self.lock();
+        let between = |frame: &&SentFrame| (from..to).contains(&frame.sent_at);
+        sent.frames.values().filter(between).count() as u64
+    }
+
     /// How many frames went out whole.
     pub fn total(&self) -> u64 {
         self.lock().total
