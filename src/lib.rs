@@ -1,15 +1,21 @@
 //! MLS-SRTP conference key manager.
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod delivery;
 pub mod epoch;
+pub mod event;
 pub mod group;
 pub mod id;
+pub mod manager;
 pub mod media;
 pub mod pipeline;
 pub mod schedule;
 pub mod secret;
-pub mod time;
-
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod time;
+
+pub use config::ManagerConfig;
+pub use event::Event;
+pub use manager::{KeyManager, Output};

@@ -1,1 +1,32 @@
+//! The delivery service of MLS-SRTP conferences: it orders the handshake of every room, checks
+//! what an outsider can check, proposes what clients wish, and carries SDP to the SFU. It never
+//! learns a key.
+//!
+//! ```no_run
+//! use mls_srtp_signaling::{ServerBuilder, ServiceConfig};
+//!
+//! # async fn run() -> Result<(), mls_srtp_signaling::StartError> {
+//! let server = ServerBuilder::new(ServiceConfig::default()).bind().await?;
+//! println!("listening on ws://{}", server.local_addr());
+//! server.run(async { let _ = tokio::signal::ctrl_c().await; }).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`room`]: the logic of one room, without sockets or clock.
+//! - [`store`]: where logs are kept.
+//! - [`access`]: who may do what.
+//! - [`media`]: the way to the SFU.
 
+pub mod access;
+pub mod config;
+mod connection;
+pub mod media;
+pub mod room;
+mod server;
+mod service;
+pub mod store;
+
+pub use config::{RoomConfig, ServiceConfig};
+pub use room::{RoomEvent, RoomEventKind};
+pub use server::{Server, ServerBuilder, ServerHandle, StartError};

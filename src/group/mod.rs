@@ -1,7 +1,23 @@
 //! The MLS group behind a conference.
 
+mod credential;
+mod engine;
+mod error;
+mod follower;
 mod policy;
 mod roster;
+mod rules;
+mod terms;
 
+pub use credential::{CredentialError, CredentialValidator, WellFormed};
+pub(crate) use engine::{Engine, Invitation, Processed};
+pub use engine::{Identity, RosterChange};
+pub use error::GroupError;
+pub use follower::{
+    CommitOutcome, FollowError, GroupFollower, ProposalReference, Proposed, ServiceIdentity,
+    StagedChange,
+};
 pub use policy::{MediaMode, PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};
 pub use roster::{Member, Roster};
+pub use rules::RuleViolation;
+pub use terms::TermsError;

@@ -141,6 +141,7 @@ mod portable {
 mod tests {
     use super::*;
     use crate::schedule::Profile;
+    use crate::testing::hex;
 
     #[test]
     fn both_implementations_agree() {
@@ -162,6 +163,46 @@ mod tests {
                     Err(TagMismatch)
                 );
                 assert_eq!(other.open([7; 12], b"Header", &mut a), Err(TagMismatch));
+            }
+        }
+    }
+
+    /// RFC 7714 §17: SRTCP packets. RTCP stays on the hop here, so the vectors check the cipher
+    /// with their nonce and associated data written out.
+    #[test]
+    fn rfc_7714_17_srtcp() {
+        let nonce: [u8; 12] = hex("517524055203726f207170bb")
+            .try_into()
+            .expect("12 bytes");
+        let header = hex("81c8000d4d617273");
+        let text = hex(
+            "4e5450314e545032525450200000042a0000e9304c756e61deadbeefdeadbeefdeadbeef\
+                        deadbeefdeadbeef",
+        );
+        let cases = [
+            (
+                Profile::AeadAes128Gcm,
+                "63e94885dcdab67ca727d7662f6b7e997ff5c0f76c06f32dc676a5f1730d6fda4ce09b4686303ded\
+                 0bb9275bc84aa45896cf4d2fc5abf87245d9eade",
+            ),
+            (
+                Profile::AeadAes256Gcm,
+                "d50ae4d1f5ce5d304ba297e47d470c282c3ece5dbffe0a50a2eaa5c1110555be8415f658c61de047\
+                 6f1b6fad1d1eb30c4446839f57ff6f6cb26ac3be",
+            ),
+        ];
+        for (profile, sealed) in cases {
+            let key = (0u8..).take(profile.key_len()).collect();
+            let keys = SessionKeys::from_parts(profile, key, vec![0; 12]);
+            let aad = [&header[..], &hex("800005d4")].concat();
+            let mut buffer = text.clone();
+            let tag = Aead::new(&keys).seal(nonce, &aad, &mut buffer);
+            assert_eq!([&buffer[..], &tag].concat(), hex(sealed));
+            // §17.3: nothing encrypted, the whole packet and the index authenticated.
+            if profile == Profile::AeadAes128Gcm {
+                let aad = [&header[..], &text, &hex("000005d4")].concat();
+                let tag = Aead::new(&keys).seal(nonce, &aad, &mut []);
+                assert_eq!(tag[..], hex("841dd9683dd78ec92ae58790125f62b3"));
             }
         }
     }

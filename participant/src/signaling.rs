@@ -1,0 +1,93 @@
+//! The connection to the delivery service: JSON envelopes over a WebSocket.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use mls_srtp::delivery::{ClientMessage, MAX_ENVELOPE_BYTES};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+/// How long a connection attempt and a single write may take.
+const IO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why the service could not be reached or was lost.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignalingError {
+    /// Refused, not found, or no WebSocket at that address.
+    #[error("cannot reach the signaling service at {url}: {reason}")]
+    Unreachable {
+        /// The address tried.
+        url: String,
+        /// The system's or the library's words.
+        reason: String,
+    },
+    /// No answer, or the peer took nothing, for ten seconds.
+    #[error("the signaling service does not answer")]
+    TimedOut,
+    /// The connection ended.
+    #[error("the connection to the signaling service was lost: {0}")]
+    Lost(String),
+}
+
+/// An open connection.
+pub(crate) struct Signaling {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Signaling {
+    /// Connects to `ws://host:port/`.
+    pub(crate) async fn connect(url: &str) -> Result<Self, SignalingError> {
+        let limits = WebSocketConfig::default()
+            .max_message_size(Some(MAX_ENVELOPE_BYTES))
+            .max_frame_size(Some(MAX_ENVELOPE_BYTES));
+        let connecting = connect_async_with_config(url, Some(limits), true);
+        match tokio::time::timeout(IO_TIMEOUT, connecting).await {
+            Err(_) => Err(SignalingError::TimedOut),
+            Ok(Err(error)) => Err(SignalingError::Unreachable {
+                url: url.to_owned(),
+                reason: error.to_string(),
+            }),
+            Ok(Ok((socket, _))) => Ok(Self { socket }),
+        }
+    }
+
+    /// Sends one envelope.
+    pub(crate) async fn send(&mut self, message: &ClientMessage) -> Result<(), SignalingError> {
+        let json = serde_json::to_string(message).map_err(lost)?;
+        let sending = self.socket.send(Message::text(json));
+        match tokio::time::timeout(IO_TIMEOUT, sending).await {
+            Err(_) => Err(SignalingError::TimedOut),
+            Ok(sent) => sent.map_err(lost),
+        }
+    }
+
+    /// The next envelope's JSON. Cancelling loses nothing.
+    pub(crate) async fn receive(&mut self) -> Result<Vec<u8>, SignalingError> {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Text(text))) => return Ok(text.as_bytes().to_vec()),
+                Some(Ok(Message::Close(_))) | None => {
+                    return Err(SignalingError::Lost("closed by the service".into()));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(lost(error)),
+            }
+        }
+    }
+
+    /// Says goodbye; whether it arrives does not matter any more.
+    pub(crate) async fn close(mut self) {
+        let closing = async {
+            let _: Result<(), WsError> = self.socket.close(None).await;
+            while let Some(Ok(_)) = self.socket.next().await {}
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(1), closing).await;
+    }
+}
+
+fn lost(error: impl std::fmt::Display) -> SignalingError {
+    SignalingError::Lost(error.to_string())
+}

@@ -1,0 +1,109 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use mls_srtp::id::{ParticipantId, RoomName};
+
+/// End-to-end encrypted conferences: MLS keys, SRTP media, an SFU that cannot read it.
+///
+/// Without a command, `demo` runs.
+#[derive(Debug, Parser)]
+#[command(name = "sfu-demo", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What to log to stderr, in the syntax of tracing's EnvFilter.
+    #[arg(long, global = true, default_value = "off", env = "RUST_LOG", value_name = "FILTER")]
+    pub log: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a whole conference in this process and report whether everything held.
+    Demo(Demo),
+    /// Run the signaling service and the SFU until Ctrl-C.
+    Serve(Serve),
+    /// Join a room as a headless participant that sends the sample media.
+    Participant(Participant),
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Participants at the start; one more joins late and one of them leaves early.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(2..=50))]
+    pub participants: u16,
+    /// How long the conference runs, in seconds.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(8..=3600))]
+    pub seconds: u64,
+    /// Record what each participant decrypted as .ogg and .ivf under this folder.
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
+    /// Print the report as one JSON object on the last line of stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Default for Demo {
+    fn default() -> Self {
+        Self { participants: 4, seconds: 20, record: None, json: false }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Address of the signaling service (WebSocket).
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "IP:PORT")]
+    pub listen: SocketAddr,
+    /// UDP address of the SFU; participants must be able to reach it.
+    #[arg(long, default_value = "127.0.0.1:5004", value_name = "IP:PORT")]
+    pub media: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub struct Participant {
+    /// The signaling service, ws://host:port.
+    #[arg(long, default_value = "ws://127.0.0.1:8080")]
+    pub url: String,
+    /// The room to enter.
+    #[arg(long, default_value = "demo", value_parser = parse_room)]
+    pub room: RoomName,
+    /// Who to be: a name, or user@domain/device in full.
+    #[arg(long, default_value = "guest", value_parser = parse_name)]
+    pub name: ParticipantId,
+    /// Leave after this many seconds; without it, stay until Ctrl-C.
+    #[arg(long)]
+    pub seconds: Option<u64>,
+    /// Record what is decrypted as .ogg and .ivf under this folder.
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
+}
+
+fn parse_room(text: &str) -> Result<RoomName, String> {
+    RoomName::new(text).map_err(|error| error.to_string())
+}
+
+/// `alice` stands for `alice@localhost/headless`.
+fn parse_name(text: &str) -> Result<ParticipantId, String> {
+    let full = if text.contains('@') { text.to_owned() } else { format!("{text}@localhost/headless") };
+    full.parse().map_err(|error: mls_srtp::id::InvalidId| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_short_name_is_completed() {
+        assert_eq!(parse_name("bob").map(|name| name.to_string()), Ok("bob@localhost/headless".into()));
+        assert!(parse_name("b@b").is_err());
+    }
+}

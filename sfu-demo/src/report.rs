@@ -1,0 +1,155 @@
+//! What a demo run came to. The field names are the contract of `--json`.
+
+use serde::Serialize;
+
+/// The whole report.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// `ok` or `failed`.
+    pub verdict: &'static str,
+    /// Why it failed; empty when it did not.
+    pub reasons: Vec<String>,
+    /// Distinct epochs seen, epoch 0 included.
+    pub epochs: usize,
+    /// Everybody who took part.
+    pub participants: Vec<ParticipantReport>,
+    /// Every change of the epoch.
+    pub epoch_changes: Vec<EpochReport>,
+    /// Packets that the SFU forwarded to those who stayed and that they neither decrypted nor had
+    /// twice.
+    pub lost_packets: u64,
+    /// Packets from before its removal that the leaver's keys opened, fed to them after it left:
+    /// shows that its keys work.
+    pub removed_opened_before: u64,
+    /// Packets from after its removal fed to the leaver's keys.
+    pub removed_tried: u64,
+    /// Of these: opened.
+    pub removed_could_read: u64,
+    /// The SFU's side.
+    pub sfu: SfuReport,
+}
+
+/// One participant's call.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ParticipantReport {
+    /// Its user name.
+    pub name: String,
+    /// When it was in the group, in milliseconds from the start of the conference.
+    pub joined_ms: u64,
+    /// When it had left, or null.
+    pub left_ms: Option<u64>,
+    /// From the request to join to the first decrypted packet, in milliseconds.
+    pub first_decrypted_ms: Option<u64>,
+    /// RTP packets protected and sent.
+    pub sent_packets: u64,
+    /// RTP packets that the SFU forwarded to it.
+    pub forwarded_to: u64,
+    /// RTP packets opened.
+    pub decrypted_packets: u64,
+    /// RTP packets received twice.
+    pub duplicates: u64,
+    /// `forwarded_to − decrypted_packets − duplicates`.
+    pub unaccounted: u64,
+    /// Packets whose tag did not verify.
+    pub auth_failures: u64,
+    /// Packets dropped because their epoch's key did not come in time.
+    pub missing_key_drops: u64,
+    /// Whole frames received and compared with their publisher's source.
+    pub frames_checked: u64,
+    /// Frames that others sent while both were present.
+    pub frames_expected: u64,
+    /// Whether every checked frame equals its source.
+    pub media_intact: bool,
+}
+
+/// One epoch change.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct EpochReport {
+    /// The epoch that began.
+    pub epoch: u64,
+    /// Who came and went.
+    pub cause: String,
+    /// Members in it.
+    pub members: usize,
+    /// Size of the commit in bytes.
+    pub commit_bytes: usize,
+    /// From the commit's acceptance until every member had its keys, in milliseconds.
+    pub ready_ms: u64,
+    /// Packets refused by those who stayed, from this change to the next.
+    pub lost_packets: u64,
+    /// For a removal: from the request to the last packet that the removed member could read.
+    pub exposure_ms: Option<u64>,
+}
+
+/// What the SFU did and saw.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SfuReport {
+    /// Packets forwarded, counted once per receiver.
+    pub forwarded_packets: u64,
+    /// Forwarded payloads looked at, once per publisher's packet.
+    pub inspected_payloads: u64,
+    /// Of these: parsed as the known frames.
+    pub readable_payloads: u64,
+    /// The same check given as many of the source's own packets in plain.
+    pub control_forwarded: u64,
+    /// Of these: parsed as the known frames. Equal, so the check is seen to work.
+    pub control_readable: u64,
+    /// Time of the SFU's thread on a CPU, in microseconds per forwarded packet.
+    pub cpu_us_per_packet: f64,
+}
+
+impl Report {
+    /// Decides the verdict: every condition that does not hold becomes a reason.
+    pub fn judge(&mut self) {
+        let mut reasons = std::mem::take(&mut self.reasons);
+        let mut require = |holds: bool, reason: String| {
+            if !holds {
+                reasons.push(reason);
+            }
+        };
+        for one in &self.participants {
+            let name = &one.name;
+            require(one.unaccounted == 0, format!("{name}: {} packets unaccounted for", one.unaccounted));
+            require(one.auth_failures == 0, format!("{name}: {} tags did not verify", one.auth_failures));
+            require(
+                one.missing_key_drops == 0,
+                format!("{name}: {} packets came without their key", one.missing_key_drops),
+            );
+            require(one.first_decrypted_ms.is_some(), format!("{name}: decrypted nothing"));
+            require(one.sent_packets > 0, format!("{name}: sent nothing"));
+            require(one.media_intact, format!("{name}: a frame differs from its source"));
+            require(
+                one.frames_checked * 100 >= one.frames_expected * 95 && one.frames_checked > 0,
+                format!("{name}: only {} of {} frames came whole", one.frames_checked, one.frames_expected),
+            );
+        }
+        require(self.lost_packets == 0, format!("{} packets lost", self.lost_packets));
+        require(
+            self.removed_opened_before >= 200,
+            format!("only {} packets show that the leaver's keys worked", self.removed_opened_before),
+        );
+        require(
+            self.removed_tried >= 200,
+            format!("only {} packets tried with the leaver's keys", self.removed_tried),
+        );
+        require(
+            self.removed_could_read == 0,
+            format!("the leaver could read {} packets after it was removed", self.removed_could_read),
+        );
+        let sfu = &self.sfu;
+        require(sfu.forwarded_packets > 0, "the SFU forwarded nothing".into());
+        require(
+            sfu.readable_payloads == 0,
+            format!("the SFU could read {} payloads", sfu.readable_payloads),
+        );
+        require(
+            sfu.control_forwarded > 0 && sfu.control_readable == sfu.control_forwarded,
+            format!(
+                "the readability check found {} of {} plain payloads",
+                sfu.control_readable, sfu.control_forwarded
+            ),
+        );
+        self.verdict = if reasons.is_empty() { "ok" } else { "failed" };
+        self.reasons = reasons;
+    }
+}

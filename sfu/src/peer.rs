@@ -1,0 +1,502 @@
+//! One WebRTC peer connection: a participant's streams to the SFU and all streams to it.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::BytesMut;
+use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::RTCPeerConnection;
+use rtc::peer_connection::event::RTCPeerConnectionEvent;
+use rtc::peer_connection::message::RTCMessage;
+use rtc::peer_connection::sdp::RTCSessionDescription;
+use rtc::peer_connection::state::RTCPeerConnectionState;
+use rtc::peer_connection::transport::{
+    CandidateConfig, CandidateHostConfig, RTCDtlsTransportState, RTCIceCandidate,
+};
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtp;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCRtpCodingParameters, RTCRtpEncodingParameters, RTCRtpHeaderExtensionParameters,
+    RTCRtpRtxParameters,
+};
+use rtc::rtp_transceiver::{
+    RTCRtpReceiverId, RTCRtpSenderId, RTCRtpTransceiverDirection, RTCRtpTransceiverInit,
+};
+use rtc::sansio::Protocol;
+use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
+
+use crate::codec;
+use crate::config::SfuConfig;
+use crate::demux::Packet;
+use crate::engine;
+use crate::error::SfuError;
+use crate::event::DisconnectReason;
+use crate::forwarding::{Publication, Translation};
+use crate::id::{ParticipantId, RoomId};
+use crate::monitor::HopCounters;
+use crate::negotiation::Negotiation;
+use crate::offer::{self, Section, Source};
+use crate::window::SentWindow;
+
+/// RTCP senders a client may use beyond its declared SSRCs. The engine keeps state per SSRC from
+/// before it authenticated anything, so the number is bounded here.
+const MAX_RTCP_SOURCES: usize = 256;
+
+/// What happened inside a peer connection.
+pub(crate) enum PeerEvent {
+    /// DTLS finished.
+    Connected,
+    /// The connection is over.
+    Ended(DisconnectReason),
+    /// The client sent a packet.
+    Rtp(rtp::Packet),
+}
+
+/// One peer connection.
+pub(crate) struct Peer {
+    pub(crate) room: RoomId,
+    pub(crate) participant: ParticipantId,
+    pub(crate) ufrag: String,
+    pub(crate) negotiation: Negotiation,
+    pub(crate) counters: Arc<HopCounters>,
+    pub(crate) connected: bool,
+    pub(crate) born: Instant,
+    pub(crate) last_heard: Instant,
+    /// When the engine wants to be woken, as of the last flush.
+    pub(crate) wake: Option<Instant>,
+    /// Whether it is in the list of peers to flush.
+    pub(crate) queued: bool,
+    engine: RTCPeerConnection,
+    local_addr: SocketAddr,
+    declared: HashSet<u32>,
+    rtcp_sources: HashSet<u32>,
+    sources: Vec<Source>,
+    sections: usize,
+    sent: HashMap<u32, SentWindow>,
+}
+
+impl Peer {
+    /// Takes a client's offer. Returns the peer, the answer, and what the client publishes.
+    ///
+    /// # Errors
+    ///
+    /// The client's faults of [`offer::read`], [`SfuError::NoCommonCodec`], or what the engine
+    /// does not like about the offer as [`SfuError::MalformedSdp`].
+    pub(crate) fn accept(
+        now: Instant,
+        config: &SfuConfig,
+        room: RoomId,
+        participant: ParticipantId,
+        sdp: &str,
+    ) -> Result<(Self, String, Vec<Publication>), SfuError> {
+        let sections = offer::read(sdp, config)?;
+        let sources: Vec<Source> = sections
+            .iter()
+            .filter_map(|section| section.source)
+            .collect();
+        let declared = declare(&sources, config)?;
+        let ufrag = engine::secret(8);
+        let counters = Arc::new(HopCounters::default());
+        let engine = engine::build(now, config, &ufrag, &counters)?;
+        let mut peer = Self {
+            room,
+            participant,
+            ufrag,
+            negotiation: Negotiation::new(config.offer_delay, config.answer_timeout),
+            counters,
+            connected: false,
+            born: now,
+            last_heard: now,
+            wake: None,
+            queued: false,
+            engine,
+            local_addr: config.public_addr,
+            declared,
+            rtcp_sources: HashSet::new(),
+            sources,
+            sections: sections.len(),
+            sent: HashMap::new(),
+        };
+        let answer = peer.answer_offer(now, sdp)?;
+        let publications = peer.publications(&sections)?;
+        Ok((peer, answer, publications))
+    }
+
+    fn answer_offer(&mut self, now: Instant, sdp: &str) -> Result<String, SfuError> {
+        let malformed =
+            |error: rtc::shared::error::Error| SfuError::MalformedSdp(error.to_string());
+        let offer = RTCSessionDescription::offer(sdp.to_owned()).map_err(malformed)?;
+        self.engine
+            .set_remote_description(now, offer)
+            .map_err(malformed)?;
+        self.add_candidate()?;
+        let answer = self.engine.create_answer(None).map_err(malformed)?;
+        self.engine
+            .set_local_description(now, answer)
+            .map_err(malformed)?;
+        self.local_sdp()
+    }
+
+    fn add_candidate(&mut self) -> Result<(), SfuError> {
+        let host = CandidateHostConfig {
+            base_config: CandidateConfig {
+                network: "udp".to_owned(),
+                address: self.local_addr.ip().to_string(),
+                port: self.local_addr.port(),
+                component: 1,
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        let candidate = host
+            .new_candidate_host()
+            .and_then(|candidate| RTCIceCandidate::from(&candidate).to_json())
+            .map_err(SfuError::engine("describe the host candidate"))?;
+        self.engine
+            .add_local_candidate(candidate)
+            .map_err(SfuError::engine("add the host candidate"))?;
+        // The empty candidate ends the list (RFC 8838 §13): nothing will trickle.
+        self.engine
+            .add_local_candidate(Default::default())
+            .map_err(SfuError::engine("end the candidates"))
+    }
+
+    fn local_sdp(&self) -> Result<String, SfuError> {
+        let description = self.engine.local_description().ok_or(SfuError::Engine {
+            doing: "read the local description",
+            reason: "there is none".into(),
+        })?;
+        Ok(description.sdp)
+    }
+
+    /// Pairs the sections of the offer with the engine's receivers.
+    fn publications(&mut self, sections: &[Section]) -> Result<Vec<Publication>, SfuError> {
+        let receivers: Vec<RTCRtpReceiverId> = self.engine.get_receivers().collect();
+        let mut publications = Vec::new();
+        for section in sections {
+            let Some(source) = section.source else {
+                continue;
+            };
+            let found = receivers
+                .iter()
+                .find_map(|id| self.publication(*id, section, source));
+            publications.push(found.ok_or_else(|| SfuError::NoCommonCodec {
+                mid: section.mid.clone(),
+            })?);
+        }
+        Ok(publications)
+    }
+
+    fn publication(
+        &mut self,
+        id: RTCRtpReceiverId,
+        section: &Section,
+        source: Source,
+    ) -> Option<Publication> {
+        let mut receiver = self.engine.rtp_receiver(id)?;
+        if !receiver.track().ssrcs().any(|ssrc| ssrc == source.ssrc) {
+            return None;
+        }
+        let parameters = &receiver.get_parameters().rtp_parameters;
+        let codec = parameters
+            .codecs
+            .iter()
+            .find(|codec| codec::is_media(codec))?;
+        Some(Publication {
+            ssrc: source.ssrc,
+            repair: source.repair,
+            kind: section.kind,
+            codec: codec.rtp_codec.clone(),
+            payload_type: codec.payload_type,
+            extensions: extension_ids(&parameters.header_extensions),
+            receiver: id,
+        })
+    }
+
+    /// Adds a leg for a stream of `publisher`. It carries nothing until the next offer is
+    /// answered. `None` when this client has no use for the stream's codec.
+    pub(crate) fn add_leg(
+        &mut self,
+        publication: &Publication,
+        publisher: &ParticipantId,
+    ) -> Option<RTCRtpSenderId> {
+        let coding = RTCRtpCodingParameters {
+            ssrc: Some(publication.ssrc),
+            rtx: Some(RTCRtpRtxParameters {
+                ssrc: rand::random(),
+            }),
+            ..Default::default()
+        };
+        let track = MediaStreamTrack::new(
+            publisher.as_str().to_owned(),
+            format!("{}-{:08x}", publisher, publication.ssrc),
+            String::new(),
+            codec::engine_kind(publication.kind),
+            vec![RTCRtpEncodingParameters {
+                rtp_coding_parameters: coding,
+                codec: publication.codec.clone(),
+                ..Default::default()
+            }],
+        );
+        let init = RTCRtpTransceiverInit {
+            direction: RTCRtpTransceiverDirection::Sendonly,
+            streams: vec![],
+            send_encodings: vec![],
+        };
+        match self.engine.add_transceiver_from_track(track, Some(init)) {
+            Ok(id) => {
+                self.sections += 1;
+                Some(RTCRtpSenderId::from(id))
+            }
+            Err(error) => {
+                tracing::debug!(participant = %self.participant, %error, "stream has no leg");
+                None
+            }
+        }
+    }
+
+    /// Ends a leg; the next offer tells the client.
+    pub(crate) fn remove_leg(&mut self, sender: RTCRtpSenderId) {
+        if let Err(error) = self.engine.remove_track(sender) {
+            tracing::debug!(participant = %self.participant, %error, "leg was gone already");
+        }
+    }
+
+    /// Media sections of this connection, dead ones included.
+    pub(crate) fn sections(&self) -> usize {
+        self.sections
+    }
+
+    /// Makes an offer that carries every change since the last one.
+    pub(crate) fn offer(&mut self, now: Instant) -> Result<String, SfuError> {
+        let offer = self
+            .engine
+            .create_offer(None)
+            .map_err(SfuError::engine("create an offer"))?;
+        self.engine
+            .set_local_description(now, offer)
+            .map_err(SfuError::engine("set the local offer"))?;
+        self.negotiation.offered(now);
+        self.local_sdp()
+    }
+
+    /// Applies the client's answer to the last offer.
+    pub(crate) fn take_answer(
+        &mut self,
+        now: Instant,
+        sdp: &str,
+        config: &SfuConfig,
+    ) -> Result<(), SfuError> {
+        if !self.negotiation.is_waiting() {
+            return Err(SfuError::NoOfferOutstanding);
+        }
+        let sections = offer::read(sdp, config)?;
+        self.check_answer(&sections)?;
+        let malformed =
+            |error: rtc::shared::error::Error| SfuError::MalformedSdp(error.to_string());
+        let answer = RTCSessionDescription::answer(sdp.to_owned()).map_err(malformed)?;
+        self.engine
+            .set_remote_description(now, answer)
+            .map_err(malformed)?;
+        self.negotiation.answered();
+        Ok(())
+    }
+
+    /// An answer must mirror the offer's sections and keep the streams declared in `connect`.
+    fn check_answer(&self, sections: &[Section]) -> Result<(), SfuError> {
+        let offered = self
+            .engine
+            .local_description()
+            .and_then(|description| description.unmarshal().ok())
+            .ok_or(SfuError::NoOfferOutstanding)?;
+        let mids = offered
+            .media_descriptions
+            .iter()
+            .map(|media| media.attribute("mid").flatten().unwrap_or_default());
+        if !mids.eq(sections.iter().map(|section| section.mid.as_str())) {
+            return Err(SfuError::AnswerMismatch(
+                "other media sections than offered",
+            ));
+        }
+        let changed = sections
+            .iter()
+            .filter_map(|section| section.source)
+            .any(|source| !self.sources.contains(&source));
+        if changed {
+            return Err(SfuError::AnswerMismatch("streams not declared in connect"));
+        }
+        Ok(())
+    }
+
+    /// How a leg was negotiated; `None` when the client refused it.
+    pub(crate) fn translation(
+        &mut self,
+        sender: RTCRtpSenderId,
+        publication: &Publication,
+    ) -> Option<Translation> {
+        let transceiver = self.engine.rtp_transceiver(sender.into())?;
+        if !transceiver.current_direction().has_send() {
+            return None;
+        }
+        let mut sender = self.engine.rtp_sender(sender)?;
+        let parameters = &sender.get_parameters().rtp_parameters;
+        let mime = &publication.codec.mime_type;
+        let codec = parameters
+            .codecs
+            .iter()
+            .find(|codec| codec.rtp_codec.mime_type.eq_ignore_ascii_case(mime))?;
+        let extensions = extension_ids(&parameters.header_extensions);
+        Some(Translation::new(
+            publication,
+            codec.payload_type,
+            &extensions,
+        ))
+    }
+
+    /// Whether a media datagram's SSRC is one this client may use.
+    pub(crate) fn admits(&mut self, packet: Packet) -> bool {
+        match packet {
+            Packet::Stun | Packet::Dtls => true,
+            Packet::Rtp(ssrc) => self.declared.contains(&ssrc),
+            Packet::Rtcp(ssrc) => {
+                self.declared.contains(&ssrc)
+                    || self.rtcp_sources.contains(&ssrc)
+                    || (self.rtcp_sources.len() < MAX_RTCP_SOURCES
+                        && self.rtcp_sources.insert(ssrc))
+            }
+        }
+    }
+
+    /// Feeds one datagram to the engine.
+    pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: BytesMut) {
+        let message = TaggedBytesMut {
+            now,
+            transport: TransportContext {
+                local_addr: self.local_addr,
+                peer_addr: from,
+                transport_protocol: TransportProtocol::UDP,
+                ecn: None,
+            },
+            message: datagram,
+        };
+        if let Err(error) = self.engine.handle_read(message) {
+            tracing::debug!(participant = %self.participant, %error, "datagram refused");
+        }
+    }
+
+    /// Lets the engine do what is due.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if let Err(error) = self.engine.handle_timeout(now) {
+            tracing::debug!(participant = %self.participant, %error, "engine timer failed");
+        }
+    }
+
+    /// The next thing that happened.
+    pub(crate) fn poll_event(&mut self) -> Option<PeerEvent> {
+        while let Some(event) = self.engine.poll_event() {
+            if let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) = event {
+                match state {
+                    RTCPeerConnectionState::Connected if !self.connected => {
+                        self.connected = true;
+                        return Some(PeerEvent::Connected);
+                    }
+                    RTCPeerConnectionState::Failed => {
+                        return Some(PeerEvent::Ended(DisconnectReason::Failed));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        while let Some(message) = self.engine.poll_read() {
+            if let RTCMessage::RtpPacket(_, packet) = message.message {
+                return Some(PeerEvent::Rtp(packet));
+            }
+        }
+        None
+    }
+
+    /// Whether the client closed DTLS. The engine raises no event for it.
+    pub(crate) fn is_closed_by_peer(&mut self) -> bool {
+        let id = self.engine.get_transceivers().next();
+        let Some(id) = id else { return false };
+        let state = match self.engine.rtp_receiver(id.into()) {
+            Some(receiver) => receiver.transport().map(|transport| transport.state()),
+            None => None,
+        };
+        state == Some(RTCDtlsTransportState::Closed)
+    }
+
+    /// Hands a packet to a leg.
+    ///
+    /// Returns `Some(false)` when its sequence number was sent before, `None` when the engine
+    /// refused it.
+    pub(crate) fn send_rtp(
+        &mut self,
+        now: Instant,
+        sender: RTCRtpSenderId,
+        packet: rtp::Packet,
+    ) -> Option<bool> {
+        let window = self.sent.entry(packet.header.ssrc).or_default();
+        if !window.take(packet.header.sequence_number) {
+            return Some(false);
+        }
+        let mut sender = self.engine.rtp_sender(sender)?;
+        sender.write_rtp(now, packet).ok()?;
+        Some(true)
+    }
+
+    /// Asks the client for a keyframe (RFC 4585 §6.3.1).
+    pub(crate) fn request_keyframe(&mut self, now: Instant, receiver: RTCRtpReceiverId, ssrc: u32) {
+        let request = PictureLossIndication {
+            sender_ssrc: 1,
+            media_ssrc: ssrc,
+        };
+        if let Some(mut receiver) = self.engine.rtp_receiver(receiver) {
+            let _ = receiver.write_rtcp(now, vec![Box::new(request)]);
+        }
+    }
+
+    /// The next datagram to send, and where to.
+    pub(crate) fn poll_transmit(&mut self) -> Option<(SocketAddr, BytesMut)> {
+        let transmit = self.engine.poll_write()?;
+        Some((transmit.transport.peer_addr, transmit.message))
+    }
+
+    /// Asks the engine when to wake it.
+    pub(crate) fn refresh_wake(&mut self) {
+        self.wake = self.engine.poll_timeout();
+    }
+
+    /// Says goodbye; what it wants to send is still to be polled.
+    pub(crate) fn close(&mut self) {
+        let _ = self.engine.close();
+    }
+}
+
+/// The SSRCs a client may send with.
+fn declare(sources: &[Source], config: &SfuConfig) -> Result<HashSet<u32>, SfuError> {
+    if sources.len() > config.max_streams_per_publisher {
+        return Err(SfuError::TooManyStreams {
+            limit: config.max_streams_per_publisher,
+        });
+    }
+    let mut declared = HashSet::new();
+    for source in sources {
+        for ssrc in [Some(source.ssrc), source.repair].into_iter().flatten() {
+            if !declared.insert(ssrc) {
+                return Err(SfuError::SsrcTaken { ssrc });
+            }
+        }
+    }
+    Ok(declared)
+}
+
+fn extension_ids(extensions: &[RTCRtpHeaderExtensionParameters]) -> Vec<(u8, String)> {
+    let id = |extension: &RTCRtpHeaderExtensionParameters| u8::try_from(extension.id).ok();
+    extensions
+        .iter()
+        .filter_map(|extension| Some((id(extension)?, extension.uri.clone())))
+        .collect()
+}

@@ -1,0 +1,19 @@
+//! Clients on the `rtc` core and an in-memory network, in virtual time: no sockets, no sleeps.
+
+#![allow(dead_code, unused_imports)] // every test file uses its own part of it
+
+pub mod client;
+pub mod net;
+
+pub use client::{Client, ClientSetup, Received};
+pub use net::Net;
+
+use mls_srtp_sfu::{ParticipantId, RoomId};
+
+pub fn room() -> RoomId {
+    RoomId::new("room").unwrap()
+}
+
+pub fn id(name: &str) -> ParticipantId {
+    ParticipantId::new(name).unwrap()
+}

@@ -1,0 +1,26 @@
+//! Who may do what.
+
+use mls_srtp::id::{ParticipantId, RoomName};
+
+/// Decides on admission. A wrong yes lets a stranger into the call.
+pub trait AccessControl: Send + Sync {
+    /// Whether the bearer of `token` may enter `room` as `participant`.
+    fn may_enter(&self, room: &RoomName, participant: &ParticipantId, token: Option<&str>) -> bool;
+
+    /// Whether `participant` may have others removed.
+    fn may_evict(&self, room: &RoomName, participant: &ParticipantId) -> bool;
+}
+
+/// Anyone may enter any room under any name, and nobody may evict: for demos only.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenAccess;
+
+impl AccessControl for OpenAccess {
+    fn may_enter(&self, _: &RoomName, _: &ParticipantId, _: Option<&str>) -> bool {
+        true
+    }
+
+    fn may_evict(&self, _: &RoomName, _: &ParticipantId) -> bool {
+        false
+    }
+}

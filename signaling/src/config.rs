@@ -1,0 +1,81 @@
+//! Limits and times of the service.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mls_srtp::group::MediaMode;
+use mls_srtp::schedule::Profile;
+
+/// Everything an operator can set; each default states its reason.
+#[derive(Debug, Clone)]
+pub struct ServiceConfig {
+    /// Where to listen. Default 127.0.0.1:8080.
+    pub listen: SocketAddr,
+    /// Rooms at once. Default 1,000.
+    pub max_rooms: usize,
+    /// Connections at once. Default 10,000.
+    pub max_connections: usize,
+    /// Envelopes that may wait for one client before it counts as too slow. Default 1,024: a
+    /// client that is so far behind catches up faster by resuming.
+    pub client_queue: usize,
+    /// Envelopes that a client may send at once. Default 200.
+    pub burst: u32,
+    /// Envelopes per second that a client may send in the long run. Default 50.
+    pub rate: u32,
+    /// How long one write may take. Default 10 s.
+    pub write_timeout: Duration,
+    /// What applies to each room.
+    pub room: RoomConfig,
+}
+
+impl Default for ServiceConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            max_rooms: 1_000,
+            max_connections: 10_000,
+            client_queue: 1_024,
+            burst: 200,
+            rate: 50,
+            write_timeout: Duration::from_secs(10),
+            room: RoomConfig::default(),
+        }
+    }
+}
+
+/// What applies to a room.
+#[derive(Debug, Clone)]
+pub struct RoomConfig {
+    /// Members and wishers at once. Default 1,000.
+    pub max_participants: usize,
+    /// How long a member may be without a connection before it is removed, and a group without
+    /// any connected member before it is closed. Default 5 s: longer than a change of network.
+    pub grace: Duration,
+    /// How often members are told where the log stands. Default 2 s.
+    pub ping_every: Duration,
+    /// How far a commit may trail behind the oldest uncommitted Remove. Default 500 ms.
+    pub remove_slack: Duration,
+    /// Log entries kept for members that return. Default 4,096; one that missed more joins anew.
+    pub log_entries: usize,
+    /// Largest application message in bytes. Default 16 KiB; announcements have a few hundred.
+    pub max_application: usize,
+    /// How media is protected in rooms of this service.
+    pub mode: MediaMode,
+    /// With what.
+    pub profile: Profile,
+}
+
+impl Default for RoomConfig {
+    fn default() -> Self {
+        Self {
+            max_participants: 1_000,
+            grace: Duration::from_secs(5),
+            ping_every: Duration::from_secs(2),
+            remove_slack: Duration::from_millis(500),
+            log_entries: 4_096,
+            max_application: 16 * 1024,
+            mode: MediaMode::Srtp,
+            profile: Profile::AeadAes128Gcm,
+        }
+    }
+}

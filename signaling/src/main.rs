@@ -1,0 +1,62 @@
+//! `mls-srtp-signaling`: the delivery service as a program of its own.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use mls_srtp_signaling::{RoomConfig, ServerBuilder, ServiceConfig};
+
+/// Delivery service for MLS-SRTP conferences, over WebSocket. Runs until Ctrl-C.
+#[derive(Debug, Parser)]
+#[command(name = "mls-srtp-signaling", version, about, max_term_width = 100)]
+struct Cli {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "IP:PORT")]
+    listen: SocketAddr,
+    /// Participants that a room may have.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    max_participants: u32,
+    /// Seconds that a member may be without a connection before it is removed.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    grace: u64,
+    /// What to log to stderr, in the syntax of tracing's EnvFilter.
+    #[arg(long, default_value = "info", env = "RUST_LOG", value_name = "FILTER")]
+    log: String,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(&cli.log)
+        .with_writer(std::io::stderr)
+        .init();
+    let room = RoomConfig {
+        max_participants: cli.max_participants as usize,
+        grace: Duration::from_secs(cli.grace),
+        ..RoomConfig::default()
+    };
+    let config = ServiceConfig {
+        listen: cli.listen,
+        room,
+        ..ServiceConfig::default()
+    };
+    let server = match ServerBuilder::new(config).bind().await {
+        Ok(server) => server,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("signaling on ws://{}", server.local_addr());
+    eprintln!("warning: open access: anyone may enter any room under any name");
+    server
+        .run(async {
+            if let Err(error) = tokio::signal::ctrl_c().await {
+                tracing::error!(%error, "Ctrl-C cannot be heard");
+            }
+        })
+        .await;
+    ExitCode::SUCCESS
+}

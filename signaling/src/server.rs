@@ -1,0 +1,195 @@
+//! Accepting connections.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mls_srtp::delivery::MediaSignal;
+use mls_srtp::group::ServiceIdentity;
+use mls_srtp::id::{ParticipantId, RoomName};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::access::{AccessControl, OpenAccess};
+use crate::config::ServiceConfig;
+use crate::connection;
+use crate::media::MediaPort;
+use crate::room::Shared;
+use crate::service::{RoomEvents, Service};
+use crate::store::{MemoryStore, Store};
+
+/// How often rooms look at the time. Grace times are seconds.
+const TICK: Duration = Duration::from_millis(50);
+/// How long clients get to take their goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Why a service did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on TCP {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The system has no randomness.
+    #[error("cannot make a signature key: {0}")]
+    Identity(#[from] mls_srtp::group::GroupError),
+}
+
+/// A service that is being put together.
+pub struct ServerBuilder {
+    config: ServiceConfig,
+    access: Box<dyn AccessControl>,
+    store: Option<Box<dyn Store>>,
+    media: Option<MediaPort>,
+    events: Option<RoomEvents>,
+}
+
+/// A service that listens. [`Server::run`] serves.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    service: Arc<Service>,
+}
+
+/// Reaches a running service from inside its process.
+#[derive(Clone)]
+pub struct ServerHandle(Arc<Service>);
+
+impl ServerBuilder {
+    /// A service with open access, in memory, without an SFU.
+    pub fn new(config: ServiceConfig) -> Self {
+        Self {
+            config,
+            access: Box::new(OpenAccess),
+            store: None,
+            media: None,
+            events: None,
+        }
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub fn access(mut self, access: impl AccessControl + 'static) -> Self {
+        self.access = Box::new(access);
+        self
+    }
+
+    /// Where logs are kept.
+    #[must_use]
+    pub fn store(mut self, store: impl Store + 'static) -> Self {
+        self.store = Some(Box::new(store));
+        self
+    }
+
+    /// Where requests to the SFU go.
+    #[must_use]
+    pub fn media(mut self, media: MediaPort) -> Self {
+        self.media = Some(media);
+        self
+    }
+
+    /// Where accepted changes are told.
+    #[must_use]
+    pub fn events(mut self, events: RoomEvents) -> Self {
+        self.events = Some(events);
+        self
+    }
+
+    /// Listens.
+    ///
+    /// # Errors
+    /// [`StartError`], naming the address if it is taken.
+    pub async fn bind(self) -> Result<Server, StartError> {
+        let address = self.config.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| StartError::Listen { address, source })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| StartError::Listen { address, source })?;
+        let entries = self.config.room.log_entries;
+        let shared = Shared {
+            identity: ServiceIdentity::generate()?,
+            access: self.access,
+            store: self
+                .store
+                .unwrap_or_else(|| Box::new(MemoryStore::new(entries))),
+            has_media: self.media.is_some(),
+            random: random_session,
+        };
+        let service = Service::new(self.config, shared, self.media, self.events);
+        Ok(Server {
+            listener,
+            address,
+            service: Arc::new(service),
+        })
+    }
+}
+
+impl Server {
+    /// The address listened on, with the port that the system chose for port 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Reaches this service from inside the process.
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle(Arc::clone(&self.service))
+    }
+
+    /// Serves until `shutdown` completes, then says goodbye to everyone.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let mut connections = JoinSet::new();
+        let mut tick = tokio::time::interval(TICK);
+        tokio::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                _ = tick.tick() => self.service.tick(),
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, peer)) => {
+                        // Handshake messages are small and wait for answers.
+                        let _ = stream.set_nodelay(true);
+                        let Some(client) = self.service.admit() else {
+                            tracing::warn!(%peer, "too many connections, refused");
+                            continue;
+                        };
+                        tracing::debug!(%peer, client = client.0, "connected");
+                        let service = Arc::clone(&self.service);
+                        connections.spawn(connection::serve(stream, client, service));
+                    }
+                    Err(error) => {
+                        // Out of file descriptors, most likely; they come back.
+                        tracing::error!(%error, "cannot accept");
+                        tokio::time::sleep(TICK).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+        drop(self.listener);
+        self.service.shut_down();
+        let goodbye = async { while connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+    }
+}
+
+impl ServerHandle {
+    /// Passes a signal of the SFU to a participant of a room.
+    pub fn media_signal(&self, room: &RoomName, participant: &ParticipantId, signal: MediaSignal) {
+        self.0.media_signal(room, participant, signal);
+    }
+}
+
+/// Sixteen random bytes.
+fn random_session() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system's randomness worked when the service started");
+    bytes
+}

@@ -1,0 +1,214 @@
+//! The rooms of a service and the clients that are in them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use mls_srtp::delivery::{ClientMessage, MediaSignal, Refusal, ServiceMessage};
+use mls_srtp::id::{ParticipantId, RoomName};
+use mls_srtp::time::Moment;
+use tokio::sync::mpsc;
+
+use crate::config::ServiceConfig;
+use crate::connection::Outgoing;
+use crate::media::MediaPort;
+use crate::room::{ClientId, Room, RoomEvent, RoomOutput, Shared};
+
+/// Where a service tells what it accepted.
+pub type RoomEvents = mpsc::UnboundedSender<RoomEvent>;
+
+type SharedRoom = Arc<Mutex<Room>>;
+
+/// All rooms. A room is locked for one message at a time; nothing waits while it is.
+pub(crate) struct Service {
+    config: ServiceConfig,
+    shared: Arc<Shared>,
+    started: Instant,
+    rooms: Mutex<HashMap<RoomName, SharedRoom>>,
+    clients: Mutex<HashMap<ClientId, Client>>,
+    media: Option<MediaPort>,
+    events: Option<RoomEvents>,
+    next_client: AtomicU64,
+}
+
+struct Client {
+    queue: mpsc::Sender<Outgoing>,
+    room: Option<SharedRoom>,
+}
+
+impl Service {
+    pub(crate) fn new(
+        config: ServiceConfig,
+        shared: Shared,
+        media: Option<MediaPort>,
+        events: Option<RoomEvents>,
+    ) -> Self {
+        Self {
+            config,
+            shared: Arc::new(shared),
+            started: Instant::now(),
+            rooms: Mutex::default(),
+            clients: Mutex::default(),
+            media,
+            events,
+            next_client: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn config(&self) -> &ServiceConfig {
+        &self.config
+    }
+
+    /// A number for a new connection, or `None` when there are too many.
+    pub(crate) fn admit(&self) -> Option<ClientId> {
+        let room_left = lock(&self.clients).len() < self.config.max_connections;
+        room_left.then(|| ClientId(self.next_client.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    pub(crate) fn connected(&self, client: ClientId, queue: mpsc::Sender<Outgoing>) {
+        lock(&self.clients).insert(client, Client { queue, room: None });
+    }
+
+    pub(crate) fn disconnected(&self, client: ClientId) {
+        let gone = lock(&self.clients).remove(&client);
+        if let Some(room) = gone.and_then(|client| client.room) {
+            self.with(&room, |room, now| room.disconnected(client, now));
+        }
+    }
+
+    /// The first message of a client.
+    pub(crate) fn hello(
+        &self,
+        client: ClientId,
+        message: ClientMessage,
+    ) -> Result<(), (Refusal, String)> {
+        let ClientMessage::Hello { room: name, .. } = &message else {
+            return Err((Refusal::OutOfOrder, "say hello first".into()));
+        };
+        let room = self.room(name)?;
+        let entered = self.with(&room, |room, now| room.hello(client, message, now));
+        if entered.is_ok()
+            && let Some(client) = lock(&self.clients).get_mut(&client)
+        {
+            client.room = Some(room);
+        }
+        entered
+    }
+
+    /// Any later message.
+    pub(crate) fn handle(&self, client: ClientId, message: ClientMessage) {
+        let room = lock(&self.clients)
+            .get(&client)
+            .and_then(|client| client.room.clone());
+        if let Some(room) = room {
+            self.with(&room, |room, now| room.handle(client, message, now));
+        }
+    }
+
+    /// Queues an envelope. A client whose queue is full is dropped; it may resume.
+    pub(crate) fn send(&self, client: ClientId, message: ServiceMessage) {
+        let mut clients = lock(&self.clients);
+        let Some(queue) = clients.get(&client).map(|client| &client.queue) else {
+            return;
+        };
+        if queue.try_send(Outgoing::Envelope(message)).is_err() {
+            tracing::warn!(client = client.0, "too slow, dropped");
+            // Without its queue the connection's writer ends, and with it the connection.
+            if let Some(slow) = clients.get_mut(&client) {
+                slow.queue = mpsc::channel(1).0;
+            }
+        }
+    }
+
+    /// Closes a connection after what is queued.
+    pub(crate) fn close(&self, client: ClientId) {
+        if let Some(client) = lock(&self.clients).get(&client) {
+            // A full queue means that the client is being dropped as too slow anyway.
+            let _ = client.queue.try_send(Outgoing::Close);
+        }
+    }
+
+    /// Passes a signal of the SFU on.
+    pub(crate) fn media_signal(
+        &self,
+        room: &RoomName,
+        participant: &ParticipantId,
+        signal: MediaSignal,
+    ) {
+        let room = lock(&self.rooms).get(room).cloned();
+        if let Some(room) = room {
+            self.with(&room, |room, _| room.media_signal(participant, signal));
+        }
+    }
+
+    /// Lets time pass in all rooms and forgets deserted ones.
+    pub(crate) fn tick(&self) {
+        let rooms: Vec<_> = lock(&self.rooms).values().cloned().collect();
+        for room in rooms {
+            self.with(&room, |room, now| room.handle_timeout(now));
+        }
+        lock(&self.rooms)
+            .retain(|_, room| Arc::strong_count(room) > 1 || !lock(room).is_deserted());
+    }
+
+    pub(crate) fn shut_down(&self) {
+        let rooms: Vec<_> = lock(&self.rooms).values().cloned().collect();
+        for room in rooms {
+            self.with(&room, |room, _| room.shut_down());
+        }
+    }
+
+    fn room(&self, name: &RoomName) -> Result<SharedRoom, (Refusal, String)> {
+        let mut rooms = lock(&self.rooms);
+        if let Some(room) = rooms.get(name) {
+            return Ok(Arc::clone(room));
+        }
+        if rooms.len() >= self.config.max_rooms {
+            return Err((
+                Refusal::RoomFull,
+                "the service has as many rooms as it may".into(),
+            ));
+        }
+        let room = Room::new(
+            name.clone(),
+            self.config.room.clone(),
+            Arc::clone(&self.shared),
+        );
+        let room = room.map_err(|error| (Refusal::RateLimited, error))?;
+        let room = Arc::new(Mutex::new(room));
+        rooms.insert(name.clone(), Arc::clone(&room));
+        Ok(room)
+    }
+
+    /// Gives a room something and carries out what it wants, in order, before anybody else may.
+    fn with<T>(&self, room: &SharedRoom, give: impl FnOnce(&mut Room, Moment) -> T) -> T {
+        let now = Moment::new(self.started.elapsed());
+        let mut room = lock(room);
+        let given = give(&mut room, now);
+        while let Some(output) = room.poll_output() {
+            match output {
+                RoomOutput::Send(client, message) => self.send(client, message),
+                RoomOutput::Close(client) => self.close(client),
+                RoomOutput::Media(request) => {
+                    if let Some(media) = &self.media {
+                        let _ = media.send(request);
+                    }
+                }
+                RoomOutput::Event(event) => {
+                    tracing::info!(room = %event.room, epoch = %event.epoch, kind = ?event.kind);
+                    if let Some(events) = &self.events {
+                        let _ = events.send(event);
+                    }
+                }
+            }
+        }
+        given
+    }
+}
+
+/// A panic while a lock was held is a bug that the log has shown; the state is still consistent
+/// enough to serve the others.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

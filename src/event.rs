@@ -1,0 +1,96 @@
+//! Facts that an application can act on.
+
+use crate::delivery::{CloseReason, Refusal};
+use crate::epoch::{GroupCode, SwitchReason};
+use crate::group::{GroupError, Roster};
+use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
+
+/// What happened in the group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// We are a member: of a group that we created, or by a Welcome. An
+    /// [`Event::EpochChanged`] follows at once.
+    Joined {
+        /// The group.
+        group_id: GroupId,
+        /// Our leaf.
+        leaf: LeafIndex,
+    },
+    /// A new epoch: its packets can be opened from now on.
+    EpochChanged {
+        /// The epoch.
+        epoch: Epoch,
+        /// Who came with it.
+        added: Vec<ParticipantId>,
+        /// Who went with it.
+        removed: Vec<ParticipantId>,
+        /// Everybody who is in it.
+        roster: Roster,
+        /// What people compare; it changes with every epoch.
+        code: GroupCode,
+    },
+    /// Sending has moved to an epoch.
+    SendingIn {
+        /// The epoch.
+        epoch: Epoch,
+        /// Why now.
+        reason: SwitchReason,
+    },
+    /// After joining: everybody sends in an epoch that we have, or has had the time for it. From
+    /// now on media loses nothing; connect it here.
+    MediaReady,
+    /// Somebody new can see us: video senders give a keyframe.
+    KeyframeWanted,
+    /// Our stay broke and we are entering the room anew, without anybody's help.
+    Resyncing {
+        /// Why.
+        cause: ResyncCause,
+    },
+    /// The service refused a request. Most are handled by the key manager itself.
+    Refused {
+        /// Type of the refused request.
+        request: String,
+        /// Why, for the program.
+        reason: Refusal,
+        /// Why, for a person.
+        detail: String,
+    },
+    /// We left, as asked.
+    Left,
+    /// Somebody removed us.
+    Removed,
+    /// It is over and cannot go on by itself.
+    Fatal(FatalCause),
+}
+
+/// Why a member enters its room anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResyncCause {
+    /// Log entries are missing, or their hash chain is broken.
+    LogGap,
+    /// An accepted message could not be applied.
+    CannotApply(GroupError),
+    /// The room's group is not ours any more.
+    GroupReplaced,
+}
+
+/// Why a stay ended for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FatalCause {
+    /// The service does not let us in.
+    NotAdmitted {
+        /// Why, for the program.
+        reason: Refusal,
+        /// Why, for a person.
+        detail: String,
+    },
+    /// The service offered a room of other terms than asked for.
+    WrongRoom,
+    /// The service closed the connection for good.
+    Closed(CloseReason),
+    /// Our own side failed.
+    Internal(GroupError),
+}

@@ -1,0 +1,479 @@
+//! The delivery service's view of a group: it follows what is public and proposes as the group's
+//! external sender. It never holds a secret of the group.
+
+use openmls::messages::group_info::VerifiableGroupInfo;
+use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
+use openmls::prelude::{
+    ExternalProposal, GroupEpoch, KeyPackage, LeafNodeIndex, MlsMessageBodyIn, MlsMessageIn,
+    MlsMessageOut, OpenMlsProvider, ProcessedMessageContent, ProposalStore, ProtocolMessage,
+    ProtocolVersion, PublicGroup, RatchetTreeIn, Sender, SenderExtensionIndex, StagedCommit,
+    Welcome,
+};
+use openmls_basic_credential::SignatureKeyPair;
+use openmls_rust_crypto::OpenMlsRustCrypto;
+
+use super::{GroupError, RoomPolicy, Roster, credential, rules, terms};
+use crate::delivery::{Blob, ExternalSenderInfo, Refusal};
+use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
+
+/// Identity in the credential of a service.
+const SERVICE_NAME: &str = "mls-srtp delivery service";
+
+/// The key with which a delivery service signs its proposals.
+pub struct ServiceIdentity {
+    signer: SignatureKeyPair,
+}
+
+impl ServiceIdentity {
+    /// Draws a new Ed25519 key.
+    ///
+    /// # Errors
+    /// [`GroupError::Crypto`] when the system has no randomness.
+    pub fn generate() -> Result<Self, GroupError> {
+        let scheme = terms::CIPHERSUITE.signature_algorithm();
+        SignatureKeyPair::new(scheme)
+            .map(|signer| Self { signer })
+            .map_err(|_| GroupError::Crypto)
+    }
+
+    /// What groups list as their external sender.
+    pub fn info(&self) -> ExternalSenderInfo {
+        ExternalSenderInfo {
+            signature_key: self.signer.to_public_vec().into(),
+            identity: SERVICE_NAME.into(),
+        }
+    }
+}
+
+/// Why the service refuses something.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FollowError {
+    /// The object itself is at fault.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// For another epoch than the current one.
+    #[error("the group is in epoch {current}")]
+    WrongEpoch {
+        /// The current epoch.
+        current: Epoch,
+    },
+    /// The object is somebody else's than the client's who sent it.
+    #[error("that is {0}'s to do")]
+    NotYours(String),
+    /// A proposal that the author had seen is missing.
+    #[error("the commit leaves out a proposal that its author had seen")]
+    OmitsProposal,
+    /// The Welcome does not fit the Adds.
+    #[error("the Welcome is not for exactly those whom the commit adds")]
+    WrongWelcome,
+    /// The GroupInfo does not fit the commit.
+    #[error("the GroupInfo does not describe the epoch that the commit makes")]
+    WrongGroupInfo,
+}
+
+impl FollowError {
+    /// What the client is told.
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::WrongEpoch { .. } => Refusal::WrongEpoch,
+            Self::NotYours(_) => Refusal::Unauthorised,
+            Self::OmitsProposal => Refusal::OmitsProposal,
+            Self::WrongWelcome => Refusal::WrongWelcome,
+            Self::WrongGroupInfo => Refusal::WrongGroupInfo,
+            Self::Group(GroupError::Rule(_) | GroupError::Terms(_)) => Refusal::PolicyViolation,
+            Self::Group(_) => Refusal::InvalidMls,
+        }
+    }
+}
+
+impl From<rules::RuleViolation> for FollowError {
+    fn from(violation: rules::RuleViolation) -> Self {
+        Self::Group(violation.into())
+    }
+}
+
+/// A commit that may be accepted: see [`GroupFollower::merge`].
+pub struct StagedChange {
+    staged: StagedCommit,
+    outcome: CommitOutcome,
+}
+
+impl StagedChange {
+    /// What merging it will come to.
+    pub fn outcome(&self) -> &CommitOutcome {
+        &self.outcome
+    }
+
+    /// The epoch's proposals that it leaves out, as references from [`Proposed`].
+    pub fn omits(&self, reference: &ProposalReference) -> bool {
+        !self
+            .staged
+            .queued_proposals()
+            .any(|p| *p.proposal_reference_ref() == reference.0)
+    }
+}
+
+/// What an accepted commit did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitOutcome {
+    /// The epoch that it began.
+    pub epoch: Epoch,
+    /// Its author.
+    pub author: LeafIndex,
+    /// Who came, without the leaf, which the tree decides on merging.
+    pub added: Vec<ParticipantId>,
+    /// Who went.
+    pub removed: Vec<(LeafIndex, ParticipantId)>,
+}
+
+/// The MLS reference of a proposal (RFC 9420 §5.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProposalReference(openmls::prelude::hash_ref::ProposalRef);
+
+/// A proposal that the service signed.
+#[derive(Debug, Clone)]
+pub struct Proposed {
+    /// MLSMessage(PublicMessage).
+    pub message: Blob,
+    /// How a commit refers to it.
+    pub reference: ProposalReference,
+}
+
+/// A group as its delivery service follows it.
+pub struct GroupFollower {
+    provider: OpenMlsRustCrypto,
+    group: PublicGroup,
+    group_id: GroupId,
+}
+
+impl GroupFollower {
+    /// Takes the group that `creator` offers: epoch 0, the creator its only member, and exactly
+    /// the room's terms.
+    ///
+    /// # Errors
+    /// [`FollowError`] naming what does not fit.
+    pub fn create(
+        policy: &RoomPolicy,
+        service: &ServiceIdentity,
+        creator: &ParticipantId,
+        group_id: GroupId,
+        group_info: &Blob,
+        tree: &Blob,
+    ) -> Result<Self, FollowError> {
+        let provider = OpenMlsRustCrypto::default();
+        let tree = RatchetTreeIn::tls_deserialize_exact(tree.as_slice())
+            .map_err(|_| GroupError::Malformed("a ratchet tree"))?;
+        let (group, info) = PublicGroup::from_external(
+            provider.crypto(),
+            provider.storage(),
+            tree,
+            decode_group_info(group_info)?,
+            ProposalStore::new(),
+        )
+        .map_err(|e| GroupError::invalid("the GroupInfo", &e))?;
+        let context = info.group_context();
+        terms::check(context.extensions(), policy, &service.info()).map_err(GroupError::from)?;
+        if context.group_id().as_slice() != group_id.as_bytes()
+            || context.epoch() != GroupEpoch::from(0)
+            || context.ciphersuite() != terms::CIPHERSUITE
+        {
+            return Err(FollowError::WrongGroupInfo);
+        }
+        let follower = Self {
+            provider,
+            group,
+            group_id,
+        };
+        match follower.members().as_slice() {
+            [(_, only)] if only == creator => Ok(follower),
+            [(_, other)] => Err(FollowError::NotYours(other.to_string())),
+            _ => Err(FollowError::WrongGroupInfo),
+        }
+    }
+
+    /// The group.
+    pub fn group_id(&self) -> GroupId {
+        self.group_id
+    }
+
+    /// Its current epoch.
+    pub fn epoch(&self) -> Epoch {
+        Epoch::new(self.group.group_context().epoch().as_u64())
+    }
+
+    /// Who is in it, by leaf.
+    pub fn members(&self) -> Vec<(LeafIndex, ParticipantId)> {
+        let members = self.group.members().filter_map(|member| {
+            let leaf = LeafIndex::try_from(member.index.u32()).ok()?;
+            Some((leaf, credential::participant(&member.credential).ok()?))
+        });
+        members.collect()
+    }
+
+    /// The leaf of a participant.
+    pub fn leaf_of(&self, participant: &ParticipantId) -> Option<LeafIndex> {
+        self.members()
+            .into_iter()
+            .find(|(_, other)| other == participant)
+            .map(|(leaf, _)| leaf)
+    }
+
+    /// The ratchet tree of the current epoch, for joiners.
+    ///
+    /// # Errors
+    /// [`FollowError::Group`] if the MLS library cannot encode it.
+    pub fn tree(&self) -> Result<Blob, FollowError> {
+        let tree = self.group.export_ratchet_tree().tls_serialize_detached();
+        Ok(tree
+            .map(Blob::new)
+            .map_err(|e| GroupError::library("exporting the tree", &e))?)
+    }
+
+    /// Checks the key package that a client brings for itself.
+    ///
+    /// # Errors
+    /// [`FollowError`] if it is invalid or names somebody else.
+    pub fn check_key_package(
+        key_package: &Blob,
+        participant: &ParticipantId,
+    ) -> Result<(), FollowError> {
+        let provider = OpenMlsRustCrypto::default();
+        let named = rules::check_key_package(&decode_key_package(&provider, key_package)?)?;
+        if named == *participant {
+            Ok(())
+        } else {
+            Err(FollowError::NotYours(named.to_string()))
+        }
+    }
+
+    /// Signs and queues an Add for the current epoch.
+    ///
+    /// # Errors
+    /// [`FollowError`] if the key package does not fit the group.
+    pub fn propose_add(
+        &mut self,
+        service: &ServiceIdentity,
+        key_package: &Blob,
+    ) -> Result<Proposed, FollowError> {
+        let key_package = decode_key_package(&self.provider, key_package)?;
+        let message = ExternalProposal::new_add::<OpenMlsRustCrypto>(
+            key_package,
+            self.group.group_id().clone(),
+            self.group.group_context().epoch(),
+            &service.signer,
+            SenderExtensionIndex::new(0),
+        )
+        .map_err(|e| GroupError::library("proposing an Add", &e))?;
+        self.queue(&message)
+    }
+
+    /// Signs and queues a Remove for the current epoch.
+    ///
+    /// # Errors
+    /// [`FollowError`] if nobody sits at the leaf.
+    pub fn propose_remove(
+        &mut self,
+        service: &ServiceIdentity,
+        leaf: LeafIndex,
+    ) -> Result<Proposed, FollowError> {
+        let message = ExternalProposal::new_remove::<OpenMlsRustCrypto>(
+            LeafNodeIndex::new(leaf.into()),
+            self.group.group_id().clone(),
+            self.group.group_context().epoch(),
+            &service.signer,
+            SenderExtensionIndex::new(0),
+        )
+        .map_err(|e| GroupError::library("proposing a Remove", &e))?;
+        self.queue(&message)
+    }
+
+    /// Looks at a commit with all that belongs to it. Nothing changes until [`Self::merge`].
+    ///
+    /// # Errors
+    /// [`FollowError`] naming what an outsider can see is wrong. Membership tag, confirmation tag
+    /// and path secrets an outsider cannot check.
+    pub fn stage_commit(
+        &self,
+        author: &ParticipantId,
+        commit: &Blob,
+        welcome: Option<&Blob>,
+        group_info: &Blob,
+    ) -> Result<StagedChange, FollowError> {
+        let message = decode_protocol_message(commit)?;
+        if message.epoch() != self.group.group_context().epoch() {
+            return Err(FollowError::WrongEpoch {
+                current: self.epoch(),
+            });
+        }
+        let processed = self
+            .group
+            .process_message(self.provider.crypto(), message)
+            .map_err(|e| GroupError::invalid("the commit", &e))?;
+        let sender = processed.sender().clone();
+        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
+            return Err(GroupError::Malformed("a commit").into());
+        };
+        let roster = Roster::new(self.members());
+        let signature_key = |leaf| Some(self.group.leaf(leaf)?.signature_key().as_slice().to_vec());
+        let before = rules::Before {
+            roster: &roster,
+            terms: self.group.group_context().extensions(),
+            signature_key: &signature_key,
+        };
+        rules::check_commit(&staged, &sender, &before)?;
+        let author = check_author(&sender, author, &roster)?;
+        check_welcome(&self.provider, &staged, welcome)?;
+        check_group_info(&staged, group_info)?;
+        let outcome = outcome(&staged, author, &roster);
+        Ok(StagedChange {
+            staged: *staged,
+            outcome,
+        })
+    }
+
+    /// Goes on to the epoch of an accepted commit.
+    ///
+    /// # Errors
+    /// [`FollowError::Group`] for a bug of the MLS library.
+    pub fn merge(&mut self, change: StagedChange) -> Result<CommitOutcome, FollowError> {
+        self.group
+            .merge_commit(self.provider.storage(), change.staged)
+            .map_err(|e| GroupError::library("merging", &e))?;
+        Ok(change.outcome)
+    }
+
+    fn queue(&mut self, message: &MlsMessageOut) -> Result<Proposed, FollowError> {
+        let bytes = message
+            .to_bytes()
+            .map(Blob::new)
+            .map_err(|e| GroupError::library("encoding", &e))?;
+        let processed = self
+            .group
+            .process_message(self.provider.crypto(), decode_protocol_message(&bytes)?)
+            .map_err(|e| GroupError::invalid("the proposal", &e))?;
+        let ProcessedMessageContent::ProposalMessage(proposal) = processed.into_content() else {
+            return Err(GroupError::Malformed("a proposal").into());
+        };
+        rules::check_proposal(&proposal)?;
+        let reference = ProposalReference(proposal.proposal_reference_ref().clone());
+        self.group
+            .add_proposal(self.provider.storage(), *proposal)
+            .map_err(|e| GroupError::library("queueing a proposal", &e))?;
+        Ok(Proposed {
+            message: bytes,
+            reference,
+        })
+    }
+}
+
+/// The commit must come from the client that its leaf names.
+fn check_author(
+    sender: &Sender,
+    author: &ParticipantId,
+    roster: &Roster,
+) -> Result<LeafIndex, FollowError> {
+    let Sender::Member(leaf) = sender else {
+        return Err(rules::RuleViolation::Committer.into());
+    };
+    let leaf = LeafIndex::try_from(leaf.u32()).map_err(|_| GroupError::TooLarge)?;
+    match roster.occupant(leaf) {
+        Some(occupant) if **occupant == *author => Ok(leaf),
+        Some(other) => Err(FollowError::NotYours(other.to_string())),
+        None => Err(rules::RuleViolation::Committer.into()),
+    }
+}
+
+/// The Welcome must be for exactly the key packages that the commit adds.
+fn check_welcome(
+    provider: &OpenMlsRustCrypto,
+    staged: &StagedCommit,
+    welcome: Option<&Blob>,
+) -> Result<(), FollowError> {
+    let mut added = Vec::new();
+    for add in staged.add_proposals() {
+        let reference = add.add_proposal().key_package().hash_ref(provider.crypto());
+        let reference = reference.map_err(|e| GroupError::library("hashing", &e))?;
+        added.push(reference.as_slice().to_vec());
+    }
+    let mut invited = Vec::new();
+    if let Some(welcome) = welcome {
+        let secrets = decode_welcome(welcome)?;
+        let of = |s: &openmls::prelude::EncryptedGroupSecrets| s.new_member().as_slice().to_vec();
+        invited.extend(secrets.secrets().iter().map(of));
+    }
+    added.sort();
+    invited.sort();
+    if added == invited {
+        Ok(())
+    } else {
+        Err(FollowError::WrongWelcome)
+    }
+}
+
+/// The GroupInfo must describe exactly the context that the commit makes. It must not carry a
+/// tree: trees are served by position in the log.
+fn check_group_info(staged: &StagedCommit, group_info: &Blob) -> Result<(), FollowError> {
+    let info = decode_group_info(group_info)?;
+    let fits = info.group_context() == staged.group_context()
+        && info.extensions().ratchet_tree().is_none();
+    if fits {
+        Ok(())
+    } else {
+        Err(FollowError::WrongGroupInfo)
+    }
+}
+
+fn outcome(staged: &StagedCommit, author: LeafIndex, before: &Roster) -> CommitOutcome {
+    let added = staged.add_proposals().filter_map(|add| {
+        let leaf = add.add_proposal().key_package().leaf_node();
+        credential::participant(leaf.credential()).ok()
+    });
+    let removed = staged.remove_proposals().filter_map(|remove| {
+        let leaf = LeafIndex::try_from(remove.remove_proposal().removed().u32()).ok()?;
+        Some((leaf, ParticipantId::clone(before.occupant(leaf)?)))
+    });
+    CommitOutcome {
+        epoch: Epoch::new(staged.group_context().epoch().as_u64()),
+        author,
+        added: added.collect(),
+        removed: removed.collect(),
+    }
+}
+
+fn decode(bytes: &Blob) -> Result<MlsMessageIn, GroupError> {
+    MlsMessageIn::tls_deserialize_exact(bytes.as_slice())
+        .map_err(|_| GroupError::Malformed("an MLS message"))
+}
+
+fn decode_protocol_message(bytes: &Blob) -> Result<ProtocolMessage, GroupError> {
+    decode(bytes)?
+        .try_into_protocol_message()
+        .map_err(|_| GroupError::Malformed("a group message"))
+}
+
+fn decode_group_info(bytes: &Blob) -> Result<VerifiableGroupInfo, GroupError> {
+    match decode(bytes)?.extract() {
+        MlsMessageBodyIn::GroupInfo(info) => Ok(info),
+        _ => Err(GroupError::Malformed("a GroupInfo")),
+    }
+}
+
+fn decode_welcome(bytes: &Blob) -> Result<Welcome, GroupError> {
+    match decode(bytes)?.extract() {
+        MlsMessageBodyIn::Welcome(welcome) => Ok(welcome),
+        _ => Err(GroupError::Malformed("a Welcome")),
+    }
+}
+
+fn decode_key_package(
+    provider: &OpenMlsRustCrypto,
+    bytes: &Blob,
+) -> Result<KeyPackage, GroupError> {
+    match decode(bytes)?.extract() {
+        MlsMessageBodyIn::KeyPackage(key_package) => key_package
+            .validate(provider.crypto(), ProtocolVersion::Mls10)
+            .map_err(|e| GroupError::invalid("the key package", &e)),
+        _ => Err(GroupError::Malformed("a key package")),
+    }
+}

@@ -1,0 +1,164 @@
+//! What proposals and commits may do. Service and members run this same code, so a commit that an
+//! honest service accepts is one that honest members accept.
+
+use std::collections::HashSet;
+
+use openmls::prelude::{
+    Extensions, GroupContext, KeyPackage, LeafNode, LeafNodeIndex, Proposal, ProposalOrRefType,
+    QueuedProposal, Sender, SenderExtensionIndex, StagedCommit,
+};
+
+use super::{CredentialError, Roster, credential, terms};
+use crate::id::{LeafIndex, ParticipantId};
+
+/// What a proposal or commit did that it may not, though MLS itself would allow it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuleViolation {
+    /// A proposal of another type than Add and Remove.
+    #[error("only Add and Remove may be proposed")]
+    ProposalType,
+    /// A proposal that the service did not make.
+    #[error("only the service may propose")]
+    Proposer,
+    /// A proposal inside the commit that was never proposed to the room.
+    #[error("a commit may only refer to proposals of the service")]
+    InlineProposal,
+    /// A commit by somebody who is no member.
+    #[error("only a member may commit")]
+    Committer,
+    /// The GroupContext's extensions changed.
+    #[error("the room's terms may not change")]
+    Terms,
+    /// An added or renewed leaf lacks a capability that the room asks for.
+    #[error("a leaf does not support what the room requires")]
+    Capabilities,
+    /// A key package is valid for longer than key packages may be.
+    #[error("a key package's lifetime is out of range")]
+    Lifetime,
+    /// A credential names nobody.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// A device would hold two leaves.
+    #[error("{0} would be in the group twice")]
+    Twice(ParticipantId),
+    /// A member changed its name or its signature key.
+    #[error("a member may not change its identity")]
+    Identity,
+    /// More leaves than media packets can name.
+    #[error("the group is full")]
+    Full,
+}
+
+/// A proposal must be the service's Add or Remove. MLS would let an external sender change the
+/// GroupContext as well.
+pub(crate) fn check_proposal(proposal: &QueuedProposal) -> Result<(), RuleViolation> {
+    if *proposal.sender() != Sender::External(SenderExtensionIndex::new(0)) {
+        return Err(RuleViolation::Proposer);
+    }
+    match proposal.proposal() {
+        Proposal::Add(add) => check_key_package(add.key_package()).map(|_| ()),
+        Proposal::Remove(_) => Ok(()),
+        _ => Err(RuleViolation::ProposalType),
+    }
+}
+
+/// A key package must name a participant, support the room's terms and not live too long.
+pub(crate) fn check_key_package(key_package: &KeyPackage) -> Result<ParticipantId, RuleViolation> {
+    if !key_package.life_time().has_acceptable_range() {
+        return Err(RuleViolation::Lifetime);
+    }
+    check_leaf(key_package.leaf_node())
+}
+
+fn check_leaf(leaf: &LeafNode) -> Result<ParticipantId, RuleViolation> {
+    let supported = leaf.capabilities().extensions();
+    let required = terms::capabilities();
+    if !required
+        .extensions()
+        .iter()
+        .all(|extension| supported.contains(extension))
+    {
+        return Err(RuleViolation::Capabilities);
+    }
+    Ok(credential::participant(leaf.credential())?)
+}
+
+/// The group before a commit.
+pub(crate) struct Before<'a> {
+    pub(crate) roster: &'a Roster,
+    pub(crate) terms: &'a Extensions<GroupContext>,
+    /// The signature key at a leaf.
+    pub(crate) signature_key: &'a dyn Fn(LeafNodeIndex) -> Option<Vec<u8>>,
+}
+
+/// A commit must be a member's, refer to proposals of the service only, keep the room's terms,
+/// and leave every device with one leaf at most.
+pub(crate) fn check_commit(
+    staged: &StagedCommit,
+    sender: &Sender,
+    before: &Before<'_>,
+) -> Result<(), RuleViolation> {
+    let Sender::Member(committer) = sender else {
+        return Err(RuleViolation::Committer);
+    };
+    if staged.group_context().extensions() != before.terms {
+        return Err(RuleViolation::Terms);
+    }
+    for proposal in staged.queued_proposals() {
+        if proposal.proposal_or_ref_type() != ProposalOrRefType::Reference {
+            return Err(RuleViolation::InlineProposal);
+        }
+        check_proposal(proposal)?;
+    }
+    check_own_leaf(staged, *committer, before)?;
+    check_roster_after(staged, before.roster)
+}
+
+/// The committer's renewed leaf must keep its name and its signature key.
+fn check_own_leaf(
+    staged: &StagedCommit,
+    committer: LeafNodeIndex,
+    before: &Before<'_>,
+) -> Result<(), RuleViolation> {
+    let Some(renewed) = staged.update_path_leaf_node() else {
+        return Ok(());
+    };
+    let participant = check_leaf(renewed)?;
+    let leaf = LeafIndex::try_from(committer.u32()).map_err(|_| RuleViolation::Full)?;
+    let same_name = before
+        .roster
+        .occupant(leaf)
+        .is_some_and(|old| **old == participant);
+    let key = renewed.signature_key().as_slice();
+    let same_key = (before.signature_key)(committer).is_some_and(|old| old == key);
+    if same_name && same_key {
+        Ok(())
+    } else {
+        Err(RuleViolation::Identity)
+    }
+}
+
+fn check_roster_after(staged: &StagedCommit, before: &Roster) -> Result<(), RuleViolation> {
+    let removed: HashSet<u32> = staged
+        .remove_proposals()
+        .map(|remove| remove.remove_proposal().removed().u32())
+        .collect();
+    let mut present: HashSet<ParticipantId> = before
+        .iter()
+        .filter(|member| !removed.contains(&u32::from(member.leaf)))
+        .map(|member| ParticipantId::clone(&member.participant))
+        .collect();
+    for add in staged.add_proposals() {
+        let leaf = add.add_proposal().key_package().leaf_node();
+        let participant = credential::participant(leaf.credential())?;
+        if !present.insert(participant.clone()) {
+            return Err(RuleViolation::Twice(participant));
+        }
+    }
+    // Adds fill the leftmost free leaves, so the count bounds the largest leaf.
+    if present.len() > usize::from(u16::MAX) {
+        return Err(RuleViolation::Full);
+    }
+    Ok(())
+}

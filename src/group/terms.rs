@@ -1,0 +1,96 @@
+//! What the GroupContext of every room's group says, and what a leaf must be able to do.
+
+use openmls::prelude::{
+    BasicCredential, Capabilities, Ciphersuite, Credential, CredentialType, Extension,
+    ExtensionType, Extensions, ExternalSender, GroupContext, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY,
+    RequiredCapabilitiesExtension, UnknownExtension, WireFormatPolicy,
+};
+
+use super::{GroupError, PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};
+use crate::delivery::ExternalSenderInfo;
+
+/// The one ciphersuite: X25519, AES-128-GCM, SHA-256, Ed25519 (0x0001), mandatory in RFC 9420.
+pub(crate) const CIPHERSUITE: Ciphersuite =
+    Ciphersuite::MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519;
+
+const ROOM_POLICY: ExtensionType = ExtensionType::Unknown(ROOM_POLICY_EXTENSION);
+
+/// Why a group's terms were refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TermsError {
+    /// The room policy is missing or does not parse.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The policy is that of another room, generation, mode or profile.
+    #[error("the group has other terms than its room: {0}")]
+    Other(&'static str),
+}
+
+/// What our leaves support: nothing beyond what the groups use.
+pub(crate) fn capabilities() -> Capabilities {
+    Capabilities::new(
+        None,
+        Some(&[CIPHERSUITE]),
+        Some(&[ROOM_POLICY]),
+        None,
+        Some(&[CredentialType::Basic]),
+    )
+}
+
+/// Handshakes are PublicMessages, so that the service can follow; the rest is private.
+pub(crate) fn wire_format_policy() -> WireFormatPolicy {
+    MIXED_PLAINTEXT_WIRE_FORMAT_POLICY
+}
+
+/// The GroupContext extensions of a room.
+pub(crate) fn extensions(
+    policy: &RoomPolicy,
+    external_sender: &ExternalSenderInfo,
+) -> Result<Extensions<GroupContext>, GroupError> {
+    Extensions::from_vec(vec![
+        Extension::RequiredCapabilities(required_capabilities()),
+        Extension::ExternalSenders(vec![to_sender(external_sender)]),
+        Extension::Unknown(ROOM_POLICY_EXTENSION, UnknownExtension(policy.encode())),
+    ])
+    .map_err(|e| GroupError::library("stating the room's terms", &e))
+}
+
+/// Checks that a group states exactly a room's terms and nothing else: a joiner before it joins,
+/// the service before it accepts a group.
+pub(crate) fn check(
+    extensions: &Extensions<GroupContext>,
+    policy: &RoomPolicy,
+    external_sender: &ExternalSenderInfo,
+) -> Result<(), TermsError> {
+    let stated = extensions
+        .unknown(ROOM_POLICY_EXTENSION)
+        .ok_or(PolicyError::Missing)?;
+    if RoomPolicy::decode(&stated.0)? != *policy {
+        return Err(TermsError::Other("the room policy differs"));
+    }
+    let senders = extensions
+        .external_senders()
+        .map(|senders| senders.as_slice());
+    if senders != Some(&[to_sender(external_sender)]) {
+        return Err(TermsError::Other(
+            "the external senders are not the service alone",
+        ));
+    }
+    if extensions.required_capabilities() != Some(&required_capabilities()) {
+        return Err(TermsError::Other("the required capabilities differ"));
+    }
+    if extensions.iter().count() != 3 {
+        return Err(TermsError::Other("an extension that no room has"));
+    }
+    Ok(())
+}
+
+fn required_capabilities() -> RequiredCapabilitiesExtension {
+    RequiredCapabilitiesExtension::new(&[ROOM_POLICY], &[], &[CredentialType::Basic])
+}
+
+fn to_sender(info: &ExternalSenderInfo) -> ExternalSender {
+    let credential: Credential = BasicCredential::new(info.identity.clone().into_bytes()).into();
+    ExternalSender::new(info.signature_key.as_slice().to_vec().into(), credential)
+}

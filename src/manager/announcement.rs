@@ -1,0 +1,67 @@
+//! What members tell each other inside the group.
+
+use serde::{Deserialize, Serialize};
+
+use super::{KeyManager, Output};
+use crate::delivery::ClientMessage;
+use crate::id::ParticipantId;
+use crate::pipeline::{MediaUpdate, Stream};
+
+/// The content of an MLS application message of this protocol, as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum MemberMessage {
+    /// The sender's streams, all of them.
+    Streams { streams: Vec<Stream> },
+}
+
+/// Most streams that one member may announce: three sources with three layers each, and some.
+const MAX_STREAMS: usize = 16;
+
+impl KeyManager {
+    /// Tells the group which streams are ours. Sent before the report that our epoch is applied,
+    /// so that it stands in the log before anybody switches to that epoch.
+    ///
+    /// MLS forbids application messages while proposals are pending; the next epoch, which adds
+    /// or removes somebody, brings another chance.
+    pub(super) fn announce(&mut self) {
+        if self.streams.is_empty() {
+            return;
+        }
+        let message = MemberMessage::Streams {
+            streams: self.streams.clone(),
+        };
+        let Ok(bytes) = serde_json::to_vec(&message) else {
+            return;
+        };
+        let identity = &self.identity;
+        let stay = match &mut self.phase {
+            super::Phase::Member(stay) => stay,
+            _ => return,
+        };
+        match stay.engine.encrypt(identity, &bytes) {
+            Ok(message) => {
+                stay.owes_announcement = false;
+                let (group_id, epoch) = (stay.group_id, stay.engine.epoch());
+                self.send(ClientMessage::Application {
+                    group_id,
+                    epoch,
+                    message,
+                });
+            }
+            Err(_) => stay.owes_announcement = true,
+        }
+    }
+
+    /// A member's announcement. Anything else that a member says is ignored.
+    pub(super) fn hear_announcement(&mut self, sender: &ParticipantId, bytes: &[u8]) {
+        if let Ok(MemberMessage::Streams { mut streams }) = serde_json::from_slice(bytes) {
+            streams.truncate(MAX_STREAMS);
+            let participant = sender.clone();
+            self.outputs.push_back(Output::Media(MediaUpdate::Streams {
+                participant,
+                streams,
+            }));
+        }
+    }
+}

@@ -1,0 +1,432 @@
+//! The key manager: one participant's stay in one room, as a pure state machine.
+//!
+//! **It does no I/O and reads no clock.** Everything it wants done comes out of
+//! [`KeyManager::poll_output`].
+//!
+//! 1. Give commands ([`join`](KeyManager::join), [`leave`](KeyManager::leave), …), transport
+//!    changes ([`handle_connected`](KeyManager::handle_connected)), messages
+//!    ([`handle_message`](KeyManager::handle_message)), facts of the media pipeline
+//!    ([`handle_media_event`](KeyManager::handle_media_event)) and passing time
+//!    ([`handle_timeout`](KeyManager::handle_timeout)) in, each with the current [`Moment`].
+//! 2. After each, drain [`poll_output`](KeyManager::poll_output): send what is to be sent, apply
+//!    what is for the media pipeline, in order, and look at the events.
+//! 3. Call `handle_timeout` no later than [`poll_timeout`](KeyManager::poll_timeout) says.
+
+mod announcement;
+mod committing;
+mod entering;
+mod following;
+mod stay;
+
+use std::collections::VecDeque;
+
+use crate::config::ManagerConfig;
+use crate::delivery::{
+    Blob, ClientMessage, CloseReason, ExternalSenderInfo, MAX_ENVELOPE_BYTES, MediaSignal,
+    PROTOCOL_VERSION, Refusal, Resume, ServiceMessage,
+};
+use crate::event::{Event, FatalCause, ResyncCause};
+use crate::group::{GroupError, Identity, MediaMode, RoomPolicy, Roster};
+use crate::id::{Epoch, GroupId, ParticipantId, RoomName};
+use crate::pipeline::{MediaEvent, MediaUpdate, Stream};
+use crate::time::Moment;
+use entering::Entering;
+use stay::Stay;
+
+/// Something the driver must do.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Output {
+    /// Send this to the delivery service.
+    Send(ClientMessage),
+    /// Apply this to the media pipeline.
+    Media(MediaUpdate),
+    /// Media signaling from the SFU, for the peer connection.
+    MediaSignal(MediaSignal),
+    /// A fact for the application.
+    Event(Event),
+}
+
+/// A command that does not fit the state: the caller's mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// `join` while in a room.
+    #[error("already in a room; leave it first")]
+    AlreadyInRoom,
+    /// A command for members while not in a room.
+    #[error("not in a room; join one first")]
+    NotInRoom,
+}
+
+/// A message that is none. The service's fault; the state has not changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MessageError {
+    /// Larger than [`MAX_ENVELOPE_BYTES`].
+    #[error("an envelope of {0} bytes is larger than the limit of {MAX_ENVELOPE_BYTES}")]
+    TooLarge(usize),
+    /// Not an envelope of this protocol.
+    #[error("not an envelope of the delivery service: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+/// Where the participant stands.
+enum Phase {
+    /// In no room.
+    Idle,
+    /// On the way in: asked, creating, or waiting for a Welcome.
+    Entering(Entering),
+    /// A member of the room's group.
+    Member(Box<Stay>),
+    /// Asked to leave; the commit that removes us is awaited.
+    Leaving(Box<Stay>),
+}
+
+/// What was asked for with [`KeyManager::join`].
+#[derive(Clone)]
+struct Goal {
+    room: RoomName,
+    token: Option<String>,
+}
+
+/// One participant's key manager. See the [module](self) for its contract.
+pub struct KeyManager {
+    config: ManagerConfig,
+    identity: Identity,
+    goal: Option<Goal>,
+    connected: bool,
+    session: Option<Blob>,
+    /// The room's terms and its service's key, as last told.
+    room: Option<(RoomPolicy, ExternalSenderInfo)>,
+    phase: Phase,
+    streams: Vec<Stream>,
+    outputs: VecDeque<Output>,
+}
+
+impl KeyManager {
+    /// A key manager for a participant with a new signature key.
+    ///
+    /// # Errors
+    /// [`GroupError::Crypto`] when the system has no randomness.
+    pub fn new(participant: ParticipantId, config: ManagerConfig) -> Result<Self, GroupError> {
+        Ok(Self {
+            config,
+            identity: Identity::generate(participant)?,
+            goal: None,
+            connected: false,
+            session: None,
+            room: None,
+            phase: Phase::Idle,
+            streams: Vec::new(),
+            outputs: VecDeque::new(),
+        })
+    }
+
+    /// Who this is.
+    pub fn participant(&self) -> &ParticipantId {
+        self.identity.participant()
+    }
+
+    /// Enters a room: creates its group if it is vacant, otherwise asks to be added.
+    ///
+    /// # Errors
+    /// [`Misuse::AlreadyInRoom`].
+    pub fn join(&mut self, room: RoomName, token: Option<String>) -> Result<(), Misuse> {
+        if self.goal.is_some() {
+            return Err(Misuse::AlreadyInRoom);
+        }
+        self.goal = Some(Goal { room, token });
+        self.phase = Phase::Entering(Entering::Asked);
+        self.say_hello();
+        Ok(())
+    }
+
+    /// Leaves the room. [`Event::Left`] follows once the group has gone on without us, or at once
+    /// if we never were in it.
+    ///
+    /// # Errors
+    /// [`Misuse::NotInRoom`].
+    pub fn leave(&mut self) -> Result<(), Misuse> {
+        if self.goal.is_none() {
+            return Err(Misuse::NotInRoom);
+        }
+        self.send(ClientMessage::Leave);
+        match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Member(stay) | Phase::Leaving(stay) if self.connected => {
+                self.phase = Phase::Leaving(stay);
+            }
+            _ => self.end(Event::Left),
+        }
+        Ok(())
+    }
+
+    /// Asks the service to have somebody removed.
+    ///
+    /// # Errors
+    /// [`Misuse::NotInRoom`]. A service that does not allow it answers with [`Event::Refused`].
+    pub fn evict(&mut self, participant: ParticipantId) -> Result<(), Misuse> {
+        self.stay().ok_or(Misuse::NotInRoom)?;
+        self.send(ClientMessage::Evict { participant });
+        Ok(())
+    }
+
+    /// Says which streams are ours, now and to everybody who joins later. Packets of streams that
+    /// were not announced are refused by all receivers.
+    pub fn announce_streams(&mut self, streams: Vec<Stream>) {
+        self.streams = streams;
+        self.announce();
+    }
+
+    /// Passes media signaling on to the room's SFU.
+    ///
+    /// # Errors
+    /// [`Misuse::NotInRoom`].
+    pub fn send_media_signal(&mut self, signal: MediaSignal) -> Result<(), Misuse> {
+        self.stay().ok_or(Misuse::NotInRoom)?;
+        self.send(ClientMessage::Media(signal));
+        Ok(())
+    }
+
+    /// The connection to the service is up, for the first time or again.
+    pub fn handle_connected(&mut self) {
+        self.connected = true;
+        self.say_hello();
+    }
+
+    /// The connection is gone. The driver connects again; the stay goes on meanwhile.
+    pub fn handle_disconnected(&mut self) {
+        self.connected = false;
+        if let Phase::Entering(_) = self.phase {
+            // Nothing that was asked for survives; ask anew.
+            self.phase = Phase::Entering(Entering::Asked);
+        }
+    }
+
+    /// Takes one JSON envelope of the service.
+    ///
+    /// # Errors
+    /// [`MessageError`]; nothing has changed then.
+    pub fn handle_envelope(&mut self, json: &[u8], now: Moment) -> Result<(), MessageError> {
+        if json.len() > MAX_ENVELOPE_BYTES {
+            return Err(MessageError::TooLarge(json.len()));
+        }
+        self.handle_message(serde_json::from_slice(json)?, now);
+        Ok(())
+    }
+
+    /// Takes one message of the service.
+    pub fn handle_message(&mut self, message: ServiceMessage, now: Moment) {
+        match message {
+            ServiceMessage::Room {
+                policy,
+                external_sender,
+                group,
+                session,
+            } => {
+                self.session = Some(session);
+                self.handle_room(policy, external_sender, group);
+            }
+            ServiceMessage::Welcome {
+                group_id,
+                seq,
+                chain,
+                welcome,
+                tree,
+            } => {
+                self.handle_welcome(group_id, (seq, chain), &welcome, &tree, now);
+            }
+            ServiceMessage::Entry(entry) => self.handle_entry(entry, now),
+            ServiceMessage::Committers { group_id, leaves } => {
+                if let Some(stay) = self.stay_mut(group_id) {
+                    stay.committers = leaves;
+                    stay.plan_commit(now);
+                }
+            }
+            ServiceMessage::Ready { group_id, epoch } => self.handle_ready(group_id, epoch),
+            ServiceMessage::Ping { group_id, seq, .. } => {
+                if self.stay_mut(group_id).is_some_and(|stay| stay.seq < seq) {
+                    self.resync(ResyncCause::LogGap);
+                }
+            }
+            ServiceMessage::Refused {
+                request,
+                reason,
+                detail,
+            } => {
+                self.handle_refused(request, reason, detail, now);
+            }
+            ServiceMessage::Media(signal) => self.outputs.push_back(Output::MediaSignal(signal)),
+            ServiceMessage::Closed { reason } => self.handle_closed(reason),
+        }
+    }
+
+    /// Takes a fact of the media pipeline.
+    pub fn handle_media_event(&mut self, event: &MediaEvent, now: Moment) {
+        if let (MediaEvent::KeyWornOut { epoch }, Phase::Member(stay)) = (event, &mut self.phase)
+            && stay.engine.epoch() == *epoch
+        {
+            stay.wants_renewal = true;
+            stay.plan_commit(now);
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        let Some(stay) = self.any_stay() else { return };
+        let switched = stay.switch.handle_timeout(now);
+        let commit = stay.take_due_commit(now);
+        let ready = stay.take_due_media_ready(now);
+        if let Some(reason) = switched {
+            self.switched(reason);
+        }
+        if ready {
+            self.event(Event::MediaReady);
+        }
+        if commit {
+            self.commit();
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        match &self.phase {
+            Phase::Member(stay) | Phase::Leaving(stay) => stay.poll_timeout(),
+            Phase::Idle | Phase::Entering(_) => None,
+        }
+    }
+
+    /// The next thing to do. Drain after every call that takes something in.
+    #[must_use]
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The members of the current epoch, if we are one.
+    pub fn roster(&self) -> Option<Roster> {
+        self.stay().map(|stay| stay.engine.roster())
+    }
+
+    /// The current group and epoch, if we are a member.
+    pub fn position(&self) -> Option<(GroupId, Epoch)> {
+        self.stay().map(|stay| (stay.group_id, stay.engine.epoch()))
+    }
+
+    fn say_hello(&mut self) {
+        let (Some(goal), true) = (self.goal.clone(), self.connected) else {
+            return;
+        };
+        let resume = self
+            .stay()
+            .zip(self.session.clone())
+            .map(|(stay, session)| Resume {
+                group_id: stay.group_id,
+                seq: stay.seq,
+                session,
+            });
+        let participant = self.identity.participant().clone();
+        self.send(ClientMessage::Hello {
+            version: PROTOCOL_VERSION,
+            room: goal.room,
+            participant,
+            token: goal.token,
+            resume,
+        });
+    }
+
+    fn handle_refused(&mut self, request: String, reason: Refusal, detail: String, now: Moment) {
+        match (request.as_str(), &mut self.phase) {
+            ("hello", _) => {
+                return self.end(Event::Fatal(FatalCause::NotAdmitted { reason, detail }));
+            }
+            ("commit", Phase::Member(stay) | Phase::Leaving(stay)) => {
+                if let Err(error) = stay.commit_refused(now) {
+                    return self.end(Event::Fatal(FatalCause::Internal(error)));
+                }
+            }
+            // Somebody was faster; a `Room` that says who follows.
+            ("create", Phase::Entering(entering @ Entering::Creating { .. }))
+            | ("join", Phase::Entering(entering @ Entering::Waiting { .. })) => {
+                *entering = Entering::Asked;
+            }
+            _ => {}
+        }
+        self.event(Event::Refused {
+            request,
+            reason,
+            detail,
+        });
+    }
+
+    fn handle_closed(&mut self, reason: CloseReason) {
+        self.connected = false;
+        match (reason, &self.phase) {
+            (CloseReason::Removed, Phase::Leaving(_)) => self.end(Event::Left),
+            (CloseReason::Removed, Phase::Member(_)) => self.end(Event::Removed),
+            (CloseReason::Removed | CloseReason::Replaced, _) if self.goal.is_some() => {
+                self.end(Event::Fatal(FatalCause::Closed(reason)));
+            }
+            // The driver connects again and the stay is resumed.
+            _ => {}
+        }
+    }
+
+    /// Ends the stay: keys are erased, and `event` says how it ended.
+    fn end(&mut self, event: Event) {
+        let was_member = self.stay().is_some();
+        self.phase = Phase::Idle;
+        self.goal = None;
+        self.session = None;
+        self.room = None;
+        if was_member || matches!(event, Event::Left) {
+            self.outputs.push_back(Output::Media(MediaUpdate::Close));
+        }
+        self.event(event);
+    }
+
+    /// Gives the stay up and enters the room as a new member: the old leaf goes as the new one
+    /// comes.
+    fn resync(&mut self, cause: ResyncCause) {
+        if let Phase::Leaving(_) = self.phase {
+            return self.end(Event::Left);
+        }
+        self.phase = Phase::Entering(Entering::Asked);
+        self.outputs.push_back(Output::Media(MediaUpdate::Close));
+        self.event(Event::Resyncing { cause });
+        if let (Some((policy, external_sender)), true) = (self.room.clone(), self.connected)
+            && let Err(error) = self.ask_to_be_added(policy, external_sender)
+        {
+            self.end(Event::Fatal(FatalCause::Internal(error)));
+        }
+    }
+
+    fn stay(&self) -> Option<&Stay> {
+        match &self.phase {
+            Phase::Member(stay) | Phase::Leaving(stay) => Some(stay),
+            Phase::Idle | Phase::Entering(_) => None,
+        }
+    }
+
+    fn any_stay(&mut self) -> Option<&mut Stay> {
+        match &mut self.phase {
+            Phase::Member(stay) | Phase::Leaving(stay) => Some(stay),
+            Phase::Idle | Phase::Entering(_) => None,
+        }
+    }
+
+    /// Our stay, if it is in that group.
+    fn stay_mut(&mut self, group_id: GroupId) -> Option<&mut Stay> {
+        self.any_stay().filter(|stay| stay.group_id == group_id)
+    }
+
+    fn send(&mut self, message: ClientMessage) {
+        if self.connected {
+            self.outputs.push_back(Output::Send(message));
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+}

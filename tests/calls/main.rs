@@ -1,0 +1,373 @@
+//! Whole calls under virtual time: key managers and the service's real room logic.
+
+mod world;
+
+use std::time::Duration;
+
+use mls_srtp::delivery::{ClientMessage, LogBody, Refusal, ServiceMessage};
+use mls_srtp::event::{Event, ResyncCause};
+use mls_srtp::id::{Epoch, Generation, GroupId, Seq};
+use mls_srtp::pipeline::{OpenError, Opening};
+use mls_srtp_signaling::RoomEventKind;
+use mls_srtp_signaling::media::MediaRequestKind;
+use world::{World, garbage, name};
+
+const A_WHILE: Duration = Duration::from_millis(600);
+
+fn three() -> World {
+    let mut world = World::new();
+    ["alice", "bob", "carol"]
+        .into_iter()
+        .for_each(|user| world.join(user));
+    world
+}
+
+#[test]
+fn a_creator_and_two_joiners_share_one_group() {
+    let mut world = three();
+    let (_, epoch) = world.assert_agreed(&["alice", "bob", "carol"]);
+    assert_eq!(epoch, Epoch::new(2));
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn joins_within_the_batch_window_are_one_commit() {
+    let mut world = World::new();
+    world.join("alice");
+    for user in ["bob", "carol", "dave", "erin"] {
+        world.enter(user);
+    }
+    world.run(A_WHILE);
+    let (_, epoch) = world.assert_agreed(&["alice", "bob", "carol", "dave", "erin"]);
+    assert!(epoch <= Epoch::new(2), "four joins took {epoch} epochs");
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn everybody_leaves_in_turn() {
+    let mut world = three();
+    world.leave("alice");
+    assert_eq!(world.at("alice").events.last(), Some(&Event::Left));
+    world.assert_agreed(&["bob", "carol"]);
+    world.everybody_hears_everybody();
+    world.leave("carol");
+    world.leave("bob");
+    assert_eq!(
+        world.at("bob").events.last(),
+        Some(&Event::Left),
+        "the last one, too"
+    );
+}
+
+#[test]
+fn a_removed_member_opens_nothing_sent_after_the_switch() {
+    let mut world = three();
+    let before = world.packet("alice").expect("protected");
+    world.leave("bob");
+    assert_eq!(
+        world
+            .media
+            .iter()
+            .filter(|m| m.kind == MediaRequestKind::Removed)
+            .count(),
+        1
+    );
+    let mut after = world.packet("alice").expect("protected");
+    let now = world.now;
+    let hoard = &mut world.get("bob").hoard;
+    assert!(
+        matches!(hoard.open(before, now), Opening::Opened(_)),
+        "its old keys work"
+    );
+    assert_eq!(
+        hoard.open(after.clone(), now),
+        Opening::Held,
+        "it never gets the new epoch"
+    );
+    // Nor does it help to claim that the packet is of the last epoch it knew.
+    let mki = after.len() - 7;
+    after[mki..mki + 2].copy_from_slice(&2u16.to_be_bytes());
+    assert_eq!(
+        hoard.open(after, now),
+        Opening::Refused(OpenError::AuthFailed)
+    );
+    // Its real pipeline has erased everything.
+    assert!(world.at("bob").pipeline.live_epochs().is_empty());
+}
+
+#[test]
+fn two_simultaneous_creators_converge() {
+    let mut world = World::new();
+    world.enter("alice");
+    world.enter("bob");
+    // Both say hello and are told that the room is vacant before either has created its group.
+    for user in ["alice", "bob"] {
+        world.get(user).hold_receiving = true;
+    }
+    world.settle();
+    for user in ["alice", "bob"] {
+        world.get(user).hold_receiving = false;
+        world.get(user).hold_sending = true;
+    }
+    world.settle();
+    for user in ["alice", "bob"] {
+        world.get(user).hold_sending = false;
+    }
+    world.run(A_WHILE);
+    world.assert_agreed(&["alice", "bob"]);
+    let refused = [world.last_refusal("alice"), world.last_refusal("bob")];
+    assert!(
+        refused.contains(&Some(Refusal::RoomOccupied)),
+        "both tried to create: {refused:?}"
+    );
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn two_racing_commits_converge() {
+    let mut world = three();
+    // Bob believes that he is to commit as well: his list of committers is wrong.
+    let (group_id, epoch) = world.assert_agreed(&["alice", "bob", "carol"]);
+    let now = world.now;
+    let roster = world.at("bob").manager.roster().expect("a member");
+    let leaf = roster.leaf_of(&name("bob")).expect("a leaf");
+    for user in ["alice", "bob"] {
+        world.get(user).hold_sending = true;
+    }
+    world.get("carol").manager.leave().expect("a member");
+    world.run(Duration::from_millis(10));
+    let wrong = ServiceMessage::Committers {
+        group_id,
+        leaves: vec![leaf],
+    };
+    world.get("bob").manager.handle_message(wrong, now);
+    world.run(Duration::from_millis(300));
+    // Both commits are waiting to be sent; now they race.
+    for user in ["bob", "alice"] {
+        world.get(user).hold_sending = false;
+    }
+    world.run(A_WHILE);
+    let (_, after) = world.assert_agreed(&["alice", "bob"]);
+    assert_eq!(after, epoch.next(), "one of the two commits won");
+    let refused = [world.last_refusal("alice"), world.last_refusal("bob")];
+    assert!(
+        refused.contains(&Some(Refusal::WrongEpoch)),
+        "one lost the race: {refused:?}"
+    );
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_room_that_empties_and_refills_has_a_new_group() {
+    let mut world = three();
+    let (old_group, _) = world.assert_agreed(&["alice", "bob", "carol"]);
+    let old_packet = world.packet("alice").expect("protected");
+    for user in ["alice", "bob", "carol"] {
+        world.leave(user);
+    }
+    world.join("bob");
+    world.join("alice");
+    let (new_group, _) = world.assert_agreed(&["alice", "bob"]);
+    assert_ne!(new_group, old_group);
+    let now = world.now;
+    let opening = world.get("bob").pipeline.open(old_packet, now);
+    assert!(
+        !matches!(opening, Opening::Opened(_)),
+        "an old packet opened: {opening:?}"
+    );
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_member_without_connection_is_removed_after_the_grace_time() {
+    let mut world = three();
+    world.disconnect("bob");
+    world.run(Duration::from_millis(4_900));
+    assert_eq!(world.at("alice").manager.roster().map(|r| r.len()), Some(3));
+    world.run(A_WHILE);
+    world.assert_agreed(&["alice", "carol"]);
+}
+
+#[test]
+fn a_member_that_returns_in_time_catches_up() {
+    let mut world = three();
+    world.disconnect("bob");
+    world.join("dave");
+    world.connect("bob");
+    world.run(A_WHILE);
+    world.assert_agreed(&["alice", "bob", "carol", "dave"]);
+    let resynced = |e: &Event| matches!(e, Event::Resyncing { .. });
+    assert!(!world.at("bob").events.iter().any(resynced), "it resumed");
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_device_that_returns_without_its_state_replaces_its_leaf() {
+    let mut world = three();
+    world.disconnect("bob");
+    world.join("bob");
+    world.run(A_WHILE);
+    world.assert_agreed(&["alice", "bob", "carol"]);
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_committer_that_returns_without_its_state_does_not_block_the_room() {
+    let mut world = three();
+    world.disconnect("alice");
+    world.join("alice");
+    world.run(A_WHILE);
+    world.assert_agreed(&["alice", "bob", "carol"]);
+    world.join("dave");
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn the_first_committer_is_gone_and_the_next_one_commits() {
+    let mut world = three();
+    world.disconnect("alice");
+    world.join("dave");
+    let roster = world.at("bob").manager.roster().expect("a member");
+    assert_eq!(roster.len(), 4, "alice has her grace time");
+    assert!(roster.leaf_of(&name("dave")).is_some());
+}
+
+#[test]
+fn a_gap_in_the_log_is_mended_by_joining_anew() {
+    let mut world = three();
+    let (group_id, epoch) = world.assert_agreed(&["alice", "bob", "carol"]);
+    let entry = mls_srtp::delivery::LogEntry {
+        group_id,
+        seq: Seq::new(500),
+        term: 0,
+        chain: garbage(),
+        body: LogBody::Proposal {
+            epoch,
+            proposal: garbage(),
+        },
+    };
+    let now = world.now;
+    world
+        .get("bob")
+        .manager
+        .handle_message(ServiceMessage::Entry(entry), now);
+    world.run(A_WHILE);
+    let gap = Event::Resyncing {
+        cause: ResyncCause::LogGap,
+    };
+    assert!(world.at("bob").events.contains(&gap));
+    world.assert_agreed(&["alice", "bob", "carol"]);
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn an_entry_received_twice_changes_nothing() {
+    let mut world = three();
+    let (group_id, epoch) = world.assert_agreed(&["alice", "bob", "carol"]);
+    let entry = mls_srtp::delivery::LogEntry {
+        group_id,
+        seq: Seq::new(1),
+        term: 0,
+        chain: garbage(),
+        body: LogBody::Proposal {
+            epoch,
+            proposal: garbage(),
+        },
+    };
+    let now = world.now;
+    world
+        .get("bob")
+        .manager
+        .handle_message(ServiceMessage::Entry(entry), now);
+    world.run(A_WHILE);
+    world.assert_agreed(&["alice", "bob", "carol"]);
+}
+
+#[test]
+fn the_room_refuses_what_is_stale_or_not_the_clients_to_do() {
+    let mut world = three();
+    let (group_id, epoch) = world.assert_agreed(&["alice", "bob", "carol"]);
+    let other_group = GroupId::new([9; 16]);
+    let commit = |group_id, epoch| ClientMessage::Commit {
+        group_id,
+        epoch,
+        seen_seq: Seq::new(0),
+        commit: garbage(),
+        welcome: None,
+        group_info: garbage(),
+    };
+    let create = ClientMessage::Create {
+        generation: Generation::new(0),
+        group_id: other_group,
+        group_info: garbage(),
+        tree: garbage(),
+    };
+    let application = ClientMessage::Application {
+        group_id,
+        epoch: Epoch::new(0),
+        message: garbage(),
+    };
+    let cases = [
+        (commit(other_group, epoch), Refusal::WrongGroup),
+        (commit(group_id, Epoch::new(0)), Refusal::WrongEpoch),
+        (commit(group_id, epoch), Refusal::InvalidMls),
+        (create, Refusal::RoomOccupied),
+        (application, Refusal::WrongEpoch),
+        (
+            ClientMessage::Join {
+                key_package: garbage(),
+            },
+            Refusal::InvalidMls,
+        ),
+        (
+            ClientMessage::Evict {
+                participant: name("alice"),
+            },
+            Refusal::Unauthorised,
+        ),
+    ];
+    let client = world.client_of("bob");
+    for (message, refusal) in cases {
+        world.to_room(client, message.clone());
+        world.settle();
+        assert_eq!(world.last_refusal("bob"), Some(refusal), "{message:?}");
+    }
+    world.assert_agreed(&["alice", "bob", "carol"]);
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn everybody_is_ready_before_sending_moves_on_an_addition() {
+    let mut world = three();
+    world.get("carol").hold_receiving = true;
+    world.enter("dave");
+    world.run(Duration::from_millis(200));
+    let (sending, current) = (
+        world.at("alice").pipeline.sending_epoch(),
+        world.epoch_of("alice"),
+    );
+    assert_eq!(
+        sending.map(Epoch::next),
+        current,
+        "carol has not reported yet"
+    );
+    // A packet sent in the new epoch before carol has it waits for her, and is not lost.
+    world.run(Duration::from_millis(200));
+    assert_eq!(
+        world.at("alice").pipeline.sending_epoch(),
+        current,
+        "after the cap"
+    );
+    let early = world.packet("alice").expect("protected");
+    let now = world.now;
+    assert_eq!(world.get("carol").pipeline.open(early, now), Opening::Held);
+    world.get("carol").hold_receiving = false;
+    world.run(Duration::from_millis(100));
+    assert!(world.get("carol").pipeline.poll_released().is_some());
+    let ready = world
+        .events
+        .iter()
+        .filter(|e| **e == RoomEventKind::Ready)
+        .count();
+    assert_eq!(ready, 4, "every epoch got ready in the end");
+}

@@ -1,0 +1,356 @@
+//! Key managers, media pipelines and the real room logic in one process, under virtual time.
+//!
+//! Messages are delivered in order and at once, unless a test holds a participant's messages back.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mls_srtp::delivery::{Blob, ClientMessage, Refusal, ServiceMessage};
+use mls_srtp::event::Event;
+use mls_srtp::group::ServiceIdentity;
+use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Ssrc};
+use mls_srtp::manager::Output;
+use mls_srtp::pipeline::{
+    MediaConfig, MediaPipeline, MediaUpdate, Opening, ProtectError, Stream, StreamSource,
+};
+use mls_srtp::time::Moment;
+use mls_srtp::{KeyManager, ManagerConfig};
+use mls_srtp_signaling::access::OpenAccess;
+use mls_srtp_signaling::media::MediaRequest;
+use mls_srtp_signaling::room::{ClientId, Room, RoomOutput, Shared};
+use mls_srtp_signaling::store::MemoryStore;
+use mls_srtp_signaling::{RoomConfig, RoomEventKind};
+
+/// How far time goes on at once.
+const STEP: Duration = Duration::from_millis(10);
+
+pub struct Participant {
+    pub manager: KeyManager,
+    pub pipeline: MediaPipeline,
+    /// Another pipeline with the same keys that never erases any: what a cheat would keep.
+    pub hoard: MediaPipeline,
+    pub ssrc: Ssrc,
+    pub events: Vec<Event>,
+    client: Option<ClientId>,
+    sequence: u16,
+    /// From the room, waiting for delivery.
+    inbox: VecDeque<ServiceMessage>,
+    /// To the room, waiting for delivery.
+    outbox: VecDeque<ClientMessage>,
+    /// While set, what this participant sends stays in its outbox.
+    pub hold_sending: bool,
+    /// While set, what is sent to this participant stays in its inbox.
+    pub hold_receiving: bool,
+}
+
+pub struct World {
+    pub now: Moment,
+    pub room: Room,
+    pub participants: BTreeMap<&'static str, Participant>,
+    /// What the SFU was asked.
+    pub media: Vec<MediaRequest>,
+    pub events: Vec<RoomEventKind>,
+    next_client: u64,
+    name: RoomName,
+}
+
+pub fn name(user: &str) -> ParticipantId {
+    ParticipantId::new(user, "example.org", "test").expect("a name")
+}
+
+fn no_randomness() -> [u8; 16] {
+    [7; 16]
+}
+
+impl World {
+    pub fn new() -> Self {
+        let shared = Shared {
+            identity: ServiceIdentity::generate().expect("randomness"),
+            access: Box::new(OpenAccess),
+            store: Box::new(MemoryStore::new(1000)),
+            has_media: true,
+            random: no_randomness,
+        };
+        let room_name = RoomName::new("room").expect("a name");
+        let room = Room::new(room_name.clone(), RoomConfig::default(), Arc::new(shared));
+        Self {
+            now: Moment::from_millis(1_000),
+            room: room.expect("an empty store"),
+            participants: BTreeMap::new(),
+            media: Vec::new(),
+            events: Vec::new(),
+            next_client: 0,
+            name: room_name,
+        }
+    }
+
+    /// A participant that asks to join; nothing is delivered yet.
+    pub fn enter(&mut self, user: &'static str) {
+        let mut manager = KeyManager::new(name(user), ManagerConfig::default()).expect("a key");
+        let ssrc = Ssrc::new(1000 + u32::from(user.as_bytes()[0]));
+        manager.announce_streams(vec![Stream {
+            ssrc,
+            source: StreamSource::Camera,
+        }]);
+        manager.join(self.name.clone(), None).expect("in no room");
+        let participant = Participant {
+            manager,
+            pipeline: MediaPipeline::new(MediaConfig::default()),
+            hoard: MediaPipeline::new(MediaConfig::default()),
+            ssrc,
+            events: Vec::new(),
+            client: None,
+            sequence: 0,
+            inbox: VecDeque::new(),
+            outbox: VecDeque::new(),
+            hold_sending: false,
+            hold_receiving: false,
+        };
+        self.participants.insert(user, participant);
+        self.connect(user);
+    }
+
+    /// Joins and waits until everything is quiet.
+    pub fn join(&mut self, user: &'static str) {
+        self.enter(user);
+        self.run(Duration::from_millis(500));
+        assert!(self.at(user).manager.position().is_some(), "{user} is in");
+    }
+
+    pub fn leave(&mut self, user: &str) {
+        self.get(user).manager.leave().expect("in the room");
+        self.run(Duration::from_millis(200));
+    }
+
+    pub fn connect(&mut self, user: &str) {
+        self.next_client += 1;
+        let client = ClientId(self.next_client);
+        let participant = self.get(user);
+        participant.client = Some(client);
+        participant.manager.handle_connected();
+        self.carry_out(user);
+    }
+
+    /// The connection breaks: what was under way is lost.
+    pub fn disconnect(&mut self, user: &str) {
+        let participant = self.get(user);
+        participant.inbox.clear();
+        participant.outbox.clear();
+        participant.manager.handle_disconnected();
+        if let Some(client) = participant.client.take() {
+            self.room.disconnected(client, self.now);
+        }
+        self.collect();
+    }
+
+    pub fn get(&mut self, user: &str) -> &mut Participant {
+        self.participants
+            .get_mut(user)
+            .expect("a participant of this test")
+    }
+
+    pub fn at(&self, user: &str) -> &Participant {
+        &self.participants[user]
+    }
+
+    pub fn epoch_of(&self, user: &str) -> Option<Epoch> {
+        self.at(user).manager.position().map(|(_, epoch)| epoch)
+    }
+
+    /// Lets time pass and delivers everything.
+    pub fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        loop {
+            self.settle();
+            if self.now >= end {
+                return;
+            }
+            self.now = self.now + STEP;
+            self.room.handle_timeout(self.now);
+            let now = self.now;
+            let users: Vec<_> = self.participants.keys().copied().collect();
+            for user in users {
+                let participant = self.get(user);
+                if participant
+                    .manager
+                    .poll_timeout()
+                    .is_some_and(|at| at <= now)
+                {
+                    participant.manager.handle_timeout(now);
+                }
+                participant.pipeline.handle_timeout(now);
+                self.carry_out(user);
+            }
+        }
+    }
+
+    /// Delivers until nothing is under way.
+    pub fn settle(&mut self) {
+        self.collect();
+        let users: Vec<_> = self.participants.keys().copied().collect();
+        while users.iter().any(|user| self.deliver_one(user)) {}
+    }
+
+    fn deliver_one(&mut self, user: &str) -> bool {
+        let now = self.now;
+        let participant = self.get(user);
+        if !participant.hold_sending
+            && let (Some(message), Some(client)) =
+                (participant.outbox.pop_front(), participant.client)
+        {
+            self.to_room(client, message);
+            return true;
+        }
+        if !participant.hold_receiving
+            && let Some(message) = participant.inbox.pop_front()
+        {
+            // Through JSON, as on the wire.
+            let json = serde_json::to_vec(&message).expect("encodes");
+            participant
+                .manager
+                .handle_envelope(&json, now)
+                .expect("an envelope");
+            self.carry_out(user);
+            return true;
+        }
+        false
+    }
+
+    pub fn to_room(&mut self, client: ClientId, message: ClientMessage) {
+        let json = serde_json::to_vec(&message).expect("encodes");
+        let message: ClientMessage = serde_json::from_slice(&json).expect("decodes");
+        if let ClientMessage::Hello { .. } = message {
+            if let Err((reason, detail)) = self.room.hello(client, message, self.now) {
+                self.room.refuse_client(client, "hello", reason, detail);
+            }
+        } else {
+            self.room.handle(client, message, self.now);
+        }
+        self.collect();
+    }
+
+    pub fn client_of(&self, user: &str) -> ClientId {
+        self.at(user).client.expect("connected")
+    }
+
+    fn collect(&mut self) {
+        while let Some(output) = self.room.poll_output() {
+            match output {
+                RoomOutput::Send(client, message) => {
+                    let to = self
+                        .participants
+                        .values_mut()
+                        .find(|p| p.client == Some(client));
+                    if let Some(participant) = to {
+                        participant.inbox.push_back(message);
+                    }
+                }
+                RoomOutput::Media(request) => self.media.push(request),
+                RoomOutput::Event(event) => self.events.push(event.kind),
+                _ => {}
+            }
+        }
+    }
+
+    fn carry_out(&mut self, user: &str) {
+        let now = self.now;
+        let participant = self.get(user);
+        while let Some(output) = participant.manager.poll_output() {
+            match output {
+                Output::Send(message) => participant.outbox.push_back(message),
+                Output::Media(update) => {
+                    if !matches!(update, MediaUpdate::Close) {
+                        participant.hoard.apply(update.clone(), now);
+                    }
+                    participant.pipeline.apply(update, now);
+                }
+                Output::Event(event) => participant.events.push(event),
+                _ => {}
+            }
+        }
+    }
+
+    /// One protected packet of a participant.
+    pub fn packet(&mut self, user: &str) -> Result<Vec<u8>, ProtectError> {
+        let now = self.now;
+        let participant = self.get(user);
+        participant.sequence += 1;
+        let mut packet = vec![0x80, 96];
+        packet.extend(participant.sequence.to_be_bytes());
+        packet.extend([0, 0, 0, 9]);
+        packet.extend(participant.ssrc.get().to_be_bytes());
+        packet.extend(user.bytes().cycle().take(40));
+        participant
+            .pipeline
+            .protect(&mut packet, now)
+            .map(|()| packet)
+    }
+
+    /// Sends one packet from everybody to everybody else; all must open at once.
+    pub fn everybody_hears_everybody(&mut self) {
+        let users: Vec<_> = self.participants.keys().copied().collect();
+        let users: Vec<_> = users
+            .into_iter()
+            .filter(|u| self.at(u).manager.position().is_some())
+            .collect();
+        for from in &users {
+            let packet = self.packet(from).expect("has keys");
+            for to in users.iter().filter(|to| *to != from) {
+                let now = self.now;
+                match self.get(to).pipeline.open(packet.clone(), now) {
+                    Opening::Opened(opened) => assert_eq!(*opened.participant, name(from)),
+                    other => panic!("{to} cannot open {from}: {other:?}"),
+                }
+            }
+        }
+    }
+
+    /// All of them are in one epoch of one group and show one code.
+    pub fn assert_agreed(&self, users: &[&str]) -> (GroupId, Epoch) {
+        let view = |user: &str| {
+            let one = self.at(user);
+            let code = one.events.iter().rev().find_map(|event| match event {
+                Event::EpochChanged { code, roster, .. } => Some((*code, roster.clone())),
+                _ => None,
+            });
+            (
+                one.manager
+                    .position()
+                    .unwrap_or_else(|| panic!("{user} is a member")),
+                code,
+            )
+        };
+        let first = view(users[0]);
+        for user in users {
+            assert_eq!(view(user), first, "{user} and {} differ", users[0]);
+        }
+        let roster = self.at(users[0]).manager.roster().expect("a member");
+        let mut present: Vec<_> = roster
+            .iter()
+            .map(|m| m.participant.user().to_owned())
+            .collect();
+        present.sort();
+        let mut expected: Vec<_> = users.iter().map(ToString::to_string).collect();
+        expected.sort();
+        assert_eq!(present, expected);
+        first.0
+    }
+
+    /// The last refusal that a participant was told.
+    pub fn last_refusal(&self, user: &str) -> Option<Refusal> {
+        self.at(user)
+            .events
+            .iter()
+            .rev()
+            .find_map(|event| match event {
+                Event::Refused { reason, .. } => Some(*reason),
+                _ => None,
+            })
+    }
+}
+
+/// Bytes that are no MLS object.
+pub fn garbage() -> Blob {
+    Blob::new(vec![0xff; 64])
+}
