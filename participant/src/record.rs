@@ -91,7 +91,6 @@ impl Recorder {
         let room = self.recordings.len() < MOST_FILES;
         match self.recordings.entry((who.clone(), frame.ssrc)) {
             Entry::Occupied(mut known) => known.get_mut().write(frame),
-            Entry::Vacant(_) if !frame.decodable => Ok(()),
             Entry::Vacant(_) if !room => Err(RecordError::TooManyFiles),
             Entry::Vacant(unknown) => {
                 let Some(recording) = Recording::begin(&self.dir, who, frame)? else {

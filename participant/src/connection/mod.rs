@@ -3,6 +3,36 @@
 //! The participant offers once, with what it sends; the SFU answers, and offers again whenever
 //! there is more to receive. SDP travels as text over whatever signaling there is; candidates are
 //! in it.
+//!
+//! ```no_run
+//! # use mls_srtp::id::Ssrc;
+//! # use mls_srtp_participant::connection::{
+//! #     ConnectionError, ConnectionEvent, LocalTrack, MediaConnection,
+//! # };
+//! # use mls_srtp_participant::{e2e::E2eMedia, kind::MediaKind, stream::SenderStream};
+//! # async fn ask(offer: String) -> String { offer }
+//! # async fn example(media: E2eMedia, opus: bytes::Bytes) -> Result<(), ConnectionError> {
+//! let ssrc = Ssrc::new(0x1234_5678);
+//! let microphone = LocalTrack { kind: MediaKind::Audio, ssrc, rtx_ssrc: None };
+//! let (connection, mut events) =
+//!     MediaConnection::builder(&media).track(microphone).open().await?;
+//! let answer = ask(connection.create_offer().await?).await;
+//! connection.handle_answer(&answer).await?;
+//!
+//! // Keep the stream for the next connection: its numbers must not start over.
+//! let mut stream = SenderStream::new(MediaKind::Audio, ssrc);
+//! for packet in stream.packetize(0, &opus).expect("an Opus packet fits") {
+//!     connection.send(packet).await?;
+//! }
+//! while let Some(event) = events.next().await {
+//!     if let ConnectionEvent::Packet(received) = event {
+//!         let whose = media.owners().owner(received.ssrc);
+//!         println!("{whose:?} sent {} bytes", received.packet.payload.len());
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod builder;
 mod engine;

@@ -133,9 +133,8 @@ impl E2eInterceptor {
     }
 }
 
-/// The packet as it would stand on the wire. Padding belongs to one hop and is not kept.
-fn to_bytes(mut packet: rtp::Packet) -> Option<Vec<u8>> {
-    packet.header.padding = false;
+/// The packet as it would stand on the wire.
+fn to_bytes(packet: rtp::Packet) -> Option<Vec<u8>> {
     match packet.marshal() {
         Ok(bytes) => Some(bytes.to_vec()),
         Err(error) => {

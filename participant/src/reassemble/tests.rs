@@ -167,12 +167,17 @@ fn nonsense_is_counted_and_does_not_reach_a_decoder() {
     video.push(packet(3, false, &[0x10, 1]), at(0));
     video.push(packet(4, true, &[0x10, 2]), at(0));
     video.push(packet(5, true, &[0x00, 3]), at(0));
+    // The end of another picture than the one that began.
+    video.push(packet(6, false, &[0x10, 4]), at(0));
+    let mut other = packet(7, true, &[0x00, 5]);
+    other.header.timestamp = 9;
+    video.push(other, at(0));
     let out = drain(&mut video);
     assert_eq!(
         frames(&out).iter().map(|f| &f.data[..]).collect::<Vec<_>>(),
         [[2]]
     );
-    assert_eq!(video.stats().malformed, 3);
+    assert_eq!(video.stats().malformed, 4);
     let mut audio = assembler(MediaKind::Audio);
     audio.push(packet(1, true, &[]), at(0));
     audio.push(packet(2, true, &[0xff, 0]), at(0));

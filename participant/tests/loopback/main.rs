@@ -272,6 +272,41 @@ async fn the_other_side_may_offer_more_later() {
 }
 
 #[tokio::test]
+async fn media_goes_on_after_an_ice_restart() {
+    let (alice_media, bob_media) = (in_epoch(ALICE, 1, 7), in_epoch(BOB, 1, 7));
+    let builder = alice(&alice_media, Some(RTX));
+    let (alice, _alice_events, bob, mut events) = connect(builder, bob(&bob_media)).await;
+    let mut sound = SenderStream::new(MediaKind::Audio, SOUND);
+    let before = numbered(&mut sound, 0);
+    send_all(&alice, std::slice::from_ref(&before)).await;
+    assert_eq!(packet(&mut events).await.packet, before);
+    let credentials = |sdp: &str| {
+        let mut lines = sdp.lines();
+        lines
+            .find(|line| line.contains("ice-ufrag"))
+            .map(str::to_owned)
+    };
+    let first = alice.create_offer().await.expect("an offer");
+    let answer = bob.handle_offer(&first).await.expect("an answer");
+    alice.handle_answer(&answer).await.expect("taken");
+    let second = alice.restart_ice().await.expect("an offer");
+    assert_ne!(credentials(&first), credentials(&second));
+    let answer = bob.handle_offer(&second).await.expect("an answer");
+    alice.handle_answer(&answer).await.expect("taken");
+    // While ICE starts over packets may go nowhere: the first that arrives ends the test.
+    let sending = async {
+        for number in 1.. {
+            let _ = alice.send(numbered(&mut sound, number)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        got = packet(&mut events) => assert_eq!(got.ssrc, SOUND),
+        () = sending => {}
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_is_refused_by_name() {
     let media = in_epoch(ALICE, 1, 7);
     let (alice, _events) = alice(&media, None).open().await.expect("open");
