@@ -70,28 +70,30 @@ pub struct Conference {
     view: View,
 }
 
-/// Runs the demo to its report.
+/// Runs the demo to its report; `None` if `interrupt` came first. Everybody says goodbye either way.
 ///
 /// # Errors
 /// [`DemoError`] when it could not even begin.
-pub async fn run(args: &Demo) -> Result<Report, DemoError> {
+pub async fn run(
+    args: &Demo,
+    interrupt: impl Future<Output = ()>,
+) -> Result<Option<Report>, DemoError> {
     let mut conference = Conference::start(args).await?;
-    let joined_by = BETWEEN_JOINS * u32::from(args.participants);
-    let length = Duration::from_secs(args.seconds);
-    for index in 0..args.participants {
-        conference.join(usize::from(index)).await?;
-        conference
-            .watch_until(BETWEEN_JOINS * u32::from(index + 1))
-            .await;
+    let played = tokio::select! {
+        played = conference.play(args) => Some(played),
+        () = interrupt => None,
+    };
+    match played {
+        Some(Ok(())) => Ok(Some(conference.finish().await)),
+        Some(Err(error)) => {
+            conference.abandon().await;
+            Err(error)
+        }
+        None => {
+            conference.abandon().await;
+            Ok(None)
+        }
     }
-    // Half of what is left with the first ones, a quarter with a late one, the rest without one.
-    let rest = length.saturating_sub(joined_by);
-    conference.watch_until(joined_by + rest * 4 / 10).await;
-    conference.join(usize::from(args.participants)).await?;
-    conference.watch_until(joined_by + rest * 7 / 10).await;
-    conference.leave_early().await;
-    conference.watch_until(length).await;
-    Ok(conference.finish().await)
 }
 
 impl Conference {
@@ -127,6 +129,24 @@ impl Conference {
             record: args.record.clone(),
             view,
         })
+    }
+
+    /// The script of the conference.
+    async fn play(&mut self, args: &Demo) -> Result<(), DemoError> {
+        let joined_by = BETWEEN_JOINS * u32::from(args.participants);
+        let length = Duration::from_secs(args.seconds);
+        for index in 0..args.participants {
+            self.join(usize::from(index)).await?;
+            self.watch_until(BETWEEN_JOINS * u32::from(index + 1)).await;
+        }
+        // Then somebody comes late, and later somebody else leaves early.
+        let rest = length.saturating_sub(joined_by);
+        self.watch_until(joined_by + rest * 4 / 10).await;
+        self.join(usize::from(args.participants)).await?;
+        self.watch_until(joined_by + rest * 7 / 10).await;
+        self.leave_early().await;
+        self.watch_until(length).await;
+        Ok(())
     }
 
     async fn join(&mut self, index: usize) -> Result<(), DemoError> {
@@ -232,6 +252,14 @@ impl Conference {
         self.view.end();
         self.host.stop().await;
         report
+    }
+
+    /// Ends without a report.
+    async fn abandon(mut self) {
+        self.view.end();
+        let everybody = lock(&self.everybody).clone();
+        self.say_goodbye(everybody, &mut Report::default()).await;
+        self.host.stop().await;
     }
 
     /// Everybody leaves; recordings are closed.

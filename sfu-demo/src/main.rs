@@ -36,17 +36,20 @@ async fn main() -> ExitCode {
 
 /// 0 if everything held, 1 if not, 130 after Ctrl-C.
 async fn run_demo(args: &cli::Demo) -> ExitCode {
-    let finished = tokio::select! {
-        finished = demo::run(args) => finished,
-        _ = tokio::signal::ctrl_c() => {
-            eprintln!("interrupted");
-            return ExitCode::from(130);
+    let interrupt = async {
+        // Where Ctrl-C cannot be heard, the demo runs to its end.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
         }
     };
-    match finished {
-        Ok(report) => {
+    match demo::run(args, interrupt).await {
+        Ok(Some(report)) => {
             show(&report, args.json);
             ExitCode::from(u8::from(report.verdict != "ok"))
+        }
+        Ok(None) => {
+            eprintln!("interrupted; everybody has left");
+            ExitCode::from(130)
         }
         Err(error) => {
             eprintln!("error: {error}");

@@ -102,23 +102,39 @@ impl Room {
         now: Moment,
     ) -> Result<(), Refused> {
         self.wishes.forget(participant);
-        let members = self.members();
-        if !members.contains(participant) {
+        if self.leaf_of(participant).is_none() {
             self.clients.forget(participant);
-            self.close(client, CloseReason::Removed);
-            return Ok(());
-        }
-        let mut others = members.iter().filter(|member| *member != participant);
-        if !others.any(|member| self.clients.follower_of(member).is_some()) {
-            // Nobody is left to commit the removal.
-            self.clients.forget(participant);
-            self.close_group();
             self.close(client, CloseReason::Removed);
             return Ok(());
         }
         self.wishes.leave(participant.clone());
-        self.sign_wishes(now);
+        if self.somebody_stays() {
+            self.sign_wishes(now);
+        } else {
+            self.dissolve();
+        }
         Ok(())
+    }
+
+    /// Whether any connected member of the group does not wish to leave: somebody has to commit
+    /// the removals of the others.
+    fn somebody_stays(&self) -> bool {
+        let stays = |member: &ParticipantId| {
+            self.clients.follower_of(member).is_some() && !self.wishes.leave.contains(member)
+        };
+        self.members().iter().any(stays)
+    }
+
+    /// Everybody leaves: the group ends for all of them together.
+    fn dissolve(&mut self) {
+        for participant in std::mem::take(&mut self.wishes.leave) {
+            let client = self.clients.follower_of(&participant);
+            self.clients.forget(&participant);
+            if let Some(client) = client {
+                self.close(client, CloseReason::Removed);
+            }
+        }
+        self.close_group();
     }
 
     pub(super) fn wish_to_evict(
