@@ -342,7 +342,7 @@ fn the_room_refuses_what_is_stale_or_not_the_clients_to_do() {
     ];
     let client = world.client_of("bob");
     for (message, refusal) in cases {
-        world.to_room(client, message.clone());
+        world.submit(client, message.clone());
         world.settle();
         assert_eq!(world.last_refusal("bob"), Some(refusal), "{message:?}");
     }
