@@ -1,49 +1,17 @@
 //! The delivery service's view of a group: it follows what is public and proposes as the group's
 //! external sender. It never holds a secret of the group.
 
-use openmls::messages::group_info::VerifiableGroupInfo;
-use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
+use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
-    ExternalProposal, GroupEpoch, KeyPackage, LeafNodeIndex, MlsMessageBodyIn, MlsMessageIn,
-    MlsMessageOut, OpenMlsProvider, ProcessedMessageContent, ProposalStore, ProtocolMessage,
-    ProtocolVersion, PublicGroup, RatchetTreeIn, Sender, SenderExtensionIndex, StagedCommit,
-    Welcome,
+    EncryptedGroupSecrets, ExternalProposal, GroupEpoch, LeafNodeIndex, MlsMessageOut,
+    OpenMlsProvider, ProcessedMessageContent, ProposalStore, PublicGroup, Sender,
+    SenderExtensionIndex, StagedCommit,
 };
-use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
-use super::{GroupError, RoomPolicy, Roster, credential, rules, terms};
-use crate::delivery::{Blob, ExternalSenderInfo, Refusal};
+use super::{GroupError, RoomPolicy, Roster, ServiceIdentity, credential, decode, rules, terms};
+use crate::delivery::{Blob, Refusal};
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
-
-/// Identity in the credential of a service.
-const SERVICE_NAME: &str = "mls-srtp delivery service";
-
-/// The key with which a delivery service signs its proposals.
-pub struct ServiceIdentity {
-    signer: SignatureKeyPair,
-}
-
-impl ServiceIdentity {
-    /// Draws a new Ed25519 key.
-    ///
-    /// # Errors
-    /// [`GroupError::Crypto`] when the system has no randomness.
-    pub fn generate() -> Result<Self, GroupError> {
-        let scheme = terms::CIPHERSUITE.signature_algorithm();
-        SignatureKeyPair::new(scheme)
-            .map(|signer| Self { signer })
-            .map_err(|_| GroupError::Crypto)
-    }
-
-    /// What groups list as their external sender.
-    pub fn info(&self) -> ExternalSenderInfo {
-        ExternalSenderInfo {
-            signature_key: self.signer.to_public_vec().into(),
-            identity: SERVICE_NAME.into(),
-        }
-    }
-}
 
 /// Why the service refuses something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -162,13 +130,11 @@ impl GroupFollower {
         tree: &Blob,
     ) -> Result<Self, FollowError> {
         let provider = OpenMlsRustCrypto::default();
-        let tree = RatchetTreeIn::tls_deserialize_exact(tree.as_slice())
-            .map_err(|_| GroupError::Malformed("a ratchet tree"))?;
         let (group, info) = PublicGroup::from_external(
             provider.crypto(),
             provider.storage(),
-            tree,
-            decode_group_info(group_info)?,
+            decode::tree(tree)?,
+            decode::group_info(group_info)?,
             ProposalStore::new(),
         )
         .map_err(|e| GroupError::invalid("the GroupInfo", &e))?;
@@ -239,7 +205,7 @@ impl GroupFollower {
         participant: &ParticipantId,
     ) -> Result<(), FollowError> {
         let provider = OpenMlsRustCrypto::default();
-        let named = rules::check_key_package(&decode_key_package(&provider, key_package)?)?;
+        let named = rules::check_key_package(&decode::key_package(&provider, key_package)?)?;
         if named == *participant {
             Ok(())
         } else {
@@ -256,7 +222,7 @@ impl GroupFollower {
         service: &ServiceIdentity,
         key_package: &Blob,
     ) -> Result<Proposed, FollowError> {
-        let key_package = decode_key_package(&self.provider, key_package)?;
+        let key_package = decode::key_package(&self.provider, key_package)?;
         let message = ExternalProposal::new_add::<OpenMlsRustCrypto>(
             key_package,
             self.group.group_id().clone(),
@@ -300,7 +266,7 @@ impl GroupFollower {
         welcome: Option<&Blob>,
         group_info: &Blob,
     ) -> Result<StagedChange, FollowError> {
-        let message = decode_protocol_message(commit)?;
+        let message = decode::protocol_message(commit)?;
         if message.epoch() != self.group.group_context().epoch() {
             return Err(FollowError::WrongEpoch {
                 current: self.epoch(),
@@ -350,7 +316,7 @@ impl GroupFollower {
             .map_err(|e| GroupError::library("encoding", &e))?;
         let processed = self
             .group
-            .process_message(self.provider.crypto(), decode_protocol_message(&bytes)?)
+            .process_message(self.provider.crypto(), decode::protocol_message(&bytes)?)
             .map_err(|e| GroupError::invalid("the proposal", &e))?;
         let ProcessedMessageContent::ProposalMessage(proposal) = processed.into_content() else {
             return Err(GroupError::Malformed("a proposal").into());
@@ -398,8 +364,8 @@ fn check_welcome(
     }
     let mut invited = Vec::new();
     if let Some(welcome) = welcome {
-        let secrets = decode_welcome(welcome)?;
-        let of = |s: &openmls::prelude::EncryptedGroupSecrets| s.new_member().as_slice().to_vec();
+        let secrets = decode::welcome(welcome)?;
+        let of = |s: &EncryptedGroupSecrets| s.new_member().as_slice().to_vec();
         invited.extend(secrets.secrets().iter().map(of));
     }
     added.sort();
@@ -414,7 +380,7 @@ fn check_welcome(
 /// The GroupInfo must describe exactly the context that the commit makes. It must not carry a
 /// tree: trees are served by position in the log.
 fn check_group_info(staged: &StagedCommit, group_info: &Blob) -> Result<(), FollowError> {
-    let info = decode_group_info(group_info)?;
+    let info = decode::group_info(group_info)?;
     let fits = info.group_context() == staged.group_context()
         && info.extensions().ratchet_tree().is_none();
     if fits {
@@ -438,42 +404,5 @@ fn outcome(staged: &StagedCommit, author: LeafIndex, before: &Roster) -> CommitO
         author,
         added: added.collect(),
         removed: removed.collect(),
-    }
-}
-
-fn decode(bytes: &Blob) -> Result<MlsMessageIn, GroupError> {
-    MlsMessageIn::tls_deserialize_exact(bytes.as_slice())
-        .map_err(|_| GroupError::Malformed("an MLS message"))
-}
-
-fn decode_protocol_message(bytes: &Blob) -> Result<ProtocolMessage, GroupError> {
-    decode(bytes)?
-        .try_into_protocol_message()
-        .map_err(|_| GroupError::Malformed("a group message"))
-}
-
-fn decode_group_info(bytes: &Blob) -> Result<VerifiableGroupInfo, GroupError> {
-    match decode(bytes)?.extract() {
-        MlsMessageBodyIn::GroupInfo(info) => Ok(info),
-        _ => Err(GroupError::Malformed("a GroupInfo")),
-    }
-}
-
-fn decode_welcome(bytes: &Blob) -> Result<Welcome, GroupError> {
-    match decode(bytes)?.extract() {
-        MlsMessageBodyIn::Welcome(welcome) => Ok(welcome),
-        _ => Err(GroupError::Malformed("a Welcome")),
-    }
-}
-
-fn decode_key_package(
-    provider: &OpenMlsRustCrypto,
-    bytes: &Blob,
-) -> Result<KeyPackage, GroupError> {
-    match decode(bytes)?.extract() {
-        MlsMessageBodyIn::KeyPackage(key_package) => key_package
-            .validate(provider.crypto(), ProtocolVersion::Mls10)
-            .map_err(|e| GroupError::invalid("the key package", &e)),
-        _ => Err(GroupError::Malformed("a key package")),
     }
 }
