@@ -3,13 +3,15 @@
 
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
-    EncryptedGroupSecrets, ExternalProposal, GroupEpoch, LeafNodeIndex, MlsMessageOut,
-    OpenMlsProvider, ProcessedMessageContent, ProposalStore, PublicGroup, Sender,
+    ExternalProposal, GroupEpoch, KeyPackage, LeafNode, LeafNodeIndex, MlsMessageOut,
+    OpenMlsProvider, ProcessedMessageContent, Proposal, ProposalStore, PublicGroup,
     SenderExtensionIndex, StagedCommit,
 };
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
-use super::{GroupError, RoomPolicy, Roster, ServiceIdentity, credential, decode, rules, terms};
+use super::{
+    GroupError, RoomPolicy, Roster, ServiceIdentity, credential, decode, rules, submission, terms,
+};
 use crate::delivery::{Blob, Refusal};
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
 
@@ -113,6 +115,8 @@ pub struct GroupFollower {
     provider: OpenMlsRustCrypto,
     group: PublicGroup,
     group_id: GroupId,
+    /// Of the current epoch: reading all credentials anew for every question would cost.
+    roster: Roster,
 }
 
 impl GroupFollower {
@@ -146,16 +150,19 @@ impl GroupFollower {
         {
             return Err(FollowError::WrongGroupInfo);
         }
-        let follower = Self {
+        let roster = roster(&group)?;
+        let mut members = roster.iter().map(|member| &*member.participant);
+        match (members.next(), members.next()) {
+            (Some(only), None) if only == creator => {}
+            (Some(other), None) => return Err(FollowError::NotYours(other.to_string())),
+            _ => return Err(FollowError::WrongGroupInfo),
+        }
+        Ok(Self {
             provider,
             group,
             group_id,
-        };
-        match follower.members().as_slice() {
-            [(_, only)] if only == creator => Ok(follower),
-            [(_, other)] => Err(FollowError::NotYours(other.to_string())),
-            _ => Err(FollowError::WrongGroupInfo),
-        }
+            roster,
+        })
     }
 
     /// The group.
@@ -168,21 +175,9 @@ impl GroupFollower {
         Epoch::new(self.group.group_context().epoch().as_u64())
     }
 
-    /// Who is in it, by leaf.
-    pub fn members(&self) -> Vec<(LeafIndex, ParticipantId)> {
-        let members = self.group.members().filter_map(|member| {
-            let leaf = LeafIndex::try_from(member.index.u32()).ok()?;
-            Some((leaf, credential::participant(&member.credential).ok()?))
-        });
-        members.collect()
-    }
-
-    /// The leaf of a participant.
-    pub fn leaf_of(&self, participant: &ParticipantId) -> Option<LeafIndex> {
-        self.members()
-            .into_iter()
-            .find(|(_, other)| other == participant)
-            .map(|(leaf, _)| leaf)
+    /// Who is in it.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// The ratchet tree of the current epoch, for joiners.
@@ -223,6 +218,7 @@ impl GroupFollower {
         key_package: &Blob,
     ) -> Result<Proposed, FollowError> {
         let key_package = decode::key_package(&self.provider, key_package)?;
+        self.check_keys_unused(&key_package)?;
         let message = ExternalProposal::new_add::<OpenMlsRustCrypto>(
             key_package,
             self.group.group_id().clone(),
@@ -280,18 +276,17 @@ impl GroupFollower {
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return Err(GroupError::Malformed("a commit").into());
         };
-        let roster = Roster::new(self.members());
         let signature_key = |leaf| Some(self.group.leaf(leaf)?.signature_key().as_slice().to_vec());
         let before = rules::Before {
-            roster: &roster,
+            roster: &self.roster,
             terms: self.group.group_context().extensions(),
             signature_key: &signature_key,
         };
         rules::check_commit(&staged, &sender, &before)?;
-        let author = check_author(&sender, author, &roster)?;
-        check_welcome(&self.provider, &staged, welcome)?;
-        check_group_info(&staged, group_info)?;
-        let outcome = outcome(&staged, author, &roster);
+        let author = submission::author(&sender, author, &self.roster)?;
+        submission::welcome(&self.provider, &staged, welcome)?;
+        submission::group_info(&staged, group_info)?;
+        let outcome = submission::outcome(&staged, author, &self.roster);
         Ok(StagedChange {
             staged: *staged,
             outcome,
@@ -306,7 +301,42 @@ impl GroupFollower {
         self.group
             .merge_commit(self.provider.storage(), change.staged)
             .map_err(|e| GroupError::library("merging", &e))?;
+        self.roster = roster(&self.group)?;
         Ok(change.outcome)
+    }
+
+    /// A key package whose keys are in the group, or about to be, makes every commit that adds it
+    /// invalid (RFC 9420 §7.3, §12.2): proposed once, it would block the room.
+    fn check_keys_unused(&self, new: &KeyPackage) -> Result<(), FollowError> {
+        let queued = self
+            .group
+            .queued_proposals(self.provider.storage())
+            .map_err(|e| GroupError::library("reading proposals", &e))?;
+        let mut leaving = Vec::new();
+        let mut used = Vec::new();
+        for (_, proposal) in &queued {
+            match proposal.proposal() {
+                Proposal::Remove(remove) => leaving.push(remove.removed()),
+                Proposal::Add(add) => used.extend(keys_of_package(add.key_package())?),
+                _ => {}
+            }
+        }
+        let members = self.roster.iter();
+        let leaves = members.map(|member| LeafNodeIndex::new(member.leaf.into()));
+        for leaf in leaves.filter(|leaf| !leaving.contains(leaf)) {
+            used.extend(
+                self.group
+                    .leaf(leaf)
+                    .map(keys_of)
+                    .transpose()?
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        if keys_of_package(new)?.iter().any(|key| used.contains(key)) {
+            return Err(rules::RuleViolation::KeyInUse.into());
+        }
+        Ok(())
     }
 
     fn queue(&mut self, message: &MlsMessageOut) -> Result<Proposed, FollowError> {
@@ -333,76 +363,30 @@ impl GroupFollower {
     }
 }
 
-/// The commit must come from the client that its leaf names.
-fn check_author(
-    sender: &Sender,
-    author: &ParticipantId,
-    roster: &Roster,
-) -> Result<LeafIndex, FollowError> {
-    let Sender::Member(leaf) = sender else {
-        return Err(rules::RuleViolation::Committer.into());
-    };
-    let leaf = LeafIndex::try_from(leaf.u32()).map_err(|_| GroupError::TooLarge)?;
-    match roster.occupant(leaf) {
-        Some(occupant) if **occupant == *author => Ok(leaf),
-        Some(other) => Err(FollowError::NotYours(other.to_string())),
-        None => Err(rules::RuleViolation::Committer.into()),
+fn roster(group: &PublicGroup) -> Result<Roster, GroupError> {
+    let mut members = Vec::new();
+    for member in group.members() {
+        let leaf = LeafIndex::try_from(member.index.u32()).map_err(|_| GroupError::TooLarge)?;
+        members.push((leaf, credential::participant(&member.credential)?));
     }
+    Ok(Roster::new(members))
 }
 
-/// The Welcome must be for exactly the key packages that the commit adds.
-fn check_welcome(
-    provider: &OpenMlsRustCrypto,
-    staged: &StagedCommit,
-    welcome: Option<&Blob>,
-) -> Result<(), FollowError> {
-    let mut added = Vec::new();
-    for add in staged.add_proposals() {
-        let reference = add.add_proposal().key_package().hash_ref(provider.crypto());
-        let reference = reference.map_err(|e| GroupError::library("hashing", &e))?;
-        added.push(reference.as_slice().to_vec());
-    }
-    let mut invited = Vec::new();
-    if let Some(welcome) = welcome {
-        let secrets = decode::welcome(welcome)?;
-        let of = |s: &EncryptedGroupSecrets| s.new_member().as_slice().to_vec();
-        invited.extend(secrets.secrets().iter().map(of));
-    }
-    added.sort();
-    invited.sort();
-    if added == invited {
-        Ok(())
-    } else {
-        Err(FollowError::WrongWelcome)
-    }
+/// The public keys of a leaf that must be unique in a group, encoded.
+fn keys_of(leaf: &LeafNode) -> Result<[Vec<u8>; 2], GroupError> {
+    let encryption_key = leaf
+        .encryption_key()
+        .tls_serialize_detached()
+        .map_err(|e| GroupError::library("encoding a key", &e))?;
+    Ok([leaf.signature_key().as_slice().to_vec(), encryption_key])
 }
 
-/// The GroupInfo must describe exactly the context that the commit makes. It must not carry a
-/// tree: trees are served by position in the log.
-fn check_group_info(staged: &StagedCommit, group_info: &Blob) -> Result<(), FollowError> {
-    let info = decode::group_info(group_info)?;
-    let fits = info.group_context() == staged.group_context()
-        && info.extensions().ratchet_tree().is_none();
-    if fits {
-        Ok(())
-    } else {
-        Err(FollowError::WrongGroupInfo)
-    }
-}
-
-fn outcome(staged: &StagedCommit, author: LeafIndex, before: &Roster) -> CommitOutcome {
-    let added = staged.add_proposals().filter_map(|add| {
-        let leaf = add.add_proposal().key_package().leaf_node();
-        credential::participant(leaf.credential()).ok()
-    });
-    let removed = staged.remove_proposals().filter_map(|remove| {
-        let leaf = LeafIndex::try_from(remove.remove_proposal().removed().u32()).ok()?;
-        Some((leaf, ParticipantId::clone(before.occupant(leaf)?)))
-    });
-    CommitOutcome {
-        epoch: Epoch::new(staged.group_context().epoch().as_u64()),
-        author,
-        added: added.collect(),
-        removed: removed.collect(),
-    }
+/// The same of a key package, which has one more.
+fn keys_of_package(key_package: &KeyPackage) -> Result<[Vec<u8>; 3], GroupError> {
+    let [signature_key, encryption_key] = keys_of(key_package.leaf_node())?;
+    let init_key = key_package
+        .hpke_init_key()
+        .tls_serialize_detached()
+        .map_err(|e| GroupError::library("encoding a key", &e))?;
+    Ok([signature_key, encryption_key, init_key])
 }

@@ -9,6 +9,7 @@ mod policy;
 mod roster;
 mod rules;
 mod service;
+mod submission;
 mod terms;
 #[cfg(test)]
 mod tests;
