@@ -25,7 +25,7 @@ pub(crate) enum LinkEvent {
 }
 
 enum State {
-    Up(Signaling),
+    Up(Box<Signaling>),
     /// A write failed; not told yet.
     Failed(SignalingError),
     Down {
@@ -46,7 +46,7 @@ impl Link {
         let signaling = Signaling::connect(url).await?;
         Ok(Self {
             url: url.to_owned(),
-            state: State::Up(signaling),
+            state: State::Up(Box::new(signaling)),
         })
     }
 
@@ -74,7 +74,7 @@ impl Link {
                 }
                 State::Down { attempt, delay } => match attempt.await {
                     Ok(signaling) => {
-                        self.state = State::Up(signaling);
+                        self.state = State::Up(Box::new(signaling));
                         return LinkEvent::Back;
                     }
                     Err(error) => {

@@ -15,7 +15,13 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     /// What to log to stderr, in the syntax of tracing's EnvFilter.
-    #[arg(long, global = true, default_value = "off", env = "RUST_LOG", value_name = "FILTER")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "off",
+        env = "RUST_LOG",
+        value_name = "FILTER"
+    )]
     pub log: String,
 }
 
@@ -47,7 +53,12 @@ pub struct Demo {
 
 impl Default for Demo {
     fn default() -> Self {
-        Self { participants: 4, seconds: 20, record: None, json: false }
+        Self {
+            participants: 4,
+            seconds: 20,
+            record: None,
+            json: false,
+        }
     }
 }
 
@@ -86,8 +97,13 @@ fn parse_room(text: &str) -> Result<RoomName, String> {
 
 /// `alice` stands for `alice@localhost/headless`.
 fn parse_name(text: &str) -> Result<ParticipantId, String> {
-    let full = if text.contains('@') { text.to_owned() } else { format!("{text}@localhost/headless") };
-    full.parse().map_err(|error: mls_srtp::id::InvalidId| error.to_string())
+    let full = if text.contains('@') {
+        text.to_owned()
+    } else {
+        format!("{text}@localhost/headless")
+    };
+    full.parse()
+        .map_err(|error: mls_srtp::id::InvalidId| error.to_string())
 }
 
 #[cfg(test)]
@@ -103,7 +119,10 @@ mod tests {
 
     #[test]
     fn a_short_name_is_completed() {
-        assert_eq!(parse_name("bob").map(|name| name.to_string()), Ok("bob@localhost/headless".into()));
+        assert_eq!(
+            parse_name("bob").map(|name| name.to_string()),
+            Ok("bob@localhost/headless".into())
+        );
         assert!(parse_name("b@b").is_err());
     }
 }

@@ -1,1 +1,69 @@
-fn main() {}
+//! `sfu-demo`: a whole conference from one command, or its parts.
+
+mod audit;
+mod cli;
+mod demo;
+mod epochs;
+mod frames;
+mod host;
+mod media;
+mod participant;
+mod readable;
+mod report;
+mod results;
+mod serve;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use report::Report;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(&cli.log)
+        .with_writer(std::io::stderr)
+        .init();
+    match cli.command.unwrap_or(Command::Demo(cli::Demo::default())) {
+        Command::Demo(args) => run_demo(&args).await,
+        Command::Serve(args) => serve::run(&args).await,
+        Command::Participant(args) => participant::run(args).await,
+    }
+}
+
+/// 0 if everything held, 1 if not, 130 after Ctrl-C.
+async fn run_demo(args: &cli::Demo) -> ExitCode {
+    let interrupt = async {
+        // Where Ctrl-C cannot be heard, the demo runs to its end.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    match demo::run(args, interrupt).await {
+        Ok(Some(report)) => {
+            show(&report, args.json);
+            ExitCode::from(u8::from(report.verdict != "ok"))
+        }
+        Ok(None) => {
+            eprintln!("interrupted; everybody has left");
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn show(report: &Report, json: bool) {
+    println!("{}", report.in_words());
+    if json {
+        match serde_json::to_string(report) {
+            Ok(json) => println!("{json}"),
+            Err(error) => eprintln!("error: the report cannot be written: {error}"),
+        }
+    }
+}

@@ -24,7 +24,11 @@ impl ReadabilityCheck {
 
     /// Whether any aligned piece of the payload is one of the source's.
     pub fn readable(&self, payload: &[u8]) -> bool {
-        payload.as_chunks::<PIECE>().0.iter().any(|piece| self.pieces.contains(piece))
+        payload
+            .as_chunks::<PIECE>()
+            .0
+            .iter()
+            .any(|piece| self.pieces.contains(piece))
     }
 }
 

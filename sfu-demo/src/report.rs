@@ -99,6 +99,75 @@ pub struct SfuReport {
 }
 
 impl Report {
+    /// The report for a person.
+    pub fn in_words(&self) -> String {
+        use std::fmt::Write;
+        let mut text = String::new();
+        let _ = writeln!(
+            text,
+            "\n{:10} {:>9} {:>8} {:>10} {:>10} {:>5} {:>14}",
+            "name", "first ms", "sent", "forwarded", "decrypted", "lost", "frames"
+        );
+        for one in &self.participants {
+            let first = one
+                .first_decrypted_ms
+                .map_or_else(|| "-".into(), |ms| ms.to_string());
+            let frames = format!("{}/{}", one.frames_checked, one.frames_expected);
+            let _ = writeln!(
+                text,
+                "{:10} {first:>9} {:>8} {:>10} {:>10} {:>5} {frames:>14}",
+                one.name,
+                one.sent_packets,
+                one.forwarded_to,
+                one.decrypted_packets,
+                one.unaccounted
+            );
+        }
+        let _ = writeln!(
+            text,
+            "\n{:>5} {:>7} {:>8} {:>8} {:>5}  cause",
+            "epoch", "members", "commit B", "ready ms", "lost"
+        );
+        for one in &self.epoch_changes {
+            let exposure = one
+                .exposure_ms
+                .map(|ms| format!(" (readable for {ms} ms more)"));
+            let _ = writeln!(
+                text,
+                "{:>5} {:>7} {:>8} {:>8} {:>5}  {}{}",
+                one.epoch,
+                one.members,
+                one.commit_bytes,
+                one.ready_ms,
+                one.lost_packets,
+                one.cause,
+                exposure.unwrap_or_default()
+            );
+        }
+        let sfu = &self.sfu;
+        let _ = writeln!(
+            text,
+            "\nSFU: {} packets forwarded, {} µs of CPU each; {} of {} payloads readable \
+             (check: {} of {} plain ones)",
+            sfu.forwarded_packets,
+            sfu.cpu_us_per_packet,
+            sfu.readable_payloads,
+            sfu.inspected_payloads,
+            sfu.control_readable,
+            sfu.control_forwarded
+        );
+        let _ = writeln!(
+            text,
+            "the leaver's keys opened {} packets from before it was removed, {} of {} from after",
+            self.removed_opened_before, self.removed_could_read, self.removed_tried
+        );
+        for reason in &self.reasons {
+            let _ = writeln!(text, "FAILED: {reason}");
+        }
+        let _ = write!(text, "verdict: {}", self.verdict);
+        text
+    }
+
     /// Decides the verdict: every condition that does not hold becomes a reason.
     pub fn judge(&mut self) {
         let mut reasons = std::mem::take(&mut self.reasons);
@@ -109,35 +178,68 @@ impl Report {
         };
         for one in &self.participants {
             let name = &one.name;
-            require(one.unaccounted == 0, format!("{name}: {} packets unaccounted for", one.unaccounted));
-            require(one.auth_failures == 0, format!("{name}: {} tags did not verify", one.auth_failures));
+            require(
+                one.unaccounted == 0,
+                format!("{name}: {} packets unaccounted for", one.unaccounted),
+            );
+            require(
+                one.auth_failures == 0,
+                format!("{name}: {} tags did not verify", one.auth_failures),
+            );
             require(
                 one.missing_key_drops == 0,
-                format!("{name}: {} packets came without their key", one.missing_key_drops),
+                format!(
+                    "{name}: {} packets came without their key",
+                    one.missing_key_drops
+                ),
             );
-            require(one.first_decrypted_ms.is_some(), format!("{name}: decrypted nothing"));
+            require(
+                one.first_decrypted_ms.is_some(),
+                format!("{name}: decrypted nothing"),
+            );
             require(one.sent_packets > 0, format!("{name}: sent nothing"));
-            require(one.media_intact, format!("{name}: a frame differs from its source"));
+            require(
+                one.media_intact,
+                format!("{name}: a frame differs from its source"),
+            );
             require(
                 one.frames_checked * 100 >= one.frames_expected * 95 && one.frames_checked > 0,
-                format!("{name}: only {} of {} frames came whole", one.frames_checked, one.frames_expected),
+                format!(
+                    "{name}: only {} of {} frames came whole",
+                    one.frames_checked, one.frames_expected
+                ),
             );
         }
-        require(self.lost_packets == 0, format!("{} packets lost", self.lost_packets));
+        require(
+            self.lost_packets == 0,
+            format!("{} packets lost", self.lost_packets),
+        );
         require(
             self.removed_opened_before >= 200,
-            format!("only {} packets show that the leaver's keys worked", self.removed_opened_before),
+            format!(
+                "only {} packets show that the leaver's keys worked",
+                self.removed_opened_before
+            ),
         );
         require(
             self.removed_tried >= 200,
-            format!("only {} packets tried with the leaver's keys", self.removed_tried),
+            format!(
+                "only {} packets tried with the leaver's keys",
+                self.removed_tried
+            ),
         );
         require(
             self.removed_could_read == 0,
-            format!("the leaver could read {} packets after it was removed", self.removed_could_read),
+            format!(
+                "the leaver could read {} packets after it was removed",
+                self.removed_could_read
+            ),
         );
         let sfu = &self.sfu;
-        require(sfu.forwarded_packets > 0, "the SFU forwarded nothing".into());
+        require(
+            sfu.forwarded_packets > 0,
+            "the SFU forwarded nothing".into(),
+        );
         require(
             sfu.readable_payloads == 0,
             format!("the SFU could read {} payloads", sfu.readable_payloads),

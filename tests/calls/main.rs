@@ -60,6 +60,19 @@ fn everybody_leaves_in_turn() {
 }
 
 #[test]
+fn everybody_leaves_at_once() {
+    let mut world = three();
+    for user in ["alice", "bob", "carol"] {
+        world.get(user).manager.leave().expect("a member");
+    }
+    world.run(A_WHILE);
+    for user in ["alice", "bob", "carol"] {
+        assert_eq!(world.at(user).events.last(), Some(&Event::Left), "{user}");
+    }
+    world.join("dave");
+}
+
+#[test]
 fn a_removed_member_opens_nothing_sent_after_the_switch() {
     let mut world = three();
     let before = world.packet("alice").expect("protected");
@@ -329,7 +342,7 @@ fn the_room_refuses_what_is_stale_or_not_the_clients_to_do() {
     ];
     let client = world.client_of("bob");
     for (message, refusal) in cases {
-        world.to_room(client, message.clone());
+        world.submit(client, message.clone());
         world.settle();
         assert_eq!(world.last_refusal("bob"), Some(refusal), "{message:?}");
     }

@@ -199,7 +199,7 @@ impl World {
             && let (Some(message), Some(client)) =
                 (participant.outbox.pop_front(), participant.client)
         {
-            self.to_room(client, message);
+            self.submit(client, message);
             return true;
         }
         if !participant.hold_receiving
@@ -217,7 +217,7 @@ impl World {
         false
     }
 
-    pub fn to_room(&mut self, client: ClientId, message: ClientMessage) {
+    pub fn submit(&mut self, client: ClientId, message: ClientMessage) {
         let json = serde_json::to_vec(&message).expect("encodes");
         let message: ClientMessage = serde_json::from_slice(&json).expect("decodes");
         if let ClientMessage::Hello { .. } = message {

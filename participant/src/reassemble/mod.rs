@@ -8,8 +8,8 @@ mod order;
 mod tests;
 mod timeline;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -95,6 +95,7 @@ pub enum Assembled {
 pub struct Reassembly {
     config: AssemblerConfig,
     streams: HashMap<Ssrc, FrameAssembler>,
+    out: VecDeque<Assembled>,
 }
 
 impl Reassembly {
@@ -102,7 +103,7 @@ impl Reassembly {
     pub fn new(config: AssemblerConfig) -> Self {
         Self {
             config,
-            streams: HashMap::new(),
+            ..Self::default()
         }
     }
 
@@ -110,21 +111,23 @@ impl Reassembly {
     pub fn push(&mut self, kind: MediaKind, packet: rtp::Packet, now: Moment) {
         let room = self.streams.len() < MOST_STREAMS;
         let ssrc = Ssrc::new(packet.header.ssrc);
-        match self.streams.entry(ssrc) {
-            Entry::Occupied(mut known) => known.get_mut().push(packet, now),
+        let stream = match self.streams.entry(ssrc) {
+            Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) if room => {
-                let assembler = FrameAssembler::new(kind, ssrc, self.config);
-                unknown.insert(assembler).push(packet, now);
+                unknown.insert(FrameAssembler::new(kind, ssrc, self.config))
             }
-            Entry::Vacant(_) => {}
-        }
+            Entry::Vacant(_) => return,
+        };
+        stream.push(packet, now);
+        self.out.extend(std::iter::from_fn(|| stream.poll()));
     }
 
     /// Gives up on packets that have been waited for long enough.
     pub fn handle_timeout(&mut self, now: Moment) {
-        self.streams
-            .values_mut()
-            .for_each(|stream| stream.handle_timeout(now));
+        for stream in self.streams.values_mut() {
+            stream.handle_timeout(now);
+            self.out.extend(std::iter::from_fn(|| stream.poll()));
+        }
     }
 
     /// When [`Self::handle_timeout`] wants to be called next.
@@ -137,7 +140,7 @@ impl Reassembly {
     /// What is next, in order within each stream.
     #[must_use]
     pub fn poll(&mut self) -> Option<Assembled> {
-        self.streams.values_mut().find_map(FrameAssembler::poll)
+        self.out.pop_front()
     }
 
     /// Forgets a stream, for instance of somebody who left.

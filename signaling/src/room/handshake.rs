@@ -290,7 +290,7 @@ impl Room {
 
     /// Ends the stay of somebody who was removed. A newcomer of the same device, which waits for
     /// its own Add, stays.
-    fn send_off(&mut self, participant: &ParticipantId) {
+    pub(super) fn send_off(&mut self, participant: &ParticipantId) {
         if let Some(client) = self.clients.follower_of(participant) {
             self.close(client, CloseReason::Removed);
             self.clients.forget(participant);

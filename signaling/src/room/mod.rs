@@ -17,7 +17,7 @@ use mls_srtp::delivery::{
     Blob, ClientMessage, CloseReason, ExternalSenderInfo, GroupHead, LogBody, LogEntry,
     MediaSignal, PROTOCOL_VERSION, Refusal, Resume, ServiceMessage,
 };
-use mls_srtp::group::{GroupFollower, Member, RoomPolicy, Roster, ServiceIdentity};
+use mls_srtp::group::{GroupFollower, RoomPolicy, Roster, ServiceIdentity};
 use mls_srtp::id::{Epoch, Generation, LeafIndex, ParticipantId, RoomName, Seq};
 use mls_srtp::time::Moment;
 
@@ -365,12 +365,10 @@ impl Room {
                 self.clients.forget(&participant);
             }
         }
-        let deserted = self.handshake.is_some() && !self.has_followers();
-        let is_overdue = |m: &Member| self.clients.is_overdue(&m.participant, now, grace);
-        if deserted && members.iter().all(is_overdue) {
-            self.close_group();
-        }
         self.sign_wishes(now);
+        if self.handshake.is_some() && !self.can_go_on() {
+            self.dissolve();
+        }
         if now >= self.next_ping {
             self.next_ping = now + self.config.ping_every;
             self.ping();

@@ -87,6 +87,19 @@ impl Room {
         Some(fit.map(|member| member.leaf).collect())
     }
 
+    /// Whether anybody may commit what is pending: a member that stays, and is here or may return
+    /// with its state. Without one the group can never change again.
+    pub(super) fn can_go_on(&self) -> bool {
+        let Some(handshake) = &self.handshake else {
+            return false;
+        };
+        handshake.follower.roster().iter().any(|member| {
+            let here = self.clients.client_of(&member.participant).is_some();
+            let follows = self.clients.follower_of(&member.participant).is_some();
+            !handshake.removes(member.leaf) && (follows || !here)
+        })
+    }
+
     /// Publishes the committers if they changed.
     pub(super) fn publish_committers(&mut self) {
         let Some(leaves) = self.ranked_committers() else {

@@ -112,21 +112,39 @@ impl Room {
         now: Moment,
     ) -> Result<(), Refused> {
         self.wishes.forget(participant);
-        if self.leaf_of(participant).is_none() {
+        let has_leaf = self.leaf_of(participant).is_some();
+        if !has_leaf || self.clients.follower_of(participant).is_none() {
+            // It waits for no commit: it never came in, or returned without its state.
             self.clients.forget(participant);
             self.close(client, CloseReason::Removed);
-            return Ok(());
         }
-        if !self.is_followed_by_another_than(participant) {
-            // Nobody is left to commit the removal.
-            self.clients.forget(participant);
-            self.close_group();
-            self.close(client, CloseReason::Removed);
-            return Ok(());
+        if has_leaf {
+            self.wishes.leave(participant.clone());
+            if self.somebody_stays() {
+                self.sign_wishes(now);
+            } else {
+                self.dissolve();
+            }
         }
-        self.wishes.leave(participant.clone());
-        self.sign_wishes(now);
         Ok(())
+    }
+
+    /// Whether any connected member of the group does not wish to leave: somebody has to commit
+    /// the removals of the others.
+    fn somebody_stays(&self) -> bool {
+        let members = self.members();
+        members.iter().any(|member| {
+            let connected = self.clients.follower_of(&member.participant).is_some();
+            connected && !self.wishes.leave.contains(&member.participant)
+        })
+    }
+
+    /// Nobody is left who could commit: the group ends for all together.
+    pub(super) fn dissolve(&mut self) {
+        for participant in std::mem::take(&mut self.wishes.leave) {
+            self.send_off(&participant);
+        }
+        self.close_group();
     }
 
     pub(super) fn wish_to_evict(

@@ -1,0 +1,322 @@
+//! The demo: a whole conference in one process, over real sockets on loopback, that checks itself.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mls_srtp::id::{ParticipantId, RoomName};
+use mls_srtp::pipeline::{MediaConfig, MediaPipeline, MediaStats, MediaUpdate};
+use mls_srtp_participant::clock::ClockOrigin;
+use mls_srtp_participant::headless::{Headless, HeadlessConfig, HeadlessError};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::audit::{Audit, LeaverResult};
+use crate::cli::Demo;
+use crate::epochs::EpochLog;
+use crate::frames::FrameCheck;
+use crate::host::{Host, HostError};
+use crate::media::SampleMedia;
+use crate::report::Report;
+use crate::results;
+use crate::view::View;
+
+/// Participants come so far apart.
+const BETWEEN_JOINS: Duration = Duration::from_millis(500);
+/// What is on its way when sending stops may take so long.
+const DRAIN: Duration = Duration::from_millis(500);
+/// How long everybody may take to leave at the end.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// How often the view is drawn.
+const FRAME: Duration = Duration::from_millis(250);
+
+const NAMES: [&str; 16] = [
+    "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "kevin",
+    "laura", "mallory", "niaj", "olivia", "peggy",
+];
+
+/// Why the demo could not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DemoError {
+    /// The services did not start.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A participant could not begin.
+    #[error(transparent)]
+    Headless(#[from] HeadlessError),
+    /// The samples are broken.
+    #[error("{0}")]
+    Samples(String),
+}
+
+/// Everybody who takes part, shared with the one who counts.
+pub type Everybody = Arc<Mutex<Vec<Arc<Headless>>>>;
+
+/// A running demo.
+pub struct Conference {
+    host: Host,
+    media: SampleMedia,
+    pub origin: ClockOrigin,
+    started: Instant,
+    pub everybody: Everybody,
+    pub frames: FrameCheck,
+    pub epochs: EpochLog,
+    pub audit: Audit,
+    pub leaver: ParticipantId,
+    hoard: Arc<Mutex<MediaPipeline>>,
+    record: Option<PathBuf>,
+    view: View,
+}
+
+/// Runs the demo to its report; `None` if `interrupt` came first. Everybody says goodbye either way.
+///
+/// # Errors
+/// [`DemoError`] when it could not even begin.
+pub async fn run(
+    args: &Demo,
+    interrupt: impl Future<Output = ()>,
+) -> Result<Option<Report>, DemoError> {
+    let mut conference = Conference::start(args).await?;
+    let played = tokio::select! {
+        played = conference.play(args) => Some(played),
+        () = interrupt => None,
+    };
+    match played {
+        Some(Ok(())) => Ok(Some(conference.finish().await)),
+        Some(Err(error)) => {
+            conference.abandon().await;
+            Err(error)
+        }
+        None => {
+            conference.abandon().await;
+            Ok(None)
+        }
+    }
+}
+
+impl Conference {
+    async fn start(args: &Demo) -> Result<Self, DemoError> {
+        let media = SampleMedia::load().map_err(DemoError::Samples)?;
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let (events, inbox) = mpsc::unbounded_channel();
+        let host = Host::start(loopback, loopback, events).await?;
+        let origin = ClockOrigin::start();
+        let leaver = name(1);
+        let audit = Audit::new(media.check(), leaver.to_string(), origin);
+        host.set_tap(audit.tap());
+        let everybody = Everybody::default();
+        let epochs = EpochLog::default();
+        let counted = Arc::clone(&everybody);
+        tokio::spawn(
+            epochs
+                .clone()
+                .listen(inbox, origin, move || refused_by_all(&counted)),
+        );
+        let view = View::new(host.url(), host.media_addr());
+        Ok(Self {
+            host,
+            media,
+            origin,
+            started: Instant::now(),
+            everybody,
+            frames: FrameCheck::default(),
+            epochs,
+            audit,
+            leaver,
+            hoard: Arc::new(Mutex::new(MediaPipeline::new(MediaConfig::default()))),
+            record: args.record.clone(),
+            view,
+        })
+    }
+
+    /// The script of the conference.
+    async fn play(&mut self, args: &Demo) -> Result<(), DemoError> {
+        let joined_by = BETWEEN_JOINS * u32::from(args.participants);
+        let length = Duration::from_secs(args.seconds);
+        for index in 0..args.participants {
+            self.join(usize::from(index)).await?;
+            self.watch_until(BETWEEN_JOINS * u32::from(index + 1)).await;
+        }
+        // Then somebody comes late, and later somebody else leaves early.
+        let rest = length.saturating_sub(joined_by);
+        self.watch_until(joined_by + rest * 4 / 10).await;
+        self.join(usize::from(args.participants)).await?;
+        self.watch_until(joined_by + rest * 7 / 10).await;
+        self.leave_early().await;
+        self.watch_until(length).await;
+        Ok(())
+    }
+
+    async fn join(&mut self, index: usize) -> Result<(), DemoError> {
+        let participant = name(index);
+        let config = HeadlessConfig {
+            url: self.host.url(),
+            room: RoomName::new("demo").map_err(|e| DemoError::Samples(e.to_string()))?,
+            participant: participant.clone(),
+            token: None,
+            udp_addr: "127.0.0.1:0".into(),
+            sound: Arc::clone(&self.media.sound),
+            picture: Arc::clone(&self.media.picture),
+            record: self
+                .record
+                .as_deref()
+                .map(|dir| folder_of(dir, &participant)),
+            origin: self.origin,
+            on_frame: Some(self.frames.observer(participant.clone())),
+            witness: None,
+        };
+        let config = if participant == self.leaver {
+            self.hoarding(config)
+        } else {
+            config
+        };
+        let headless = Headless::start(config).await?;
+        self.frames.add_sender(&participant, headless.log().clone());
+        lock(&self.everybody).push(Arc::new(headless));
+        Ok(())
+    }
+
+    /// The leaver keeps every key it ever gets, in a pipeline that never erases one.
+    fn hoarding(&self, config: HeadlessConfig) -> HeadlessConfig {
+        let (hoard, origin) = (Arc::clone(&self.hoard), self.origin);
+        let witness = move |update: &MediaUpdate| {
+            if !matches!(update, MediaUpdate::Close) {
+                lock(&hoard).apply(update.clone(), origin.now());
+            }
+        };
+        HeadlessConfig {
+            witness: Some(Box::new(witness)),
+            ..config
+        }
+    }
+
+    async fn leave_early(&mut self) {
+        let leaver = lock(&self.everybody)
+            .iter()
+            .find(|h| *h.participant() == self.leaver)
+            .cloned();
+        if let Some(leaver) = leaver {
+            self.audit.leaving();
+            leaver.leave().await;
+        }
+    }
+
+    /// Shows what happens until so long after the start.
+    async fn watch_until(&mut self, since_start: Duration) {
+        let end = self.started + since_start;
+        while Instant::now() < end {
+            sleep_until(end.min(Instant::now() + FRAME)).await;
+            let everybody = lock(&self.everybody).clone();
+            self.view
+                .show(self.started.elapsed(), &everybody, &self.epochs.all());
+        }
+    }
+
+    async fn finish(mut self) -> Report {
+        let everybody = lock(&self.everybody).clone();
+        for headless in &everybody {
+            headless.stop_publishing().await;
+        }
+        let ended_at = self.origin.now();
+        tokio::time::sleep(DRAIN).await;
+        self.view
+            .show(self.started.elapsed(), &everybody, &self.epochs.all());
+        let server = self.host.stats().await;
+        let epochs = self.epochs.all();
+        let removal = epochs
+            .iter()
+            .find(|e| e.removed.contains(&self.leaver))
+            .map(|e| e.epoch);
+        let leaver = removal.map_or(LeaverResult::default(), |removal| {
+            self.audit.try_leaver(&mut lock(&self.hoard), removal)
+        });
+        let mut report = results::collect(&self, &everybody, &epochs, &server, leaver, ended_at);
+        let control = self.media.check();
+        let payloads = self.media.payloads();
+        let forwarded = self.audit.readable().0;
+        // As many plain payloads as the SFU's check saw sealed ones.
+        let plain = payloads
+            .iter()
+            .cycle()
+            .take(usize::try_from(forwarded).unwrap_or(0));
+        let readable = plain
+            .clone()
+            .filter(|payload| control.readable(payload))
+            .count();
+        report.sfu.control_forwarded = plain.count() as u64;
+        report.sfu.control_readable = readable as u64;
+        self.say_goodbye(everybody, &mut report).await;
+        report.judge();
+        self.view.end();
+        self.host.stop().await;
+        report
+    }
+
+    /// Ends without a report.
+    async fn abandon(mut self) {
+        self.view.end();
+        let everybody = lock(&self.everybody).clone();
+        self.say_goodbye(everybody, &mut Report::default()).await;
+        self.host.stop().await;
+    }
+
+    /// Everybody leaves; recordings are closed.
+    async fn say_goodbye(&mut self, everybody: Vec<Arc<Headless>>, report: &mut Report) {
+        lock(&self.everybody).clear();
+        for headless in &everybody {
+            headless.leave().await;
+        }
+        for headless in everybody {
+            let who = headless.participant().user().to_owned();
+            let Some(headless) = Arc::into_inner(headless) else {
+                continue;
+            };
+            match timeout(GOODBYE, headless.end()).await {
+                Ok(Ok(ended)) => {
+                    if let Some(trouble) = ended.progress.trouble {
+                        report.reasons.push(format!("{who}: {trouble}"));
+                    }
+                }
+                Ok(Err(error)) => report.reasons.push(format!("{who}: {error}")),
+                Err(_) => report.reasons.push(format!("{who} could not leave")),
+            }
+        }
+    }
+}
+
+/// Packets that somebody's pipeline refused, for whatever reason but having them already.
+pub fn refused(stats: &MediaStats) -> u64 {
+    stats.malformed
+        + stats.unknown_epoch
+        + stats.unknown_leaf
+        + stats.missing_key
+        + stats.total(|sender| sender.auth_failed + sender.wrong_stream)
+}
+
+fn refused_by_all(everybody: &Everybody) -> u64 {
+    let pipelines = lock(everybody).clone();
+    pipelines
+        .iter()
+        .filter_map(|h| Some(refused(h.media().lock()?.stats())))
+        .sum()
+}
+
+/// `alice@localhost/demo` and so on.
+fn name(index: usize) -> ParticipantId {
+    let user = NAMES
+        .get(index)
+        .map_or_else(|| format!("guest{index}"), ToString::to_string);
+    ParticipantId::new(&user, "localhost", "demo").expect("names are letters and digits")
+}
+
+/// Recordings of each participant in a folder of its own.
+fn folder_of(dir: &Path, participant: &ParticipantId) -> PathBuf {
+    dir.join(participant.user())
+}
+
+/// A panic elsewhere has been shown; the lists are whole.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,263 @@
+//! Signaling service and SFU side by side, joined by a bridge: what `serve` runs.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mls_srtp::delivery::MediaSignal;
+use mls_srtp::id::{ParticipantId, RoomName};
+use mls_srtp_sfu::{
+    Event, ParticipantId as SfuParticipant, RoomId, ServerStats, SfuConfig, SfuError, SfuHandle,
+    SfuServer, Tap,
+};
+use mls_srtp_signaling::media::{MediaRequest, MediaRequestKind};
+use mls_srtp_signaling::{RoomEvent, ServerBuilder, ServerHandle, ServiceConfig, StartError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// How long a removed participant may keep its silent connection before it is closed.
+const REMOVED_GOES: Duration = Duration::from_secs(2);
+
+/// Why the services did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The signaling service.
+    #[error("signaling: {0}")]
+    Signaling(#[from] StartError),
+    /// The SFU.
+    #[error("SFU: {0}")]
+    Sfu(#[from] SfuError),
+}
+
+/// Running services.
+pub struct Host {
+    address: SocketAddr,
+    sfu: SfuServer,
+    stop: Option<oneshot::Sender<()>>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Host {
+    /// Starts both services. What the signaling service accepts is told to `events`.
+    ///
+    /// # Errors
+    /// [`HostError`], naming the address that is taken.
+    pub async fn start(
+        listen: SocketAddr,
+        media: SocketAddr,
+        events: mpsc::UnboundedSender<RoomEvent>,
+    ) -> Result<Self, HostError> {
+        let (requests, request_inbox) = mpsc::unbounded_channel();
+        let (sfu_events, sfu_inbox) = mpsc::unbounded_channel();
+        let config = ServiceConfig {
+            listen,
+            ..ServiceConfig::default()
+        };
+        let server = ServerBuilder::new(config)
+            .media(requests)
+            .events(events)
+            .bind()
+            .await?;
+        let sfu = SfuServer::start(media, SfuConfig::new(media), move |event| {
+            // The receiver goes only when everything stops.
+            let _ = sfu_events.send(event);
+        })?;
+        let address = server.local_addr();
+        let bridge = Bridge::new(sfu.handle(), server.handle());
+        let (stop, stopped) = oneshot::channel();
+        let tasks = vec![
+            tokio::spawn(bridge.clone().carry_requests(request_inbox)),
+            tokio::spawn(bridge.carry_events(sfu_inbox)),
+            tokio::spawn(server.run(async {
+                let _ = stopped.await;
+            })),
+        ];
+        Ok(Self {
+            address,
+            sfu,
+            stop: Some(stop),
+            tasks,
+        })
+    }
+
+    /// Where participants connect.
+    pub fn url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
+    /// Where media goes.
+    pub fn media_addr(&self) -> SocketAddr {
+        self.sfu.local_addr()
+    }
+
+    /// Shows every forwarded packet to `tap`.
+    pub fn set_tap(&self, tap: Tap) {
+        self.sfu.handle().set_tap(Some(tap), Box::new(|_| {}));
+    }
+
+    /// The SFU's counters so far.
+    pub async fn stats(&self) -> ServerStats {
+        let (reply, stats) = oneshot::channel();
+        let answer = move |result: Result<ServerStats, SfuError>| {
+            let _ = reply.send(result.unwrap_or_default());
+        };
+        self.sfu.handle().stats(Box::new(answer));
+        stats.await.unwrap_or_default()
+    }
+
+    /// Says goodbye to everyone and stops.
+    pub async fn stop(mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(server) = self.tasks.pop() {
+            let _ = server.await;
+        }
+        for task in self.tasks {
+            task.abort();
+        }
+        // Joins the SFU's thread, which ends within milliseconds.
+        let _ = tokio::task::spawn_blocking(move || self.sfu.stop()).await;
+    }
+}
+
+/// Carries SDP between participants and the SFU, and removals to the SFU.
+#[derive(Clone)]
+struct Bridge {
+    sfu: SfuHandle,
+    signaling: ServerHandle,
+    /// Those to whom nothing is forwarded any more, until they are members again.
+    removed: Arc<Mutex<HashSet<(RoomName, ParticipantId)>>>,
+}
+
+impl Bridge {
+    fn new(sfu: SfuHandle, signaling: ServerHandle) -> Self {
+        Self {
+            sfu,
+            signaling,
+            removed: Arc::default(),
+        }
+    }
+
+    async fn carry_requests(self, mut requests: mpsc::UnboundedReceiver<MediaRequest>) {
+        while let Some(MediaRequest {
+            room,
+            participant,
+            kind,
+        }) = requests.recv().await
+        {
+            match kind {
+                MediaRequestKind::Signal(MediaSignal::Offer { sdp }) => {
+                    self.offer(room, participant, sdp);
+                }
+                MediaRequestKind::Signal(MediaSignal::Answer { sdp }) => {
+                    self.answer(room, participant, sdp);
+                }
+                MediaRequestKind::Signal(_) => {}
+                MediaRequestKind::Removed => self.remove(room, participant),
+            }
+        }
+    }
+
+    fn offer(&self, room: RoomName, participant: ParticipantId, sdp: String) {
+        let Some((sfu_room, who)) = ids(&room, &participant) else {
+            return;
+        };
+        if self.lock().remove(&(room.clone(), participant.clone())) {
+            // A member again: the silence of the one that was removed ends here.
+            self.sfu
+                .disconnect(sfu_room.clone(), who.clone(), Box::new(|_| {}));
+        }
+        let signaling = self.signaling.clone();
+        let reply = move |result: Result<String, SfuError>| {
+            let signal = match result {
+                Ok(sdp) => MediaSignal::Answer { sdp },
+                Err(error) => failed(&error),
+            };
+            signaling.media_signal(&room, &participant, signal);
+        };
+        self.sfu.connect(sfu_room, who, sdp, Box::new(reply));
+    }
+
+    fn answer(&self, room: RoomName, participant: ParticipantId, sdp: String) {
+        let Some((sfu_room, who)) = ids(&room, &participant) else {
+            return;
+        };
+        let signaling = self.signaling.clone();
+        let reply = move |result: Result<(), SfuError>| {
+            if let Err(error) = result {
+                signaling.media_signal(&room, &participant, failed(&error));
+            }
+        };
+        self.sfu.answer(sfu_room, who, sdp, Box::new(reply));
+    }
+
+    fn remove(&self, room: RoomName, participant: ParticipantId) {
+        let Some((sfu_room, who)) = ids(&room, &participant) else {
+            return;
+        };
+        self.sfu
+            .forward_nothing_to(sfu_room.clone(), who.clone(), Box::new(|_| {}));
+        self.lock().insert((room.clone(), participant.clone()));
+        let bridge = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(REMOVED_GOES).await;
+            if bridge.lock().remove(&(room, participant)) {
+                bridge.sfu.disconnect(sfu_room, who, Box::new(|_| {}));
+            }
+        });
+    }
+
+    async fn carry_events(self, mut events: mpsc::UnboundedReceiver<Event>) {
+        while let Some(event) = events.recv().await {
+            let (room, participant, signal) = match event {
+                Event::Offer {
+                    room,
+                    participant,
+                    sdp,
+                } => (room, participant, MediaSignal::Offer { sdp }),
+                Event::Disconnected {
+                    room,
+                    participant,
+                    reason,
+                } => {
+                    tracing::info!(%participant, ?reason, "media disconnected");
+                    let code = "disconnected".to_owned();
+                    (
+                        room,
+                        participant,
+                        MediaSignal::Failed {
+                            code,
+                            detail: format!("{reason:?}"),
+                        },
+                    )
+                }
+                _ => continue,
+            };
+            if let (Ok(room), Ok(participant)) =
+                (RoomName::new(room.as_str()), participant.as_str().parse())
+            {
+                self.signaling.media_signal(&room, &participant, signal);
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<(RoomName, ParticipantId)>> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The SFU's ids. Ours are printable and short enough for it.
+fn ids(room: &RoomName, participant: &ParticipantId) -> Option<(RoomId, SfuParticipant)> {
+    let room = RoomId::new(room.as_str()).ok()?;
+    Some((room, SfuParticipant::new(&participant.to_string()).ok()?))
+}
+
+fn failed(error: &SfuError) -> MediaSignal {
+    MediaSignal::Failed {
+        code: error.code().to_owned(),
+        detail: error.to_string(),
+    }
+}

@@ -1,0 +1,82 @@
+//! `participant`: one headless participant of a room that somebody serves.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mls_srtp_participant::clock::ClockOrigin;
+use mls_srtp_participant::headless::{Headless, HeadlessConfig};
+
+use crate::cli::Participant;
+use crate::media::SampleMedia;
+
+/// How long leaving may take.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// How often it is looked whether the stay is over.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Takes part; 0 if the stay ended as asked, 1 if not.
+pub async fn run(args: Participant) -> ExitCode {
+    match take_part(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn take_part(args: Participant) -> Result<(), String> {
+    let media = SampleMedia::load()?;
+    let origin = ClockOrigin::start();
+    println!("{} enters {} at {}", args.name, args.room, args.url);
+    let headless = Headless::start(HeadlessConfig {
+        url: args.url,
+        room: args.room,
+        participant: args.name,
+        token: None,
+        udp_addr: "0.0.0.0:0".into(),
+        sound: Arc::clone(&media.sound),
+        picture: Arc::clone(&media.picture),
+        record: args.record,
+        origin,
+        on_frame: None,
+        witness: None,
+    })
+    .await
+    .map_err(|error| error.to_string())?;
+
+    let length = args.seconds.map_or(Duration::MAX, Duration::from_secs);
+    let over = async {
+        while !headless.is_over() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        () = over => {}
+        () = tokio::time::sleep(length) => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    headless.leave().await;
+    let stats = headless
+        .media()
+        .lock()
+        .map(|pipeline| pipeline.stats().clone());
+    let ended = tokio::time::timeout(GOODBYE, headless.end()).await;
+    let ended = ended
+        .map_err(|_| "could not leave in time")?
+        .map_err(|error| error.to_string())?;
+    for (who, sender) in stats.unwrap_or_default().senders {
+        println!(
+            "{who}: {} packets decrypted, {} refused",
+            sender.opened, sender.auth_failed
+        );
+    }
+    for recording in ended.recordings {
+        println!("{}: {} frames", recording.path.display(), recording.frames);
+    }
+    match ended.progress.trouble {
+        Some(trouble) => Err(trouble),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,176 @@
+//! From counters to the report.
+
+use std::sync::Arc;
+
+use mls_srtp::id::ParticipantId;
+use mls_srtp::time::Moment;
+use mls_srtp_participant::headless::{Headless, Progress};
+use mls_srtp_sfu::ServerStats;
+
+use crate::audit::LeaverResult;
+use crate::demo::{Conference, refused};
+use crate::epochs::EpochRecord;
+use crate::report::{EpochReport, ParticipantReport, Report, SfuReport};
+
+/// Puts the report together. Sending ended at `ended_at`.
+pub fn collect(
+    conference: &Conference,
+    everybody: &[Arc<Headless>],
+    epochs: &[EpochRecord],
+    server: &ServerStats,
+    leaver: LeaverResult,
+    ended_at: Moment,
+) -> Report {
+    let participants: Vec<_> = everybody
+        .iter()
+        .map(|one| participant(conference, everybody, one, server, ended_at))
+        .collect();
+    let stayed = participants
+        .iter()
+        .filter(|one| one.name != conference.leaver.user());
+    let mut seen: Vec<u64> = everybody
+        .iter()
+        .flat_map(|one| one.progress().epochs)
+        .collect();
+    seen.sort_unstable();
+    seen.dedup();
+    let (inspected, readable) = conference.audit.readable();
+    Report {
+        epochs: seen.len(),
+        lost_packets: stayed.map(|one| one.unaccounted).sum(),
+        epoch_changes: epoch_changes(conference, everybody, epochs),
+        participants,
+        removed_opened_before: leaver.opened_before,
+        removed_tried: leaver.tried,
+        removed_could_read: leaver.could_read,
+        sfu: SfuReport {
+            forwarded_packets: server.sfu.forwarded,
+            inspected_payloads: inspected,
+            readable_payloads: readable,
+            cpu_us_per_packet: (server.cpu_us_per_packet() * 100.0).round() / 100.0,
+            ..SfuReport::default()
+        },
+        ..Report::default()
+    }
+}
+
+fn participant(
+    conference: &Conference,
+    everybody: &[Arc<Headless>],
+    one: &Headless,
+    server: &ServerStats,
+    ended_at: Moment,
+) -> ParticipantReport {
+    let progress = one.progress();
+    let stats = one
+        .media()
+        .lock()
+        .map(|pipeline| pipeline.stats().clone())
+        .unwrap_or_default();
+    let me = one.participant().to_string();
+    let routes = server.sfu.routes.iter();
+    let forwarded_to: u64 = routes
+        .filter(|(route, _)| route.subscriber.as_str() == me)
+        .map(|(_, count)| count.packets)
+        .sum();
+    let decrypted_packets = stats.total(|sender| sender.opened);
+    let duplicates = stats.total(|sender| sender.replayed);
+    let mut report = ParticipantReport {
+        name: one.participant().user().to_owned(),
+        joined_ms: progress.joined_at.map_or(0, millis),
+        left_ms: progress.leaving_at.and(progress.ended_at).map(millis),
+        first_decrypted_ms: progress
+            .first_packet_at
+            .map(|at| whole_millis(at, progress.asked_at)),
+        sent_packets: stats.protected,
+        forwarded_to,
+        decrypted_packets,
+        duplicates,
+        unaccounted: forwarded_to.saturating_sub(decrypted_packets + duplicates),
+        auth_failures: stats.total(|sender| sender.auth_failed),
+        missing_key_drops: stats.missing_key + stats.unknown_epoch,
+        media_intact: true,
+        ..ParticipantReport::default()
+    };
+    for other in everybody
+        .iter()
+        .filter(|other| other.participant() != one.participant())
+    {
+        let tally = conference
+            .frames
+            .tally(one.participant(), other.participant());
+        report.frames_checked += tally.intact + tally.wrong;
+        report.media_intact &= tally.wrong == 0;
+        report.frames_expected += expected(&progress, other, ended_at);
+    }
+    report
+}
+
+/// Frames that `other` sent while media of both was connected.
+fn expected(progress: &Progress, other: &Headless, ended_at: Moment) -> u64 {
+    let theirs = other.progress();
+    let (Some(mine), Some(other_from)) = (progress.media_at, theirs.media_at) else {
+        return 0;
+    };
+    let until = [progress.leaving_at, theirs.leaving_at]
+        .into_iter()
+        .flatten()
+        .min();
+    let until = until.map_or(ended_at, |leaving| leaving.min(ended_at));
+    other.log().sent_between(mine.max(other_from), until)
+}
+
+fn epoch_changes(
+    conference: &Conference,
+    everybody: &[Arc<Headless>],
+    epochs: &[EpochRecord],
+) -> Vec<EpochReport> {
+    let refused_at_end: u64 = everybody
+        .iter()
+        .filter_map(|one| Some(refused(one.media().lock()?.stats())))
+        .sum();
+    let next = epochs
+        .iter()
+        .skip(1)
+        .map(|e| e.refused_so_far)
+        .chain([refused_at_end]);
+    epochs
+        .iter()
+        .zip(next)
+        .map(|(record, refused_later)| EpochReport {
+            epoch: record.epoch.get(),
+            cause: record.cause(),
+            members: record.members,
+            commit_bytes: record.commit_bytes,
+            ready_ms: record
+                .ready
+                .map_or(0, |ready| whole_millis(ready, record.accepted)),
+            lost_packets: refused_later.saturating_sub(record.refused_so_far),
+            exposure_ms: exposure(conference, everybody, record),
+        })
+        .collect()
+}
+
+/// From the request to leave until the last packet that the leaver's keys could open.
+fn exposure(
+    conference: &Conference,
+    everybody: &[Arc<Headless>],
+    record: &EpochRecord,
+) -> Option<u64> {
+    let leaver: &ParticipantId = record.removed.first()?;
+    let asked = everybody
+        .iter()
+        .find(|one| one.participant() == leaver)?
+        .progress()
+        .leaving_at?;
+    let last = conference.audit.last_before(record.epoch)?;
+    Some(whole_millis(last, asked))
+}
+
+fn whole_millis(later: Moment, earlier: Moment) -> u64 {
+    u64::try_from(later.since(earlier).as_millis()).unwrap_or(u64::MAX)
+}
+
+fn millis(at: Moment) -> u64 {
+    whole_millis(at, Moment::default())
+}

@@ -1,0 +1,38 @@
+//! `serve`: signaling and SFU until Ctrl-C.
+
+use std::process::ExitCode;
+
+use tokio::sync::mpsc;
+
+use crate::cli::Serve;
+use crate::host::Host;
+
+/// Serves; 0 after Ctrl-C, 1 if an address is taken.
+pub async fn run(args: &Serve) -> ExitCode {
+    let (events, mut inbox) = mpsc::unbounded_channel();
+    let host = match Host::start(args.listen, args.media, events).await {
+        Ok(host) => host,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!(
+        "signaling {} · SFU udp://{} · Ctrl-C ends",
+        host.url(),
+        host.media_addr()
+    );
+    println!("open access: anyone may enter any room under any name");
+    loop {
+        tokio::select! {
+            event = inbox.recv() => {
+                if let Some(event) = event {
+                    println!("{} epoch {}: {:?}", event.room, event.epoch, event.kind);
+                }
+            }
+            _ = tokio::signal::ctrl_c() => break,
+        }
+    }
+    host.stop().await;
+    ExitCode::SUCCESS
+}

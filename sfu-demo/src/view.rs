@@ -1,0 +1,154 @@
+//! What a person sees while the demo runs: a live table on a terminal, plain lines elsewhere.
+
+use std::io::{IsTerminal, Write, stdout};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::cursor::MoveUp;
+use crossterm::style::Stylize;
+use crossterm::terminal::{Clear, ClearType};
+use crossterm::{ExecutableCommand, QueueableCommand};
+use mls_srtp::event::Event;
+use mls_srtp_participant::headless::Headless;
+
+use crate::demo::refused;
+use crate::epochs::EpochRecord;
+
+/// Draws the conference.
+pub struct View {
+    live: bool,
+    /// Lines drawn last, to be drawn over.
+    drawn: u16,
+    /// Epochs told already.
+    told: usize,
+}
+
+impl View {
+    /// Says where the services are.
+    pub fn new(url: String, media: SocketAddr) -> Self {
+        println!("signaling {url} · SFU udp://{media} · room demo");
+        println!("open access: anyone may enter any room under any name");
+        Self {
+            live: stdout().is_terminal(),
+            drawn: 0,
+            told: 0,
+        }
+    }
+
+    /// Shows the present state.
+    pub fn show(&mut self, elapsed: Duration, everybody: &[Arc<Headless>], epochs: &[EpochRecord]) {
+        // A view that cannot be written is not worth ending the call.
+        let _ = if self.live {
+            self.draw(elapsed, everybody, epochs)
+        } else {
+            self.tell(elapsed, everybody, epochs)
+        };
+    }
+
+    /// Leaves the last picture standing.
+    pub fn end(&mut self) {
+        self.drawn = 0;
+    }
+
+    fn tell(
+        &mut self,
+        elapsed: Duration,
+        everybody: &[Arc<Headless>],
+        epochs: &[EpochRecord],
+    ) -> std::io::Result<()> {
+        let mut out = stdout().lock();
+        for record in epochs.iter().skip(self.told) {
+            let (time, epoch, cause) = (elapsed.as_secs_f64(), record.epoch, record.cause());
+            let (members, code) = (record.members, code_of(everybody, record));
+            writeln!(
+                out,
+                "{time:6.1} s  epoch {epoch}: {cause} · {members} members · {code}"
+            )?;
+        }
+        self.told = epochs.len();
+        out.flush()
+    }
+
+    fn draw(
+        &mut self,
+        elapsed: Duration,
+        everybody: &[Arc<Headless>],
+        epochs: &[EpochRecord],
+    ) -> std::io::Result<()> {
+        let mut lines = Vec::new();
+        if let Some(record) = epochs.last() {
+            lines.push(format!(
+                "{:5.1} s   epoch {} · {} members · {}",
+                elapsed.as_secs_f64(),
+                record.epoch.to_string().bold(),
+                record.members,
+                record.cause(),
+            ));
+            lines.push(format!("group code  {}", code_of(everybody, record).bold()));
+        }
+        lines.push(format!("{}", table_head().dark_grey()));
+        lines.extend(everybody.iter().map(|one| row(one)));
+        let mut out = stdout();
+        if self.drawn > 0 {
+            out.queue(MoveUp(self.drawn))?;
+        }
+        out.execute(Clear(ClearType::FromCursorDown))?;
+        for line in &lines {
+            writeln!(out, "{line}")?;
+        }
+        self.drawn = u16::try_from(lines.len()).unwrap_or(0);
+        out.flush()
+    }
+}
+
+fn table_head() -> String {
+    format!(
+        "{:10} {:>6} {:>8} {:>10} {:>8}  {}",
+        "name", "epoch", "sent", "decrypted", "refused", "state"
+    )
+}
+
+fn row(one: &Headless) -> String {
+    let progress = one.progress();
+    let stats = one
+        .media()
+        .lock()
+        .map(|pipeline| pipeline.stats().clone())
+        .unwrap_or_default();
+    let epoch = progress
+        .epochs
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let state = match (
+        &progress.trouble,
+        progress.ended_at,
+        progress.media_at,
+        progress.joined_at,
+    ) {
+        (Some(trouble), ..) => trouble.clone().red().to_string(),
+        (_, Some(_), ..) => "left".dark_grey().to_string(),
+        (.., Some(_), _) => "in the call".green().to_string(),
+        (.., Some(_)) => "connecting media".yellow().to_string(),
+        _ => "joining".yellow().to_string(),
+    };
+    let opened = stats.total(|sender| sender.opened);
+    let (name, sent, refused) = (one.participant().user(), stats.protected, refused(&stats));
+    format!("{name:10} {epoch:>6} {sent:>8} {opened:>10} {refused:>8}  {state}")
+}
+
+/// The group code that members of an epoch show.
+fn code_of(everybody: &[Arc<Headless>], record: &EpochRecord) -> String {
+    let codes = everybody
+        .iter()
+        .filter_map(|one| match one.progress().epoch {
+            Some(Event::EpochChanged { epoch, code, .. }) if epoch == record.epoch => Some(code),
+            _ => None,
+        });
+    codes
+        .into_iter()
+        .next()
+        .map(|code| code.to_string())
+        .unwrap_or_else(|| "…".into())
+}

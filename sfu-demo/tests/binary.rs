@@ -1,0 +1,301 @@
+//! The real binary over real sockets.
+
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn sfu_demo(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sfu-demo"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    sfu_demo(args).output().expect("the binary runs")
+}
+
+/// A folder of the test's own, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| match entry.path() {
+            path if path.is_dir() => files_below(&path),
+            path => vec![path],
+        })
+        .collect()
+}
+
+/// The codec that ffprobe finds in a file, with its number of packets.
+fn probe(file: &Path) -> (String, u64) {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-count_packets", "-of", "csv=p=0"])
+        .args(["-show_entries", "stream=codec_name,nb_read_packets"])
+        .arg(file)
+        .output()
+        .expect("ffprobe is installed");
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && errors.is_empty(),
+        "{}: {errors}",
+        file.display()
+    );
+    let (codec, packets) = text.split_once(',').expect("codec and packets");
+    (codec.to_owned(), packets.parse().expect("a number"))
+}
+
+#[test]
+fn a_whole_conference_holds_and_its_recordings_play() {
+    let folder = Folder::new("mls-srtp-demo");
+    let record = folder.0.to_str().expect("UTF-8");
+    let args = [
+        "demo",
+        "--participants",
+        "3",
+        "--seconds",
+        "9",
+        "--record",
+        record,
+        "--json",
+    ];
+    let output = run(&args);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let report: Value = serde_json::from_str(text.lines().last().expect("a last line"))
+        .expect("the last line is JSON");
+    assert_eq!(report["verdict"], "ok", "{}", report["reasons"]);
+    assert_eq!(output.status.code(), Some(0));
+
+    let number = |value: &Value| {
+        value
+            .as_u64()
+            .unwrap_or_else(|| panic!("no number: {value}"))
+    };
+    assert!(number(&report["epochs"]) >= 4);
+    let participants = report["participants"].as_array().expect("a list");
+    assert_eq!(participants.len(), 4);
+    for one in participants {
+        assert_eq!(
+            (number(&one["unaccounted"]), number(&one["auth_failures"])),
+            (0, 0),
+            "{one}"
+        );
+        assert!(number(&one["decrypted_packets"]) > 100, "{one}");
+        assert_eq!(one["media_intact"], true, "{one}");
+        let (checked, expected) = (
+            number(&one["frames_checked"]),
+            number(&one["frames_expected"]),
+        );
+        assert!(checked * 100 >= expected * 95 && expected > 0, "{one}");
+    }
+    let left = participants
+        .iter()
+        .filter(|one| !one["left_ms"].is_null())
+        .count();
+    assert_eq!(left, 1, "one leaves early");
+    let removal = report["epoch_changes"]
+        .as_array()
+        .expect("a list")
+        .last()
+        .expect("a change");
+    assert!(removal["exposure_ms"].is_u64(), "{removal}");
+    assert!(number(&report["removed_opened_before"]) >= 200);
+    assert!(number(&report["removed_tried"]) >= 200);
+    assert_eq!(number(&report["removed_could_read"]), 0);
+    assert_eq!(number(&report["lost_packets"]), 0);
+    let sfu = &report["sfu"];
+    assert_eq!(number(&sfu["readable_payloads"]), 0);
+    assert_eq!(sfu["control_readable"], sfu["control_forwarded"]);
+    assert!(number(&sfu["forwarded_packets"]) > 1000);
+
+    let files = files_below(&folder.0);
+    assert!(
+        files.len() >= 20,
+        "four participants heard each other: {} files",
+        files.len()
+    );
+    for file in &files {
+        let (codec, packets) = probe(file);
+        let expected = if file.extension().is_some_and(|e| e == "ivf") {
+            "vp8"
+        } else {
+            "opus"
+        };
+        assert_eq!(codec, expected, "{}", file.display());
+        assert!(packets > 10, "{} has {packets} packets", file.display());
+    }
+}
+
+/// A running `serve` on ports of its own.
+struct Serve {
+    child: Child,
+    url: String,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl Serve {
+    fn start() -> Self {
+        let args = ["serve", "--listen", "127.0.0.1:0", "--media", "127.0.0.1:0"];
+        let mut child = sfu_demo(&args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("runs");
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("a line");
+        let url = line
+            .split_whitespace()
+            .nth(1)
+            .expect("an address")
+            .to_owned();
+        assert!(url.starts_with("ws://127.0.0.1:"), "{line}");
+        Self { child, url, output }
+    }
+
+    /// Ctrl-C, as a terminal sends it.
+    fn interrupt(mut self) -> Option<i32> {
+        interrupt(&self.child);
+        let mut rest = String::new();
+        while self.output.read_line(&mut rest).is_ok_and(|read| read > 0) {}
+        self.child.wait().expect("ends").code()
+    }
+}
+
+fn interrupt(child: &Child) {
+    let pid = child.id().to_string();
+    let killed = Command::new("kill")
+        .args(["-INT", &pid])
+        .status()
+        .expect("kill runs");
+    assert!(killed.success());
+}
+
+#[test]
+fn participants_of_their_own_processes_meet_in_a_served_room() {
+    let serve = Serve::start();
+    let folder = Folder::new("mls-srtp-serve");
+    let record = folder.0.to_str().expect("UTF-8");
+    let join = |name: &'static str, extra: &[&str]| {
+        let mut args = vec![
+            "participant",
+            "--url",
+            &serve.url,
+            "--room",
+            "r",
+            "--name",
+            name,
+        ];
+        args.extend(["--seconds", "4"]);
+        args.extend(extra);
+        sfu_demo(&args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("runs")
+    };
+    let alice = join("alice", &["--record", record]);
+    let bob = join("bob", &[]);
+    for (child, other) in [
+        (alice, "bob@localhost/headless"),
+        (bob, "alice@localhost/headless"),
+    ] {
+        let output = child.wait_with_output().expect("ends");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        let heard = text
+            .lines()
+            .find(|line| line.starts_with(other))
+            .expect("heard the other");
+        let packets: u64 = heard
+            .split_whitespace()
+            .nth(1)
+            .and_then(|n| n.parse().ok())
+            .expect("a number");
+        assert!(packets > 50, "{heard}");
+        assert!(heard.ends_with(" 0 refused"), "{heard}");
+    }
+    assert_eq!(files_below(&folder.0).len(), 2);
+    assert_eq!(serve.interrupt(), Some(0));
+}
+
+#[test]
+fn ctrl_c_ends_a_demo_with_goodbyes() {
+    let mut child = sfu_demo(&["demo", "--participants", "2"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("runs");
+    let mut output = BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    while !line.contains("epoch 1") {
+        line.clear();
+        assert!(
+            output.read_line(&mut line).is_ok_and(|read| read > 0),
+            "ended before epoch 1"
+        );
+    }
+    interrupt(&child);
+    while output.read_line(&mut line).is_ok_and(|read| read > 0) {}
+    assert_eq!(child.wait().expect("ends").code(), Some(130));
+}
+
+#[test]
+fn wrong_arguments_end_with_code_2_and_a_clear_line() {
+    for args in [
+        &["demo", "--participants", "1"][..],
+        &["demo", "--seconds", "soon"],
+        &["participant", "--name", "a b"],
+        &["participant", "--room", ""],
+        &["serve", "--listen", "here"],
+        &["fly"],
+    ] {
+        let output = run(args);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
+        assert!(text.starts_with("error: "), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn a_busy_port_is_named() {
+    let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = tcp.local_addr().expect("an address").to_string();
+    let output = run(&["serve", "--listen", &address, "--media", "127.0.0.1:0"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains(&address) && text.contains("TCP"), "{text}");
+
+    let udp = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let address = udp.local_addr().expect("an address").to_string();
+    let output = run(&["serve", "--listen", "127.0.0.1:0", "--media", &address]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains(&address), "{text}");
+}
+
+#[test]
+fn an_unreachable_service_is_named() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("ws://{}", free.local_addr().expect("an address"));
+    drop(free);
+    let output = run(&["participant", "--url", &url, "--seconds", "1"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains(&url), "{text}");
+}
