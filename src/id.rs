@@ -185,7 +185,7 @@ pub struct GroupId([u8; 16]);
 
 impl GroupId {
     /// Takes 16 random bytes as an identifier.
-    pub fn new(bytes: [u8; 16]) -> Self {
+    pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 

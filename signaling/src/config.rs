@@ -59,6 +59,9 @@ pub struct RoomConfig {
     pub log_entries: usize,
     /// Largest application message in bytes. Default 16 KiB; announcements have a few hundred.
     pub max_application: usize,
+    /// Largest key package in bytes. Default 16 KiB: ours have about 300, and every member gets
+    /// them with the Add.
+    pub max_key_package: usize,
     /// How media is protected in rooms of this service.
     pub mode: MediaMode,
     /// With what.
@@ -74,6 +77,7 @@ impl Default for RoomConfig {
             remove_slack: Duration::from_millis(500),
             log_entries: 4_096,
             max_application: 16 * 1024,
+            max_key_package: 16 * 1024,
             mode: MediaMode::Srtp,
             profile: Profile::AeadAes128Gcm,
         }

@@ -3,16 +3,15 @@
 //! Nothing here decides anything. What is processed is staged, looked at by the caller, and merged
 //! only when the service has accepted it; our own commit included.
 
-use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
+use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
-    CredentialWithKey, KeyPackage, LeafNodeIndex, MlsGroup, MlsGroupJoinConfig, MlsMessageBodyIn,
-    MlsMessageIn, MlsMessageOut, OpenMlsProvider, OpenMlsRand, ProcessedMessageContent,
-    ProcessedWelcome, ProtocolMessage, RatchetTreeIn, Sender, StagedCommit,
+    CredentialWithKey, KeyPackage, LeafNodeIndex, MlsGroup, MlsGroupJoinConfig, MlsMessageOut,
+    OpenMlsProvider, OpenMlsRand, ProcessedMessageContent, ProcessedWelcome, Sender, StagedCommit,
 };
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
-use super::{GroupError, RoomPolicy, Roster, credential, rules, terms};
+use super::{GroupError, RoomPolicy, Roster, credential, decode, rules, terms};
 use crate::delivery::{Blob, ExternalSenderInfo};
 use crate::epoch::{EpochSecrets, GroupCode};
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
@@ -133,11 +132,7 @@ impl Invitation {
         policy: &RoomPolicy,
         external_sender: &ExternalSenderInfo,
     ) -> Result<Engine, GroupError> {
-        let MlsMessageBodyIn::Welcome(welcome) = decode(welcome)?.extract() else {
-            return Err(GroupError::Malformed("a Welcome"));
-        };
-        let tree = RatchetTreeIn::tls_deserialize_exact(tree.as_slice())
-            .map_err(|_| GroupError::Malformed("a ratchet tree"))?;
+        let (welcome, tree) = (decode::welcome(welcome)?, decode::tree(tree)?);
         let config = MlsGroupJoinConfig::builder()
             .wire_format_policy(terms::wire_format_policy())
             .use_ratchet_tree_extension(false)
@@ -216,9 +211,7 @@ impl Engine {
 
     /// Takes an accepted message. A proposal is queued if the rules allow it.
     pub(crate) fn process(&mut self, message: &Blob) -> Result<Processed, GroupError> {
-        let message: ProtocolMessage = decode(message)?
-            .try_into_protocol_message()
-            .map_err(|_| GroupError::Malformed("a group message"))?;
+        let message = decode::protocol_message(message)?;
         let processed = self
             .group
             .process_message(&self.provider, message)
@@ -426,9 +419,4 @@ fn encode(message: &MlsMessageOut) -> Result<Blob, GroupError> {
         .to_bytes()
         .map(Blob::new)
         .map_err(|e| GroupError::library("encoding", &e))
-}
-
-fn decode(bytes: &Blob) -> Result<MlsMessageIn, GroupError> {
-    MlsMessageIn::tls_deserialize_exact(bytes.as_slice())
-        .map_err(|_| GroupError::Malformed("an MLS message"))
 }

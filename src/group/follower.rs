@@ -1,49 +1,19 @@
 //! The delivery service's view of a group: it follows what is public and proposes as the group's
 //! external sender. It never holds a secret of the group.
 
-use openmls::messages::group_info::VerifiableGroupInfo;
-use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
+use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
-    ExternalProposal, GroupEpoch, KeyPackage, LeafNodeIndex, MlsMessageBodyIn, MlsMessageIn,
-    MlsMessageOut, OpenMlsProvider, ProcessedMessageContent, ProposalStore, ProtocolMessage,
-    ProtocolVersion, PublicGroup, RatchetTreeIn, Sender, SenderExtensionIndex, StagedCommit,
-    Welcome,
+    ExternalProposal, GroupEpoch, KeyPackage, LeafNode, LeafNodeIndex, MlsMessageOut,
+    OpenMlsProvider, ProcessedMessageContent, Proposal, ProposalStore, PublicGroup,
+    SenderExtensionIndex, StagedCommit,
 };
-use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
-use super::{GroupError, RoomPolicy, Roster, credential, rules, terms};
-use crate::delivery::{Blob, ExternalSenderInfo, Refusal};
+use super::{
+    GroupError, RoomPolicy, Roster, ServiceIdentity, credential, decode, rules, submission, terms,
+};
+use crate::delivery::{Blob, Refusal};
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
-
-/// Identity in the credential of a service.
-const SERVICE_NAME: &str = "mls-srtp delivery service";
-
-/// The key with which a delivery service signs its proposals.
-pub struct ServiceIdentity {
-    signer: SignatureKeyPair,
-}
-
-impl ServiceIdentity {
-    /// Draws a new Ed25519 key.
-    ///
-    /// # Errors
-    /// [`GroupError::Crypto`] when the system has no randomness.
-    pub fn generate() -> Result<Self, GroupError> {
-        let scheme = terms::CIPHERSUITE.signature_algorithm();
-        SignatureKeyPair::new(scheme)
-            .map(|signer| Self { signer })
-            .map_err(|_| GroupError::Crypto)
-    }
-
-    /// What groups list as their external sender.
-    pub fn info(&self) -> ExternalSenderInfo {
-        ExternalSenderInfo {
-            signature_key: self.signer.to_public_vec().into(),
-            identity: SERVICE_NAME.into(),
-        }
-    }
-}
 
 /// Why the service refuses something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -145,6 +115,8 @@ pub struct GroupFollower {
     provider: OpenMlsRustCrypto,
     group: PublicGroup,
     group_id: GroupId,
+    /// Of the current epoch: reading all credentials anew for every question would cost.
+    roster: Roster,
 }
 
 impl GroupFollower {
@@ -162,13 +134,11 @@ impl GroupFollower {
         tree: &Blob,
     ) -> Result<Self, FollowError> {
         let provider = OpenMlsRustCrypto::default();
-        let tree = RatchetTreeIn::tls_deserialize_exact(tree.as_slice())
-            .map_err(|_| GroupError::Malformed("a ratchet tree"))?;
         let (group, info) = PublicGroup::from_external(
             provider.crypto(),
             provider.storage(),
-            tree,
-            decode_group_info(group_info)?,
+            decode::tree(tree)?,
+            decode::group_info(group_info)?,
             ProposalStore::new(),
         )
         .map_err(|e| GroupError::invalid("the GroupInfo", &e))?;
@@ -180,16 +150,19 @@ impl GroupFollower {
         {
             return Err(FollowError::WrongGroupInfo);
         }
-        let follower = Self {
+        let roster = roster(&group)?;
+        let mut members = roster.iter().map(|member| &*member.participant);
+        match (members.next(), members.next()) {
+            (Some(only), None) if only == creator => {}
+            (Some(other), None) => return Err(FollowError::NotYours(other.to_string())),
+            _ => return Err(FollowError::WrongGroupInfo),
+        }
+        Ok(Self {
             provider,
             group,
             group_id,
-        };
-        match follower.members().as_slice() {
-            [(_, only)] if only == creator => Ok(follower),
-            [(_, other)] => Err(FollowError::NotYours(other.to_string())),
-            _ => Err(FollowError::WrongGroupInfo),
-        }
+            roster,
+        })
     }
 
     /// The group.
@@ -202,21 +175,9 @@ impl GroupFollower {
         Epoch::new(self.group.group_context().epoch().as_u64())
     }
 
-    /// Who is in it, by leaf.
-    pub fn members(&self) -> Vec<(LeafIndex, ParticipantId)> {
-        let members = self.group.members().filter_map(|member| {
-            let leaf = LeafIndex::try_from(member.index.u32()).ok()?;
-            Some((leaf, credential::participant(&member.credential).ok()?))
-        });
-        members.collect()
-    }
-
-    /// The leaf of a participant.
-    pub fn leaf_of(&self, participant: &ParticipantId) -> Option<LeafIndex> {
-        self.members()
-            .into_iter()
-            .find(|(_, other)| other == participant)
-            .map(|(leaf, _)| leaf)
+    /// Who is in it.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// The ratchet tree of the current epoch, for joiners.
@@ -239,7 +200,7 @@ impl GroupFollower {
         participant: &ParticipantId,
     ) -> Result<(), FollowError> {
         let provider = OpenMlsRustCrypto::default();
-        let named = rules::check_key_package(&decode_key_package(&provider, key_package)?)?;
+        let named = rules::check_key_package(&decode::key_package(&provider, key_package)?)?;
         if named == *participant {
             Ok(())
         } else {
@@ -256,7 +217,8 @@ impl GroupFollower {
         service: &ServiceIdentity,
         key_package: &Blob,
     ) -> Result<Proposed, FollowError> {
-        let key_package = decode_key_package(&self.provider, key_package)?;
+        let key_package = decode::key_package(&self.provider, key_package)?;
+        self.check_keys_unused(&key_package)?;
         let message = ExternalProposal::new_add::<OpenMlsRustCrypto>(
             key_package,
             self.group.group_id().clone(),
@@ -300,7 +262,7 @@ impl GroupFollower {
         welcome: Option<&Blob>,
         group_info: &Blob,
     ) -> Result<StagedChange, FollowError> {
-        let message = decode_protocol_message(commit)?;
+        let message = decode::protocol_message(commit)?;
         if message.epoch() != self.group.group_context().epoch() {
             return Err(FollowError::WrongEpoch {
                 current: self.epoch(),
@@ -314,18 +276,17 @@ impl GroupFollower {
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return Err(GroupError::Malformed("a commit").into());
         };
-        let roster = Roster::new(self.members());
         let signature_key = |leaf| Some(self.group.leaf(leaf)?.signature_key().as_slice().to_vec());
         let before = rules::Before {
-            roster: &roster,
+            roster: &self.roster,
             terms: self.group.group_context().extensions(),
             signature_key: &signature_key,
         };
         rules::check_commit(&staged, &sender, &before)?;
-        let author = check_author(&sender, author, &roster)?;
-        check_welcome(&self.provider, &staged, welcome)?;
-        check_group_info(&staged, group_info)?;
-        let outcome = outcome(&staged, author, &roster);
+        let author = submission::author(&sender, author, &self.roster)?;
+        submission::welcome(&self.provider, &staged, welcome)?;
+        submission::group_info(&staged, group_info)?;
+        let outcome = submission::outcome(&staged, author, &self.roster);
         Ok(StagedChange {
             staged: *staged,
             outcome,
@@ -340,7 +301,42 @@ impl GroupFollower {
         self.group
             .merge_commit(self.provider.storage(), change.staged)
             .map_err(|e| GroupError::library("merging", &e))?;
+        self.roster = roster(&self.group)?;
         Ok(change.outcome)
+    }
+
+    /// A key package whose keys are in the group, or about to be, makes every commit that adds it
+    /// invalid (RFC 9420 §7.3, §12.2): proposed once, it would block the room.
+    fn check_keys_unused(&self, new: &KeyPackage) -> Result<(), FollowError> {
+        let queued = self
+            .group
+            .queued_proposals(self.provider.storage())
+            .map_err(|e| GroupError::library("reading proposals", &e))?;
+        let mut leaving = Vec::new();
+        let mut used = Vec::new();
+        for (_, proposal) in &queued {
+            match proposal.proposal() {
+                Proposal::Remove(remove) => leaving.push(remove.removed()),
+                Proposal::Add(add) => used.extend(keys_of_package(add.key_package())?),
+                _ => {}
+            }
+        }
+        let members = self.roster.iter();
+        let leaves = members.map(|member| LeafNodeIndex::new(member.leaf.into()));
+        for leaf in leaves.filter(|leaf| !leaving.contains(leaf)) {
+            used.extend(
+                self.group
+                    .leaf(leaf)
+                    .map(keys_of)
+                    .transpose()?
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        if keys_of_package(new)?.iter().any(|key| used.contains(key)) {
+            return Err(rules::RuleViolation::KeyInUse.into());
+        }
+        Ok(())
     }
 
     fn queue(&mut self, message: &MlsMessageOut) -> Result<Proposed, FollowError> {
@@ -350,7 +346,7 @@ impl GroupFollower {
             .map_err(|e| GroupError::library("encoding", &e))?;
         let processed = self
             .group
-            .process_message(self.provider.crypto(), decode_protocol_message(&bytes)?)
+            .process_message(self.provider.crypto(), decode::protocol_message(&bytes)?)
             .map_err(|e| GroupError::invalid("the proposal", &e))?;
         let ProcessedMessageContent::ProposalMessage(proposal) = processed.into_content() else {
             return Err(GroupError::Malformed("a proposal").into());
@@ -367,113 +363,30 @@ impl GroupFollower {
     }
 }
 
-/// The commit must come from the client that its leaf names.
-fn check_author(
-    sender: &Sender,
-    author: &ParticipantId,
-    roster: &Roster,
-) -> Result<LeafIndex, FollowError> {
-    let Sender::Member(leaf) = sender else {
-        return Err(rules::RuleViolation::Committer.into());
-    };
-    let leaf = LeafIndex::try_from(leaf.u32()).map_err(|_| GroupError::TooLarge)?;
-    match roster.occupant(leaf) {
-        Some(occupant) if **occupant == *author => Ok(leaf),
-        Some(other) => Err(FollowError::NotYours(other.to_string())),
-        None => Err(rules::RuleViolation::Committer.into()),
+fn roster(group: &PublicGroup) -> Result<Roster, GroupError> {
+    let mut members = Vec::new();
+    for member in group.members() {
+        let leaf = LeafIndex::try_from(member.index.u32()).map_err(|_| GroupError::TooLarge)?;
+        members.push((leaf, credential::participant(&member.credential)?));
     }
+    Ok(Roster::new(members))
 }
 
-/// The Welcome must be for exactly the key packages that the commit adds.
-fn check_welcome(
-    provider: &OpenMlsRustCrypto,
-    staged: &StagedCommit,
-    welcome: Option<&Blob>,
-) -> Result<(), FollowError> {
-    let mut added = Vec::new();
-    for add in staged.add_proposals() {
-        let reference = add.add_proposal().key_package().hash_ref(provider.crypto());
-        let reference = reference.map_err(|e| GroupError::library("hashing", &e))?;
-        added.push(reference.as_slice().to_vec());
-    }
-    let mut invited = Vec::new();
-    if let Some(welcome) = welcome {
-        let secrets = decode_welcome(welcome)?;
-        let of = |s: &openmls::prelude::EncryptedGroupSecrets| s.new_member().as_slice().to_vec();
-        invited.extend(secrets.secrets().iter().map(of));
-    }
-    added.sort();
-    invited.sort();
-    if added == invited {
-        Ok(())
-    } else {
-        Err(FollowError::WrongWelcome)
-    }
+/// The public keys of a leaf that must be unique in a group, encoded.
+fn keys_of(leaf: &LeafNode) -> Result<[Vec<u8>; 2], GroupError> {
+    let encryption_key = leaf
+        .encryption_key()
+        .tls_serialize_detached()
+        .map_err(|e| GroupError::library("encoding a key", &e))?;
+    Ok([leaf.signature_key().as_slice().to_vec(), encryption_key])
 }
 
-/// The GroupInfo must describe exactly the context that the commit makes. It must not carry a
-/// tree: trees are served by position in the log.
-fn check_group_info(staged: &StagedCommit, group_info: &Blob) -> Result<(), FollowError> {
-    let info = decode_group_info(group_info)?;
-    let fits = info.group_context() == staged.group_context()
-        && info.extensions().ratchet_tree().is_none();
-    if fits {
-        Ok(())
-    } else {
-        Err(FollowError::WrongGroupInfo)
-    }
-}
-
-fn outcome(staged: &StagedCommit, author: LeafIndex, before: &Roster) -> CommitOutcome {
-    let added = staged.add_proposals().filter_map(|add| {
-        let leaf = add.add_proposal().key_package().leaf_node();
-        credential::participant(leaf.credential()).ok()
-    });
-    let removed = staged.remove_proposals().filter_map(|remove| {
-        let leaf = LeafIndex::try_from(remove.remove_proposal().removed().u32()).ok()?;
-        Some((leaf, ParticipantId::clone(before.occupant(leaf)?)))
-    });
-    CommitOutcome {
-        epoch: Epoch::new(staged.group_context().epoch().as_u64()),
-        author,
-        added: added.collect(),
-        removed: removed.collect(),
-    }
-}
-
-fn decode(bytes: &Blob) -> Result<MlsMessageIn, GroupError> {
-    MlsMessageIn::tls_deserialize_exact(bytes.as_slice())
-        .map_err(|_| GroupError::Malformed("an MLS message"))
-}
-
-fn decode_protocol_message(bytes: &Blob) -> Result<ProtocolMessage, GroupError> {
-    decode(bytes)?
-        .try_into_protocol_message()
-        .map_err(|_| GroupError::Malformed("a group message"))
-}
-
-fn decode_group_info(bytes: &Blob) -> Result<VerifiableGroupInfo, GroupError> {
-    match decode(bytes)?.extract() {
-        MlsMessageBodyIn::GroupInfo(info) => Ok(info),
-        _ => Err(GroupError::Malformed("a GroupInfo")),
-    }
-}
-
-fn decode_welcome(bytes: &Blob) -> Result<Welcome, GroupError> {
-    match decode(bytes)?.extract() {
-        MlsMessageBodyIn::Welcome(welcome) => Ok(welcome),
-        _ => Err(GroupError::Malformed("a Welcome")),
-    }
-}
-
-fn decode_key_package(
-    provider: &OpenMlsRustCrypto,
-    bytes: &Blob,
-) -> Result<KeyPackage, GroupError> {
-    match decode(bytes)?.extract() {
-        MlsMessageBodyIn::KeyPackage(key_package) => key_package
-            .validate(provider.crypto(), ProtocolVersion::Mls10)
-            .map_err(|e| GroupError::invalid("the key package", &e)),
-        _ => Err(GroupError::Malformed("a key package")),
-    }
+/// The same of a key package, which has one more.
+fn keys_of_package(key_package: &KeyPackage) -> Result<[Vec<u8>; 3], GroupError> {
+    let [signature_key, encryption_key] = keys_of(key_package.leaf_node())?;
+    let init_key = key_package
+        .hpke_init_key()
+        .tls_serialize_detached()
+        .map_err(|e| GroupError::library("encoding a key", &e))?;
+    Ok([signature_key, encryption_key, init_key])
 }

@@ -33,6 +33,12 @@ pub enum RuleViolation {
     /// An added or renewed leaf lacks a capability that the room asks for.
     #[error("a leaf does not support what the room requires")]
     Capabilities,
+    /// A key package is for another ciphersuite than the one that all rooms have.
+    #[error("a key package is for another ciphersuite")]
+    Ciphersuite,
+    /// A key package brings a key that is in the group already, or about to be.
+    #[error("a key package holds a key that is in use")]
+    KeyInUse,
     /// A key package is valid for longer than key packages may be.
     #[error("a key package's lifetime is out of range")]
     Lifetime,
@@ -65,6 +71,9 @@ pub(crate) fn check_proposal(proposal: &QueuedProposal) -> Result<(), RuleViolat
 
 /// A key package must name a participant, support the room's terms and not live too long.
 pub(crate) fn check_key_package(key_package: &KeyPackage) -> Result<ParticipantId, RuleViolation> {
+    if key_package.ciphersuite() != terms::CIPHERSUITE {
+        return Err(RuleViolation::Ciphersuite);
+    }
     if !key_package.life_time().has_acceptable_range() {
         return Err(RuleViolation::Lifetime);
     }
@@ -72,13 +81,7 @@ pub(crate) fn check_key_package(key_package: &KeyPackage) -> Result<ParticipantI
 }
 
 fn check_leaf(leaf: &LeafNode) -> Result<ParticipantId, RuleViolation> {
-    let supported = leaf.capabilities().extensions();
-    let required = terms::capabilities();
-    if !required
-        .extensions()
-        .iter()
-        .all(|extension| supported.contains(extension))
-    {
+    if !terms::are_supported_by(leaf.capabilities()) {
         return Err(RuleViolation::Capabilities);
     }
     Ok(credential::participant(leaf.credential())?)

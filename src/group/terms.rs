@@ -3,7 +3,7 @@
 use openmls::prelude::{
     BasicCredential, Capabilities, Ciphersuite, Credential, CredentialType, Extension,
     ExtensionType, Extensions, ExternalSender, GroupContext, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY,
-    RequiredCapabilitiesExtension, UnknownExtension, WireFormatPolicy,
+    ProtocolVersion, RequiredCapabilitiesExtension, UnknownExtension, WireFormatPolicy,
 };
 
 use super::{GroupError, PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};
@@ -36,6 +36,15 @@ pub(crate) fn capabilities() -> Capabilities {
         None,
         Some(&[CredentialType::Basic]),
     )
+}
+
+/// Whether a leaf of such capabilities may sit in our groups. MLS asks for the same, but only of a
+/// commit, when it is too late to refuse the leaf alone.
+pub(crate) fn are_supported_by(leaf: &Capabilities) -> bool {
+    leaf.versions().contains(&ProtocolVersion::Mls10)
+        && leaf.ciphersuites().contains(&CIPHERSUITE.into())
+        && leaf.extensions().contains(&ROOM_POLICY)
+        && leaf.credentials().contains(&CredentialType::Basic)
 }
 
 /// Handshakes are PublicMessages, so that the service can follow; the rest is private.

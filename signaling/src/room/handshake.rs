@@ -17,12 +17,12 @@ pub(super) struct Handshake {
     pub(super) follower: GroupFollower,
     pending: Vec<Pending>,
     /// Log position of the commit that began the epoch.
-    began_at: Seq,
+    pub(super) began_at: Seq,
     /// What each member reported of the epoch.
-    applied: HashMap<ParticipantId, Blob>,
-    ready: bool,
-    /// The ranked committers as last published.
-    published: Vec<LeafIndex>,
+    pub(super) applied: HashMap<ParticipantId, Blob>,
+    pub(super) ready: bool,
+    /// The ranked committers as last published in this epoch.
+    pub(super) published: Vec<LeafIndex>,
 }
 
 /// A proposal of this epoch.
@@ -34,7 +34,7 @@ struct Pending {
 }
 
 enum What {
-    Add(ParticipantId),
+    Add(Join),
     Remove(LeafIndex),
 }
 
@@ -69,7 +69,7 @@ impl Handshake {
     pub(super) fn adds(&self, participant: &ParticipantId) -> bool {
         self.pending
             .iter()
-            .any(|p| matches!(&p.what, What::Add(who) if who == participant))
+            .any(|p| matches!(&p.what, What::Add(join) if join.participant == *participant))
     }
 
     pub(super) fn proposed_remove(
@@ -94,13 +94,33 @@ impl Handshake {
         join: &Join,
         at: Moment,
     ) {
-        let what = What::Add(join.participant.clone());
+        let what = What::Add(join.clone());
         self.pending.push(Pending {
             seq,
             reference,
             what,
             at,
         });
+    }
+
+    /// The wishes that a commit fulfils.
+    fn joins_in(&self, change: &StagedChange) -> Vec<Join> {
+        let included = self.pending.iter().filter(|p| !change.omits(&p.reference));
+        let joins = included.filter_map(|p| match &p.what {
+            What::Add(join) => Some(join.clone()),
+            What::Remove(_) => None,
+        });
+        joins.collect()
+    }
+
+    /// The next epoch has begun: nothing proposed or reported counts any more.
+    fn begin_epoch(&mut self, at: Seq) {
+        self.pending.clear();
+        self.applied.clear();
+        self.ready = false;
+        // A joiner has not heard the list.
+        self.published.clear();
+        self.began_at = at;
     }
 
     /// A commit may leave out only what its author cannot have seen, and no old Remove at all.
@@ -223,75 +243,83 @@ impl Room {
         welcome: Option<&Blob>,
         now: Moment,
     ) -> Result<(), Refused> {
-        let outcome = change.outcome().clone();
-        let ended = Epoch::new(outcome.epoch.get().saturating_sub(1));
-        let gone: Vec<ParticipantId> = outcome.removed.iter().map(|(_, who)| who.clone()).collect();
-        // First of all, nothing more may be forwarded to those who are going.
-        for participant in &gone {
-            let (room, participant) = (self.name.clone(), participant.clone());
-            let kind = MediaRequestKind::Removed;
-            self.outputs.push_back(RoomOutput::Media(MediaRequest {
-                room,
-                participant,
-                kind,
-            }));
-        }
-        let author = outcome.author;
-        let seq = self.append(LogBody::Commit {
-            epoch: ended,
+        let CommitOutcome {
+            epoch,
+            author,
+            added,
+            removed,
+        } = change.outcome().clone();
+        let gone: Vec<ParticipantId> = removed.into_iter().map(|(_, who)| who).collect();
+        let entry = self.record(LogBody::Commit {
+            epoch: Epoch::new(epoch.get().saturating_sub(1)),
             author,
             commit: commit.clone(),
         })?;
+        let seq = entry.seq;
+        // Before anybody hears of it, nothing more may be forwarded to those who are going.
+        gone.iter().for_each(|who| self.stop_media(who));
+        // Those who are going hear it, too.
+        self.broadcast(&ServiceMessage::Entry(entry));
         let Some(handshake) = &mut self.handshake else {
             return Ok(());
         };
-        let follower = match handshake.follower.merge(change) {
-            Ok(_) => &handshake.follower,
-            Err(error) => {
-                tracing::error!(room = %self.name, %error, "cannot follow an accepted commit");
-                self.close_group();
-                return Ok(());
-            }
-        };
-        let (members, tree) = (follower.members().len(), follower.tree());
-        handshake.pending.clear();
-        handshake.applied.clear();
-        handshake.ready = false;
-        handshake.began_at = seq;
-        self.wishes.fulfil(&outcome.added, &gone);
-        if let (Some(welcome), Ok(tree)) = (welcome, tree) {
-            self.welcome(&outcome, seq, welcome, &tree);
+        let joins = handshake.joins_in(&change);
+        if let Err(error) = handshake.follower.merge(change) {
+            tracing::error!(room = %self.name, %error, "cannot follow an accepted commit");
+            self.close_group();
+            return Ok(());
         }
-        for participant in gone.iter().filter(|who| !outcome.added.contains(who)) {
-            // A newcomer of the same device waits for its own Add and stays.
-            if let Some(client) = self.clients.follower_of(participant) {
-                self.close(client, CloseReason::Removed);
-                self.clients.forget(participant);
-            } else if self.clients.client_of(participant).is_none() {
-                self.clients.forget(participant);
-            }
+        handshake.begin_epoch(seq);
+        self.wishes.fulfil(&joins, &gone);
+        if let Some(welcome) = welcome {
+            self.welcome(&joins, seq, welcome);
         }
-        let (added, removed, commit_bytes) = (outcome.added, gone, commit.len());
+        for participant in gone.iter().filter(|who| !added.contains(who)) {
+            self.send_off(participant);
+        }
         let kind = RoomEventKind::Committed {
             added,
-            removed,
-            members,
-            commit_bytes,
+            removed: gone,
+            members: self.members().len(),
+            commit_bytes: commit.len(),
         };
-        self.event(outcome.epoch, kind);
+        self.event(epoch, kind);
         self.sign_wishes(now);
         Ok(())
     }
 
-    /// Releases the Welcome, now that its commit has won.
-    fn welcome(&mut self, outcome: &CommitOutcome, seq: Seq, welcome: &Blob, tree: &Blob) {
-        let Some(group_id) = self.follower().map(GroupFollower::group_id) else {
+    /// Ends the stay of somebody who was removed. A newcomer of the same device, which waits for
+    /// its own Add, stays.
+    pub(super) fn send_off(&mut self, participant: &ParticipantId) {
+        if let Some(client) = self.clients.follower_of(participant) {
+            self.close(client, CloseReason::Removed);
+            self.clients.forget(participant);
+        } else if self.clients.client_of(participant).is_none() {
+            self.clients.forget(participant);
+        }
+    }
+
+    /// Releases the Welcome, now that its commit has won. A client that went meanwhile, or brought
+    /// a newer key package, could not open it.
+    fn welcome(&mut self, joins: &[Join], seq: Seq, welcome: &Blob) {
+        let Some((group_id, tree)) = self.follower().map(|f| (f.group_id(), f.tree())) else {
             return;
         };
-        for participant in &outcome.added {
-            let Some(client) = self.clients.client_of(participant) else {
+        let tree = match tree {
+            Ok(tree) => tree,
+            Err(error) => return tracing::error!(room = %self.name, %error, "no tree"),
+        };
+        for Join {
+            participant,
+            client,
+            ..
+        } in joins
+        {
+            if self.clients.client_of(participant) != Some(*client)
+                || self.wishes.joins(participant)
+            {
                 continue;
-            };
+            }
             self.clients.set_follows(participant, true);
             let message = ServiceMessage::Welcome {
                 group_id,
@@ -300,8 +328,17 @@ impl Room {
                 welcome: welcome.clone(),
                 tree: tree.clone(),
             };
-            self.send(client, message);
+            self.send(*client, message);
         }
+    }
+
+    /// Nothing may be forwarded to a participant any more.
+    fn stop_media(&mut self, participant: &ParticipantId) {
+        self.outputs.push_back(RoomOutput::Media(MediaRequest {
+            room: self.name.clone(),
+            participant: participant.clone(),
+            kind: MediaRequestKind::Removed,
+        }));
     }
 
     pub(super) fn application(
@@ -324,94 +361,6 @@ impl Room {
             .map(|_| ())
     }
 
-    pub(super) fn applied(&mut self, participant: &ParticipantId, seq: Seq, hash: Blob) {
-        let is_member = self.leaf_of(participant).is_some();
-        let Some(handshake) = &mut self.handshake else {
-            return;
-        };
-        if seq < handshake.began_at || !is_member {
-            return;
-        }
-        let epoch = handshake.follower.epoch();
-        let differs = handshake
-            .applied
-            .values()
-            .next()
-            .is_some_and(|first| *first != hash);
-        handshake.applied.insert(participant.clone(), hash);
-        if differs {
-            let reporter = participant.clone();
-            self.event(epoch, RoomEventKind::AuthenticatorsDiffer { reporter });
-        }
-        self.check_ready();
-    }
-
-    pub(super) fn cannot_apply(&mut self, reporter: ParticipantId, reason: String) {
-        let epoch = self
-            .follower()
-            .map_or(Epoch::default(), GroupFollower::epoch);
-        let reason = reason.chars().take(200).collect();
-        tracing::warn!(room = %self.name, %reporter, reason, "a member cannot apply a commit");
-        self.event(epoch, RoomEventKind::CannotApply { reporter, reason });
-    }
-
-    /// Tells all members once every connected one of them has the epoch.
-    pub(super) fn check_ready(&mut self) {
-        let members = self.members();
-        let mut connected = members
-            .iter()
-            .filter(|member| self.clients.follower_of(member).is_some())
-            .peekable();
-        let Some(handshake) = &self.handshake else {
-            return;
-        };
-        let all = connected.peek().is_some()
-            && connected.all(|member| handshake.applied.contains_key(member));
-        if !all || handshake.ready {
-            return;
-        }
-        let (group_id, epoch) = (handshake.follower.group_id(), handshake.follower.epoch());
-        if let Some(handshake) = &mut self.handshake {
-            handshake.ready = true;
-        }
-        self.broadcast(&ServiceMessage::Ready { group_id, epoch });
-        self.event(epoch, RoomEventKind::Ready);
-    }
-
-    /// Connected members without a pending Remove, lowest leaf first. A wrong list costs time.
-    fn ranked_committers(&self) -> Option<Vec<LeafIndex>> {
-        let handshake = self.handshake.as_ref()?;
-        let members = handshake.follower.members().into_iter();
-        let fit = members.filter(|(leaf, member)| {
-            self.clients.follower_of(member).is_some() && !handshake.removes(*leaf)
-        });
-        Some(fit.map(|(leaf, _)| leaf).collect())
-    }
-
-    /// Publishes the committers if they changed.
-    pub(super) fn publish_committers(&mut self) {
-        let Some(leaves) = self.ranked_committers() else {
-            return;
-        };
-        let Some(handshake) = &mut self.handshake else {
-            return;
-        };
-        let group_id = handshake.follower.group_id();
-        // A joiner has not heard the list yet, so a changed membership counts as a change.
-        if handshake.published != leaves || handshake.applied.is_empty() {
-            handshake.published.clone_from(&leaves);
-            self.broadcast(&ServiceMessage::Committers { group_id, leaves });
-        }
-    }
-
-    pub(super) fn tell_committers_to(&mut self, client: ClientId) {
-        let leaves = self.ranked_committers();
-        let group_id = self.follower().map(GroupFollower::group_id);
-        if let (Some(leaves), Some(group_id)) = (leaves, group_id) {
-            self.send(client, ServiceMessage::Committers { group_id, leaves });
-        }
-    }
-
     /// Ends the group: the next one to come creates the next generation.
     pub(super) fn close_group(&mut self) {
         let members = self.members();
@@ -419,17 +368,12 @@ impl Room {
         self.generation = self.generation.next();
         self.wishes.clear_leaves();
         let joining = self.wishes.joining();
-        for member in members {
-            self.clients.set_follows(&member, false);
-            let (room, participant) = (self.name.clone(), member.clone());
-            let kind = MediaRequestKind::Removed;
-            self.outputs.push_back(RoomOutput::Media(MediaRequest {
-                room,
-                participant,
-                kind,
-            }));
-            if self.clients.client_of(&member).is_none() {
-                self.clients.forget(&member);
+        for member in &members {
+            let participant = &member.participant;
+            self.clients.set_follows(participant, false);
+            self.stop_media(participant);
+            if self.clients.client_of(participant).is_none() {
+                self.clients.forget(participant);
             }
         }
         for participant in joining {

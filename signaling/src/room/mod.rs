@@ -7,16 +7,17 @@
 mod clients;
 mod handshake;
 mod log;
+mod reports;
 mod wishes;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mls_srtp::delivery::{
-    Blob, ClientMessage, CloseReason, ExternalSenderInfo, GroupHead, LogBody, MediaSignal,
-    PROTOCOL_VERSION, Refusal, Resume, ServiceMessage,
+    Blob, ClientMessage, CloseReason, ExternalSenderInfo, GroupHead, LogBody, LogEntry,
+    MediaSignal, PROTOCOL_VERSION, Refusal, Resume, ServiceMessage,
 };
-use mls_srtp::group::{GroupFollower, RoomPolicy, ServiceIdentity};
+use mls_srtp::group::{GroupFollower, RoomPolicy, Roster, ServiceIdentity};
 use mls_srtp::id::{Epoch, Generation, LeafIndex, ParticipantId, RoomName, Seq};
 use mls_srtp::time::Moment;
 
@@ -237,9 +238,7 @@ impl Room {
 
     /// Whether any connected client follows the group.
     fn has_followers(&self) -> bool {
-        self.members()
-            .iter()
-            .any(|member| self.clients.follower_of(member).is_some())
+        !self.followers().is_empty()
     }
 
     /// Takes any later message.
@@ -300,7 +299,7 @@ impl Room {
                 authenticator_hash,
             } => self
                 .current_group(group_id)
-                .map(|()| self.applied(&participant, seq, authenticator_hash)),
+                .and_then(|()| self.applied(&participant, seq, authenticator_hash)),
             ClientMessage::CannotApply {
                 group_id, reason, ..
             } => self
@@ -354,23 +353,22 @@ impl Room {
     /// Does what is due: pings, removals after the grace time, closing a deserted group. To be
     /// called every 50 ms or so.
     pub fn handle_timeout(&mut self, now: Moment) {
-        let members = self.members();
-        for participant in self.clients.overdue(now, self.config.grace) {
-            if members.contains(&participant) {
-                self.wishes.leave(participant);
-            } else {
+        let (members, grace) = (self.members(), self.config.grace);
+        for member in &members {
+            // Somebody who went while its Add was on the way has a leaf and no presence.
+            if self.clients.is_overdue(&member.participant, now, grace) {
+                self.wishes.leave(ParticipantId::clone(&member.participant));
+            }
+        }
+        for participant in self.clients.overdue(now, grace) {
+            if members.leaf_of(&participant).is_none() {
                 self.clients.forget(&participant);
             }
         }
-        let deserted = self.handshake.is_some() && !self.has_followers();
-        if deserted
-            && members
-                .iter()
-                .all(|m| self.clients.is_overdue(m, now, self.config.grace))
-        {
-            self.close_group();
-        }
         self.sign_wishes(now);
+        if self.handshake.is_some() && !self.can_go_on() {
+            self.dissolve();
+        }
         if now >= self.next_ping {
             self.next_ping = now + self.config.ping_every;
             self.ping();
@@ -433,19 +431,22 @@ impl Room {
     }
 
     fn leaf_of(&self, participant: &ParticipantId) -> Option<LeafIndex> {
-        self.follower()?.leaf_of(participant)
+        self.follower()?.roster().leaf_of(participant)
     }
 
-    fn members(&self) -> Vec<ParticipantId> {
+    /// Who is in the group; nobody in a vacant room.
+    fn members(&self) -> Roster {
         self.follower()
-            .map(|follower| {
-                follower
-                    .members()
-                    .into_iter()
-                    .map(|(_, member)| member)
-                    .collect()
-            })
+            .map(|follower| follower.roster().clone())
             .unwrap_or_default()
+    }
+
+    /// The connected clients that follow the group.
+    fn followers(&self) -> Vec<ClientId> {
+        self.members()
+            .iter()
+            .filter_map(|member| self.clients.follower_of(&member.participant))
+            .collect()
     }
 
     fn tell_room(&mut self, client: ClientId) {
@@ -484,42 +485,42 @@ impl Room {
 
     /// Sends to every connected member.
     fn broadcast(&mut self, message: &ServiceMessage) {
-        for member in self.members() {
-            if let Some(client) = self.clients.follower_of(&member) {
-                self.send(client, message.clone());
-            }
+        for client in self.followers() {
+            self.send(client, message.clone());
         }
     }
 
     /// Appends to the log and sends the entry to every connected member.
     fn append(&mut self, body: LogBody) -> Result<Seq, Refused> {
-        let Some(group_id) = self.follower().map(GroupFollower::group_id) else {
-            return refuse(Refusal::RoomVacant, "the room has no group");
-        };
-        let entry = self.log.next(group_id, body);
-        if let Err(error) = self
-            .shared
-            .store
-            .append(&self.name, self.generation, &entry)
-        {
-            tracing::error!(room = %self.name, %error, "the store failed");
-            return refuse(Refusal::RateLimited, "the service cannot store this now");
-        }
-        self.log.advance(&entry);
+        let entry = self.record(body)?;
         let seq = entry.seq;
         self.broadcast(&ServiceMessage::Entry(entry));
         Ok(seq)
     }
 
-    fn resumable(
-        &self,
-        participant: &ParticipantId,
-        resume: &Resume,
-    ) -> Option<Vec<mls_srtp::delivery::LogEntry>> {
+    /// Appends to the log. Nobody has heard of the entry yet.
+    fn record(&mut self, body: LogBody) -> Result<LogEntry, Refused> {
+        let Some(group_id) = self.follower().map(GroupFollower::group_id) else {
+            return refuse(Refusal::RoomVacant, "the room has no group");
+        };
+        let entry = self.log.next(group_id, body);
+        let recorded = self
+            .shared
+            .store
+            .append(&self.name, self.generation, &entry);
+        if let Err(error) = recorded {
+            tracing::error!(room = %self.name, %error, "the store failed");
+            return refuse(Refusal::RateLimited, "the service cannot store this now");
+        }
+        self.log.advance(&entry);
+        Ok(entry)
+    }
+
+    fn resumable(&self, participant: &ParticipantId, resume: &Resume) -> Option<Vec<LogEntry>> {
         let follower = self.follower()?;
         let same = self.clients.proves_session(participant, &resume.session)
             && follower.group_id() == resume.group_id
-            && follower.leaf_of(participant).is_some();
+            && follower.roster().leaf_of(participant).is_some();
         let store = &self.shared.store;
         if same {
             store

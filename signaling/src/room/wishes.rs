@@ -14,20 +14,26 @@ pub(super) struct Wishes {
     leave: Vec<ParticipantId>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Join {
     pub(super) participant: ParticipantId,
+    /// The connection that holds the key package's private keys.
+    pub(super) client: ClientId,
     pub(super) key_package: Blob,
 }
 
 impl Wishes {
     /// A newer wish of the same device replaces the older one.
-    fn join(&mut self, participant: ParticipantId, key_package: Blob) {
-        self.join.retain(|join| join.participant != participant);
-        self.join.push(Join {
-            participant,
-            key_package,
-        });
+    fn join(&mut self, new: Join) {
+        self.join.retain(|join| join.participant != new.participant);
+        self.join.push(new);
+    }
+
+    /// Whether a device still waits to be added.
+    pub(super) fn joins(&self, participant: &ParticipantId) -> bool {
+        self.join
+            .iter()
+            .any(|join| join.participant == *participant)
     }
 
     pub(super) fn leave(&mut self, participant: ParticipantId) {
@@ -47,9 +53,10 @@ impl Wishes {
         self.withdraw_leave(participant);
     }
 
-    /// A commit fulfilled these.
-    pub(super) fn fulfil(&mut self, added: &[ParticipantId], removed: &[ParticipantId]) {
-        self.join.retain(|join| !added.contains(&join.participant));
+    /// A commit fulfilled these. A device that has brought another key package since goes on
+    /// waiting: it could not open a Welcome for the old one.
+    pub(super) fn fulfil(&mut self, joined: &[Join], removed: &[ParticipantId]) {
+        self.join.retain(|join| !joined.contains(join));
         self.leave.retain(|who| !removed.contains(who));
     }
 
@@ -76,20 +83,23 @@ impl Room {
         if self.handshake.is_none() {
             return refuse(Refusal::RoomVacant, "the room has no group yet; create it");
         }
+        if key_package.len() > self.config.max_key_package {
+            return refuse(Refusal::TooLarge, "the key package is too large");
+        }
         GroupFollower::check_key_package(&key_package, participant)
             .map_err(|error| (error.refusal(), error.to_string()))?;
-        let mut others = self
-            .members()
-            .into_iter()
-            .filter(|member| member != participant);
-        let alone = !others.any(|member| self.clients.follower_of(&member).is_some());
+        let alone = !self.is_followed_by_another_than(participant);
         if self.leaf_of(participant).is_some() && alone {
             // Nobody else could commit the newcomer in; it creates a new group instead.
             self.close_group();
             return Ok(());
         }
         self.wishes.withdraw_leave(participant);
-        self.wishes.join(participant.clone(), key_package);
+        self.wishes.join(Join {
+            participant: participant.clone(),
+            client,
+            key_package,
+        });
         tracing::debug!(room = %self.name, %participant, client = client.0, "wishes to join");
         self.sign_wishes(now);
         Ok(())
@@ -102,16 +112,19 @@ impl Room {
         now: Moment,
     ) -> Result<(), Refused> {
         self.wishes.forget(participant);
-        if self.leaf_of(participant).is_none() {
+        let has_leaf = self.leaf_of(participant).is_some();
+        if !has_leaf || self.clients.follower_of(participant).is_none() {
+            // It waits for no commit: it never came in, or returned without its state.
             self.clients.forget(participant);
             self.close(client, CloseReason::Removed);
-            return Ok(());
         }
-        self.wishes.leave(participant.clone());
-        if self.somebody_stays() {
-            self.sign_wishes(now);
-        } else {
-            self.dissolve();
+        if has_leaf {
+            self.wishes.leave(participant.clone());
+            if self.somebody_stays() {
+                self.sign_wishes(now);
+            } else {
+                self.dissolve();
+            }
         }
         Ok(())
     }
@@ -119,20 +132,17 @@ impl Room {
     /// Whether any connected member of the group does not wish to leave: somebody has to commit
     /// the removals of the others.
     fn somebody_stays(&self) -> bool {
-        let stays = |member: &ParticipantId| {
-            self.clients.follower_of(member).is_some() && !self.wishes.leave.contains(member)
-        };
-        self.members().iter().any(stays)
+        let members = self.members();
+        members.iter().any(|member| {
+            let connected = self.clients.follower_of(&member.participant).is_some();
+            connected && !self.wishes.leave.contains(&member.participant)
+        })
     }
 
-    /// Everybody leaves: the group ends for all of them together.
-    fn dissolve(&mut self) {
+    /// Nobody is left who could commit: the group ends for all together.
+    pub(super) fn dissolve(&mut self) {
         for participant in std::mem::take(&mut self.wishes.leave) {
-            let client = self.clients.follower_of(&participant);
-            self.clients.forget(&participant);
-            if let Some(client) = client {
-                self.close(client, CloseReason::Removed);
-            }
+            self.send_off(&participant);
         }
         self.close_group();
     }
@@ -158,6 +168,12 @@ impl Room {
         self.wishes.leave(whom.clone());
         self.sign_wishes(now);
         Ok(())
+    }
+
+    /// Whether somebody is there who could commit a change to `participant`.
+    fn is_followed_by_another_than(&self, participant: &ParticipantId) -> bool {
+        let own = self.clients.follower_of(participant);
+        self.followers().into_iter().any(|other| Some(other) != own)
     }
 
     /// Signs a proposal for every open wish that has none in this epoch.

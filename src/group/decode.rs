@@ -1,0 +1,59 @@
+//! MLS objects out of the blobs of envelopes. Trailing bytes are refused.
+
+use openmls::messages::group_info::VerifiableGroupInfo;
+use openmls::prelude::tls_codec::Deserialize as _;
+use openmls::prelude::{
+    KeyPackage, MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider, ProtocolMessage, ProtocolVersion,
+    RatchetTreeIn, Welcome,
+};
+use openmls_rust_crypto::OpenMlsRustCrypto;
+
+use super::GroupError;
+use crate::delivery::Blob;
+
+/// MLSMessage(PublicMessage) or MLSMessage(PrivateMessage).
+pub(super) fn protocol_message(bytes: &Blob) -> Result<ProtocolMessage, GroupError> {
+    message(bytes)?
+        .try_into_protocol_message()
+        .map_err(|_| GroupError::Malformed("a group message"))
+}
+
+/// MLSMessage(GroupInfo), its signature not yet verified.
+pub(super) fn group_info(bytes: &Blob) -> Result<VerifiableGroupInfo, GroupError> {
+    match message(bytes)?.extract() {
+        MlsMessageBodyIn::GroupInfo(info) => Ok(info),
+        _ => Err(GroupError::Malformed("a GroupInfo")),
+    }
+}
+
+/// MLSMessage(Welcome).
+pub(super) fn welcome(bytes: &Blob) -> Result<Welcome, GroupError> {
+    match message(bytes)?.extract() {
+        MlsMessageBodyIn::Welcome(welcome) => Ok(welcome),
+        _ => Err(GroupError::Malformed("a Welcome")),
+    }
+}
+
+/// MLSMessage(KeyPackage), validated (RFC 9420 §10.1).
+pub(super) fn key_package(
+    provider: &OpenMlsRustCrypto,
+    bytes: &Blob,
+) -> Result<KeyPackage, GroupError> {
+    match message(bytes)?.extract() {
+        MlsMessageBodyIn::KeyPackage(key_package) => key_package
+            .validate(provider.crypto(), ProtocolVersion::Mls10)
+            .map_err(|e| GroupError::invalid("the key package", &e)),
+        _ => Err(GroupError::Malformed("a key package")),
+    }
+}
+
+/// The ratchet tree, not yet verified.
+pub(super) fn tree(bytes: &Blob) -> Result<RatchetTreeIn, GroupError> {
+    RatchetTreeIn::tls_deserialize_exact(bytes.as_slice())
+        .map_err(|_| GroupError::Malformed("a ratchet tree"))
+}
+
+fn message(bytes: &Blob) -> Result<MlsMessageIn, GroupError> {
+    MlsMessageIn::tls_deserialize_exact(bytes.as_slice())
+        .map_err(|_| GroupError::Malformed("an MLS message"))
+}

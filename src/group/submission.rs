@@ -1,0 +1,82 @@
+//! What of a submitted commit an outsider can check, beyond the rules that members share.
+
+use openmls::prelude::{EncryptedGroupSecrets, OpenMlsProvider, Sender, StagedCommit};
+use openmls_rust_crypto::OpenMlsRustCrypto;
+
+use super::{CommitOutcome, FollowError, GroupError, Roster, credential, decode, rules};
+use crate::delivery::Blob;
+use crate::id::{Epoch, LeafIndex, ParticipantId};
+
+/// The commit must come from the client that its leaf names.
+pub(super) fn author(
+    sender: &Sender,
+    author: &ParticipantId,
+    roster: &Roster,
+) -> Result<LeafIndex, FollowError> {
+    let Sender::Member(leaf) = sender else {
+        return Err(rules::RuleViolation::Committer.into());
+    };
+    let leaf = LeafIndex::try_from(leaf.u32()).map_err(|_| GroupError::TooLarge)?;
+    match roster.occupant(leaf) {
+        Some(occupant) if **occupant == *author => Ok(leaf),
+        Some(other) => Err(FollowError::NotYours(other.to_string())),
+        None => Err(rules::RuleViolation::Committer.into()),
+    }
+}
+
+/// The Welcome must be for exactly the key packages that the commit adds.
+pub(super) fn welcome(
+    provider: &OpenMlsRustCrypto,
+    staged: &StagedCommit,
+    welcome: Option<&Blob>,
+) -> Result<(), FollowError> {
+    let mut added = Vec::new();
+    for add in staged.add_proposals() {
+        let reference = add.add_proposal().key_package().hash_ref(provider.crypto());
+        let reference = reference.map_err(|e| GroupError::library("hashing", &e))?;
+        added.push(reference.as_slice().to_vec());
+    }
+    let mut invited = Vec::new();
+    if let Some(welcome) = welcome {
+        let secrets = decode::welcome(welcome)?;
+        let of = |s: &EncryptedGroupSecrets| s.new_member().as_slice().to_vec();
+        invited.extend(secrets.secrets().iter().map(of));
+    }
+    added.sort();
+    invited.sort();
+    if added == invited {
+        Ok(())
+    } else {
+        Err(FollowError::WrongWelcome)
+    }
+}
+
+/// The GroupInfo must describe exactly the context that the commit makes. It must not carry a
+/// tree: trees are served by position in the log.
+pub(super) fn group_info(staged: &StagedCommit, group_info: &Blob) -> Result<(), FollowError> {
+    let info = decode::group_info(group_info)?;
+    let fits = info.group_context() == staged.group_context()
+        && info.extensions().ratchet_tree().is_none();
+    if fits {
+        Ok(())
+    } else {
+        Err(FollowError::WrongGroupInfo)
+    }
+}
+
+pub(super) fn outcome(staged: &StagedCommit, author: LeafIndex, before: &Roster) -> CommitOutcome {
+    let added = staged.add_proposals().filter_map(|add| {
+        let leaf = add.add_proposal().key_package().leaf_node();
+        credential::participant(leaf.credential()).ok()
+    });
+    let removed = staged.remove_proposals().filter_map(|remove| {
+        let leaf = LeafIndex::try_from(remove.remove_proposal().removed().u32()).ok()?;
+        Some((leaf, ParticipantId::clone(before.occupant(leaf)?)))
+    });
+    CommitOutcome {
+        epoch: Epoch::new(staged.group_context().epoch().as_u64()),
+        author,
+        added: added.collect(),
+        removed: removed.collect(),
+    }
+}
