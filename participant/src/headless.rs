@@ -36,6 +36,8 @@ use crate::stream::SenderStream;
 const DRAIN: Duration = Duration::from_millis(200);
 /// How often reassembly gives up on what is missing.
 const TICK: Duration = Duration::from_millis(50);
+/// How long a media connection may take before it is tried anew.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// Delay before media is connected again after it was lost.
 const RECONNECT_AFTER: Duration = Duration::from_millis(500);
 
@@ -78,6 +80,9 @@ pub enum HeadlessError {
     /// Recording failed.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// Its task ended by a bug of ours.
+    #[error("the participant's task crashed")]
+    Crashed,
 }
 
 /// What a participant is about, at any time.
@@ -101,6 +106,8 @@ pub struct Progress {
     pub ended_at: Option<Moment>,
     /// How it ended, if not as asked.
     pub trouble: Option<String>,
+    /// What the SFU last refused.
+    pub media_trouble: Option<String>,
     /// Media connections lost and made again.
     pub media_reconnects: u32,
 }
@@ -234,10 +241,7 @@ impl Headless {
     /// # Errors
     /// [`HeadlessError::Record`].
     pub async fn end(self) -> Result<Ended, HeadlessError> {
-        let recordings = match self.task.await {
-            Ok(recorded) => recorded?,
-            Err(_) => Vec::new(),
-        };
+        let recordings = self.task.await.map_err(|_| HeadlessError::Crashed)??;
         let progress = self
             .progress
             .lock()
@@ -396,6 +400,7 @@ impl Run {
             },
             MediaSignal::Failed { code, detail } => {
                 tracing::warn!(code, detail, "the SFU refused");
+                self.note(|progress, _| progress.media_trouble = Some(format!("{code}: {detail}")));
                 return self.lose(link).await;
             }
             _ => return,
@@ -412,6 +417,7 @@ impl Run {
             ConnectionEvent::State(ConnectionState::Connected) => {
                 let connection = link.as_ref().map(|(connection, _)| Arc::clone(connection));
                 self.current.send_replace(connection);
+                self.reconnect_at = None;
                 self.note(|progress, now| {
                     progress.media_at.get_or_insert(now);
                 });
@@ -447,7 +453,11 @@ impl Run {
             let _ = old.close().await;
         }
         match self.offer().await {
-            Ok(opened) => *link = Some(opened),
+            Ok(opened) => {
+                *link = Some(opened);
+                // The offer or its answer may be lost on the way.
+                self.reconnect_at = Some(tokio::time::Instant::now() + CONNECT_WITHIN);
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot connect media");
                 self.reconnect_at = Some(tokio::time::Instant::now() + RECONNECT_AFTER);

@@ -14,7 +14,6 @@ use mls_srtp::manager::Misuse;
 use mls_srtp::pipeline::{MediaEvent, MediaUpdate, Stream};
 use mls_srtp::{KeyManager, ManagerConfig, Output};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use crate::e2e::E2eMedia;
 use crate::link::{Link, LinkEvent};
@@ -80,10 +79,10 @@ enum Command {
     Signal(MediaSignal),
 }
 
-/// A handle on a stay. Dropping it ends the stay without a goodbye.
+/// A handle on a stay. Dropped, it ends the stay without a goodbye: sending stops at once and the
+/// keys are erased a second later.
 pub struct Session {
     commands: mpsc::Sender<Command>,
-    task: JoinHandle<()>,
 }
 
 /// Sees every key update of a session. It gets secrets: nothing but an audit has a use for it.
@@ -128,8 +127,8 @@ impl Session {
             events,
             witness,
         };
-        let task = tokio::spawn(driver.run(receiver));
-        Ok((Self { commands, task }, event_receiver))
+        tokio::spawn(driver.run(receiver));
+        Ok((Self { commands }, event_receiver))
     }
 
     /// Asks to leave; [`Event::Left`] follows.
@@ -145,13 +144,6 @@ impl Session {
     /// Sends media signaling to the SFU.
     pub async fn signal(&self, signal: MediaSignal) {
         let _ = self.commands.send(Command::Signal(signal)).await;
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        // After an orderly end the task is finished and this does nothing.
-        self.task.abort();
     }
 }
 
@@ -174,7 +166,10 @@ impl Driver {
                 event = self.link.next() => self.hear(event),
                 command = commands.recv() => match command {
                     Some(command) => self.obey(command),
-                    None => break,
+                    None => {
+                        self.media.apply(MediaUpdate::Close);
+                        break;
+                    }
                 },
                 () = until(due) => self.manager.handle_timeout(origin.now()),
                 _ = tick.tick() => self.mind_media(),

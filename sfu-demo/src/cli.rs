@@ -41,7 +41,8 @@ pub struct Demo {
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(2..=50))]
     pub participants: u16,
     /// How long the conference runs, in seconds.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(8..=3600))]
+    /// At least 7 more than half the number of participants.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(8..=120))]
     pub seconds: u64,
     /// Record what each participant decrypted as .ogg and .ivf under this folder.
     #[arg(long, value_name = "DIR")]
@@ -49,6 +50,23 @@ pub struct Demo {
     /// Print the report as one JSON object on the last line of stdout.
     #[arg(long)]
     pub json: bool,
+}
+
+impl Demo {
+    /// Participants come half a second apart, and the script needs seven seconds after that.
+    ///
+    /// # Errors
+    /// One line for a person.
+    pub fn check(&self) -> Result<(), String> {
+        let least = u64::from(self.participants) / 2 + 7;
+        if self.seconds < least {
+            let participants = self.participants;
+            return Err(format!(
+                "{participants} participants need --seconds {least} or more"
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl Default for Demo {

@@ -10,7 +10,7 @@ use mls_srtp::pipeline::{MediaConfig, MediaPipeline, MediaStats, MediaUpdate};
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig, HeadlessError};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::audit::{Audit, LeaverResult};
 use crate::cli::Demo;
@@ -268,12 +268,16 @@ impl Conference {
         for headless in &everybody {
             headless.leave().await;
         }
+        let deadline = Instant::now() + GOODBYE;
         for headless in everybody {
             let who = headless.participant().user().to_owned();
             let Some(headless) = Arc::into_inner(headless) else {
+                report
+                    .reasons
+                    .push(format!("{who}: somebody still holds it"));
                 continue;
             };
-            match timeout(GOODBYE, headless.end()).await {
+            match timeout_at(deadline, headless.end()).await {
                 Ok(Ok(ended)) => {
                     if let Some(trouble) = ended.progress.trouble {
                         report.reasons.push(format!("{who}: {trouble}"));

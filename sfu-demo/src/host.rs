@@ -8,8 +8,8 @@ use std::time::Duration;
 use mls_srtp::delivery::MediaSignal;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp_sfu::{
-    Event, ParticipantId as SfuParticipant, RoomId, ServerStats, SfuConfig, SfuError, SfuHandle,
-    SfuServer, Tap,
+    DisconnectReason, Event, ParticipantId as SfuParticipant, RoomId, ServerStats, SfuConfig,
+    SfuError, SfuHandle, SfuServer, Tap,
 };
 use mls_srtp_signaling::media::{MediaRequest, MediaRequestKind};
 use mls_srtp_signaling::{RoomEvent, ServerBuilder, ServerHandle, ServiceConfig, StartError};
@@ -218,6 +218,10 @@ impl Bridge {
                     participant,
                     sdp,
                 } => (room, participant, MediaSignal::Offer { sdp }),
+                Event::Disconnected {
+                    reason: DisconnectReason::Requested,
+                    ..
+                } => continue,
                 Event::Disconnected {
                     room,
                     participant,

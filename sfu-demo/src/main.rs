@@ -36,6 +36,10 @@ async fn main() -> ExitCode {
 
 /// 0 if everything held, 1 if not, 130 after Ctrl-C.
 async fn run_demo(args: &cli::Demo) -> ExitCode {
+    if let Err(wrong) = args.check() {
+        eprintln!("error: {wrong}");
+        return ExitCode::from(2);
+    }
     let interrupt = async {
         // Where Ctrl-C cannot be heard, the demo runs to its end.
         if tokio::signal::ctrl_c().await.is_err() {

@@ -75,8 +75,16 @@ async fn take_part(args: Participant) -> Result<(), String> {
     for recording in ended.recordings {
         println!("{}: {} frames", recording.path.display(), recording.frames);
     }
-    match ended.progress.trouble {
-        Some(trouble) => Err(trouble),
-        None => Ok(()),
+    let progress = ended.progress;
+    match (progress.trouble, progress.joined_at, progress.media_at) {
+        (Some(trouble), ..) => Err(trouble),
+        (None, None, _) => Err("was never admitted to the room".into()),
+        (None, Some(_), None) => {
+            let why = progress
+                .media_trouble
+                .unwrap_or_else(|| "no answer from the SFU".into());
+            Err(format!("media was never connected: {why}"))
+        }
+        _ => Ok(()),
     }
 }

@@ -62,6 +62,8 @@ pub struct ParticipantReport {
     pub frames_checked: u64,
     /// Frames that others sent while both were present.
     pub frames_expected: u64,
+    /// Of the stream that came least complete: how many percent of its frames came whole.
+    pub thinnest_percent: u64,
     /// Whether every checked frame equals its source.
     pub media_intact: bool,
 }
@@ -77,9 +79,11 @@ pub struct EpochReport {
     pub members: usize,
     /// Size of the commit in bytes.
     pub commit_bytes: usize,
-    /// From the commit's acceptance until every member had its keys, in milliseconds.
-    pub ready_ms: u64,
-    /// Packets refused by those who stayed, from this change to the next.
+    /// From the commit's acceptance until every connected member had reported its keys, in
+    /// milliseconds; null if that never happened.
+    pub ready_ms: Option<u64>,
+    /// Packets that receivers refused, from this change to the next; having a packet already does
+    /// not count.
     pub lost_packets: u64,
     /// For a removal: from the request to the last packet that the removed member could read.
     pub exposure_ms: Option<u64>,
@@ -133,16 +137,16 @@ impl Report {
             "epoch", "members", "commit B", "ready ms", "lost"
         );
         for one in &self.epoch_changes {
+            let ready = one.ready_ms.map_or_else(|| "-".into(), |ms| ms.to_string());
             let exposure = one
                 .exposure_ms
                 .map(|ms| format!(" (readable for {ms} ms more)"));
             let _ = writeln!(
                 text,
-                "{:>5} {:>7} {:>8} {:>8} {:>5}  {}{}",
+                "{:>5} {:>7} {:>8} {ready:>8} {:>5}  {}{}",
                 one.epoch,
                 one.members,
                 one.commit_bytes,
-                one.ready_ms,
                 one.lost_packets,
                 one.cause,
                 exposure.unwrap_or_default()
@@ -201,6 +205,17 @@ impl Report {
                 one.first_decrypted_ms.is_some(),
                 format!("{name}: decrypted nothing"),
             );
+            require(
+                one.forwarded_to > 0,
+                format!("{name}: was forwarded nothing"),
+            );
+            require(
+                one.thinnest_percent >= 95,
+                format!(
+                    "{name}: only {} % of a stream came whole",
+                    one.thinnest_percent
+                ),
+            );
             require(one.sent_packets > 0, format!("{name}: sent nothing"));
             require(
                 one.media_intact,
@@ -214,6 +229,18 @@ impl Report {
                 ),
             );
         }
+        for change in &self.epoch_changes {
+            let (epoch, lost) = (change.epoch, change.lost_packets);
+            require(
+                change.ready_ms.is_some(),
+                format!("epoch {epoch} was never ready"),
+            );
+            require(
+                lost == 0,
+                format!("{lost} packets refused in epoch {epoch}"),
+            );
+        }
+        require(self.epochs >= 4, format!("only {} epochs", self.epochs));
         require(
             self.lost_packets == 0,
             format!("{} packets lost", self.lost_packets),

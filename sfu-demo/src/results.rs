@@ -94,32 +94,37 @@ fn participant(
         media_intact: true,
         ..ParticipantReport::default()
     };
-    for other in everybody
+    report.thinnest_percent = 100;
+    let others = everybody
         .iter()
-        .filter(|other| other.participant() != one.participant())
-    {
-        let tally = conference
-            .frames
-            .tally(one.participant(), other.participant());
-        report.frames_checked += tally.intact + tally.wrong;
-        report.media_intact &= tally.wrong == 0;
-        report.frames_expected += expected(&progress, other, ended_at);
+        .filter(|other| other.participant() != one.participant());
+    for other in others {
+        let Some((from, to)) = both_present(&progress, &other.progress(), ended_at) else {
+            continue;
+        };
+        for (ssrc, expected) in other.log().sent_between(from, to) {
+            let tally = conference.frames.tally(one.participant(), ssrc, from, to);
+            report.frames_checked += tally.intact + tally.wrong;
+            report.frames_expected += expected;
+            report.media_intact &= tally.wrong == 0;
+            if expected > 0 {
+                let percent = tally.intact * 100 / expected;
+                report.thinnest_percent = report.thinnest_percent.min(percent);
+            }
+        }
     }
     report
 }
 
-/// Frames that `other` sent while media of both was connected.
-fn expected(progress: &Progress, other: &Headless, ended_at: Moment) -> u64 {
-    let theirs = other.progress();
-    let (Some(mine), Some(other_from)) = (progress.media_at, theirs.media_at) else {
-        return 0;
-    };
-    let until = [progress.leaving_at, theirs.leaving_at]
+/// The time in which media of both was connected.
+fn both_present(mine: &Progress, theirs: &Progress, ended_at: Moment) -> Option<(Moment, Moment)> {
+    let from = mine.media_at?.max(theirs.media_at?);
+    let leaving = [mine.leaving_at, theirs.leaving_at]
         .into_iter()
         .flatten()
         .min();
-    let until = until.map_or(ended_at, |leaving| leaving.min(ended_at));
-    other.log().sent_between(mine.max(other_from), until)
+    let to = leaving.map_or(ended_at, |leaving| leaving.min(ended_at));
+    (from < to).then_some((from, to))
 }
 
 fn epoch_changes(
@@ -146,7 +151,7 @@ fn epoch_changes(
             commit_bytes: record.commit_bytes,
             ready_ms: record
                 .ready
-                .map_or(0, |ready| whole_millis(ready, record.accepted)),
+                .map(|ready| whole_millis(ready, record.accepted)),
             lost_packets: refused_later.saturating_sub(record.refused_so_far),
             exposure_ms: exposure(conference, everybody, record),
         })

@@ -23,14 +23,14 @@ pub async fn run(args: &Serve) -> ExitCode {
         host.media_addr()
     );
     println!("open access: anyone may enter any room under any name");
+    let interrupted = tokio::signal::ctrl_c();
+    tokio::pin!(interrupted);
     loop {
         tokio::select! {
-            event = inbox.recv() => {
-                if let Some(event) = event {
-                    println!("{} epoch {}: {:?}", event.room, event.epoch, event.kind);
-                }
+            Some(event) = inbox.recv() => {
+                println!("{} epoch {}: {:?}", event.room, event.epoch, event.kind);
             }
-            _ = tokio::signal::ctrl_c() => break,
+            _ = &mut interrupted => break,
         }
     }
     host.stop().await;

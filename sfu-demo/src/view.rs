@@ -12,7 +12,6 @@ use crossterm::{ExecutableCommand, QueueableCommand};
 use mls_srtp::event::Event;
 use mls_srtp_participant::headless::Headless;
 
-use crate::demo::refused;
 use crate::epochs::EpochRecord;
 
 /// Draws the conference.
@@ -88,7 +87,7 @@ impl View {
             lines.push(format!("group code  {}", code_of(everybody, record).bold()));
         }
         lines.push(format!("{}", table_head().dark_grey()));
-        lines.extend(everybody.iter().map(|one| row(one)));
+        lines.extend(everybody.iter().map(|one| row(one, everybody)));
         let mut out = stdout();
         if self.drawn > 0 {
             out.queue(MoveUp(self.drawn))?;
@@ -109,7 +108,8 @@ fn table_head() -> String {
     )
 }
 
-fn row(one: &Headless) -> String {
+/// A sender: what it sent, and what all the others together made of it.
+fn row(one: &Headless, everybody: &[Arc<Headless>]) -> String {
     let progress = one.progress();
     let stats = one
         .media()
@@ -133,8 +133,17 @@ fn row(one: &Headless) -> String {
         (.., Some(_)) => "connecting media".yellow().to_string(),
         _ => "joining".yellow().to_string(),
     };
-    let opened = stats.total(|sender| sender.opened);
-    let (name, sent, refused) = (one.participant().user(), stats.protected, refused(&stats));
+    let (mut opened, mut refused) = (0, 0);
+    for other in everybody {
+        let Some(pipeline) = other.media().lock() else {
+            continue;
+        };
+        if let Some(sender) = pipeline.stats().senders.get(one.participant()) {
+            opened += sender.opened;
+            refused += sender.auth_failed + sender.missing_key + sender.wrong_stream;
+        }
+    }
+    let (name, sent) = (one.participant().user(), stats.protected);
     format!("{name:10} {epoch:>6} {sent:>8} {opened:>10} {refused:>8}  {state}")
 }
 

@@ -181,10 +181,11 @@ impl Serve {
 
 fn interrupt(child: &Child) {
     let pid = child.id().to_string();
-    let killed = Command::new("kill")
-        .args(["-INT", &pid])
+    let kill = format!("kill -INT {pid}");
+    let killed = Command::new("sh")
+        .args(["-c", &kill])
         .status()
-        .expect("kill runs");
+        .expect("a shell");
     assert!(killed.success());
 }
 
@@ -263,6 +264,7 @@ fn wrong_arguments_end_with_code_2_and_a_clear_line() {
         &["participant", "--name", "a b"],
         &["participant", "--room", ""],
         &["serve", "--listen", "here"],
+        &["demo", "--participants", "16", "--seconds", "8"],
         &["fly"],
     ] {
         let output = run(args);

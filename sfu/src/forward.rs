@@ -82,7 +82,10 @@ impl Forwarder<'_> {
                 self.totals.drop(DropReason::Muted);
                 continue;
             }
-            let Some(subscriber) = self.peers.get_mut(&leg.subscriber).filter(|s| s.connected)
+            let Some(subscriber) = self
+                .peers
+                .get_mut(&leg.subscriber)
+                .filter(|s| s.can_receive(self.now))
             else {
                 self.totals.drop(DropReason::LegNotReady);
                 continue;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use rtc::media_stream::MediaStreamTrack;
@@ -54,6 +54,9 @@ pub(crate) enum PeerEvent {
     Rtp(rtp::Packet),
 }
 
+/// How long a client that sends nothing may take from our last DTLS flight to its keys.
+const KEY_GRACE: Duration = Duration::from_millis(200);
+
 /// One peer connection.
 pub(crate) struct Peer {
     pub(crate) room: RoomId,
@@ -62,6 +65,10 @@ pub(crate) struct Peer {
     pub(crate) negotiation: Negotiation,
     pub(crate) counters: Arc<HopCounters>,
     pub(crate) connected: bool,
+    /// When DTLS finished on our side.
+    connected_at: Option<Instant>,
+    /// Whether a packet of the client has verified, so that it has the hop's keys, too.
+    has_keys: bool,
     pub(crate) born: Instant,
     pub(crate) last_heard: Instant,
     /// When the engine wants to be woken, as of the last flush.
@@ -107,6 +114,8 @@ impl Peer {
             negotiation: Negotiation::new(config.offer_delay, config.answer_timeout),
             counters,
             connected: false,
+            connected_at: None,
+            has_keys: false,
             born: now,
             last_heard: now,
             wake: None,
@@ -393,13 +402,23 @@ impl Peer {
         }
     }
 
+    /// Whether the client can decrypt what we send.
+    ///
+    /// We have the hop's keys before the client has: it derives them from our last DTLS flight. An
+    /// engine that reads that flight and media behind it in one go drops the media. A packet of
+    /// its own proves that it is past that; a client that sends nothing gets [`KEY_GRACE`].
+    pub(crate) fn can_receive(&self, now: Instant) -> bool {
+        self.has_keys || self.connected_at.is_some_and(|at| now >= at + KEY_GRACE)
+    }
+
     /// The next thing that happened.
-    pub(crate) fn poll_event(&mut self) -> Option<PeerEvent> {
+    pub(crate) fn poll_event(&mut self, now: Instant) -> Option<PeerEvent> {
         while let Some(event) = self.engine.poll_event() {
             if let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) = event {
                 match state {
                     RTCPeerConnectionState::Connected if !self.connected => {
                         self.connected = true;
+                        self.connected_at = Some(now);
                         return Some(PeerEvent::Connected);
                     }
                     RTCPeerConnectionState::Failed => {
@@ -411,6 +430,7 @@ impl Peer {
         }
         while let Some(message) = self.engine.poll_read() {
             if let RTCMessage::RtpPacket(_, packet) = message.message {
+                self.has_keys = true;
                 return Some(PeerEvent::Rtp(packet));
             }
         }

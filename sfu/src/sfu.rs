@@ -285,7 +285,7 @@ impl Sfu {
     /// Handles everything that happened inside a peer connection.
     pub(crate) fn pump(&mut self, key: PeerKey, now: Instant) {
         while let Some(peer) = self.peers.get_mut(&key) {
-            let Some(event) = peer.poll_event() else {
+            let Some(event) = peer.poll_event(now) else {
                 break;
             };
             let room = peer.room.clone();

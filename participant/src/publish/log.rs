@@ -77,11 +77,17 @@ impl PublishLog {
         self.lock().frames.get(&(ssrc, timestamp)).copied()
     }
 
-    /// How many of the remembered frames were sent from `from` until just before `to`.
-    pub fn sent_between(&self, from: Moment, to: Moment) -> u64 {
+    /// How many of the remembered frames of each stream were sent from `from` until just before
+    /// `to`.
+    pub fn sent_between(&self, from: Moment, to: Moment) -> HashMap<Ssrc, u64> {
         let sent = self.lock();
-        let between = |frame: &&SentFrame| (from..to).contains(&frame.sent_at);
-        sent.frames.values().filter(between).count() as u64
+        let mut counts: HashMap<Ssrc, u64> = self.0.sources.keys().map(|ssrc| (*ssrc, 0)).collect();
+        for frame in sent.frames.values() {
+            if (from..to).contains(&frame.sent_at) {
+                *counts.entry(frame.ssrc).or_default() += 1;
+            }
+        }
+        counts
     }
 
     /// How many frames went out whole.
