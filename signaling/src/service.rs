@@ -5,15 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use mls_srtp::delivery::{ClientMessage, MediaSignal, Refusal, ServiceMessage};
+use mls_srtp::delivery::{ClientMessage, CloseReason, MediaSignal, Refusal, ServiceMessage};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::time::Moment;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::config::ServiceConfig;
 use crate::connection::Outgoing;
 use crate::media::MediaPort;
-use crate::room::{ClientId, Room, RoomEvent, RoomOutput, Shared};
+use crate::room::{ClientId, Room, RoomEvent, RoomEventKind, RoomOutput, Shared};
+use crate::stats::{Counters, ServiceStats, count};
 
 /// Where a service tells what it accepted.
 pub type RoomEvents = mpsc::UnboundedSender<RoomEvent>;
@@ -30,10 +33,14 @@ pub(crate) struct Service {
     media: Option<MediaPort>,
     events: Option<RoomEvents>,
     next_client: AtomicU64,
+    places: Arc<Semaphore>,
+    counters: Counters,
 }
 
 struct Client {
     queue: mpsc::Sender<Outgoing>,
+    /// Ends the connection at once, whatever is queued.
+    drop_it: Option<oneshot::Sender<CloseReason>>,
     room: Option<SharedRoom>,
 }
 
@@ -45,6 +52,8 @@ impl Service {
         events: Option<RoomEvents>,
     ) -> Self {
         Self {
+            places: Arc::new(Semaphore::new(config.max_connections)),
+            counters: Counters::default(),
             config,
             shared: Arc::new(shared),
             started: Instant::now(),
@@ -60,14 +69,25 @@ impl Service {
         &self.config
     }
 
-    /// A number for a new connection, or `None` when there are too many.
-    pub(crate) fn admit(&self) -> Option<ClientId> {
-        let room_left = lock(&self.clients).len() < self.config.max_connections;
-        room_left.then(|| ClientId(self.next_client.fetch_add(1, Ordering::Relaxed)))
+    /// A number for a new connection and its place, or `None` when there are too many.
+    pub(crate) fn admit(&self) -> Option<(ClientId, OwnedSemaphorePermit)> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let number = self.next_client.fetch_add(1, Ordering::Relaxed);
+        Some((ClientId(number), place))
     }
 
-    pub(crate) fn connected(&self, client: ClientId, queue: mpsc::Sender<Outgoing>) {
-        lock(&self.clients).insert(client, Client { queue, room: None });
+    pub(crate) fn connected(
+        &self,
+        client: ClientId,
+        queue: mpsc::Sender<Outgoing>,
+        drop_it: oneshot::Sender<CloseReason>,
+    ) {
+        let new = Client {
+            queue,
+            drop_it: Some(drop_it),
+            room: None,
+        };
+        lock(&self.clients).insert(client, new);
     }
 
     pub(crate) fn disconnected(&self, client: ClientId) {
@@ -107,25 +127,61 @@ impl Service {
     }
 
     /// Queues an envelope. A client whose queue is full is dropped; it may resume.
-    pub(crate) fn send(&self, client: ClientId, message: ServiceMessage) {
+    pub(crate) fn send(&self, client: ClientId, message: &ServiceMessage) {
+        match encode(message) {
+            Some(json) => self.queue(client, message, json),
+            None => tracing::error!("an envelope of ours cannot be encoded"),
+        }
+    }
+
+    fn queue(&self, client: ClientId, message: &ServiceMessage, json: Utf8Bytes) {
+        if let ServiceMessage::Refused { .. } = message {
+            count(&self.counters.refused);
+        }
         let mut clients = lock(&self.clients);
-        let Some(queue) = clients.get(&client).map(|client| &client.queue) else {
+        let Some(to) = clients.get_mut(&client) else {
             return;
         };
-        if queue.try_send(Outgoing::Envelope(message)).is_err() {
+        let queued = to.queue.try_send(Outgoing::Envelope(json));
+        self.drop_if_full(client, to, queued);
+    }
+
+    fn drop_if_full(
+        &self,
+        client: ClientId,
+        to: &mut Client,
+        queued: Result<(), TrySendError<Outgoing>>,
+    ) {
+        if let Err(TrySendError::Full(_)) = queued
+            && let Some(drop_it) = to.drop_it.take()
+        {
             tracing::warn!(client = client.0, "too slow, dropped");
-            // Without its queue the connection's writer ends, and with it the connection.
-            if let Some(slow) = clients.get_mut(&client) {
-                slow.queue = mpsc::channel(1).0;
-            }
+            count(&self.counters.too_slow);
+            // The connection may be ending by itself.
+            let _ = drop_it.send(CloseReason::TooSlow);
+        }
+    }
+
+    pub(crate) fn count_silent(&self) {
+        count(&self.counters.silent);
+    }
+
+    /// What has been done so far.
+    pub(crate) fn stats(&self) -> ServiceStats {
+        let rooms: Vec<_> = lock(&self.rooms).values().cloned().collect();
+        ServiceStats {
+            connections: lock(&self.clients).len(),
+            rooms: rooms.len(),
+            members: rooms.iter().map(|room| lock(room).member_count()).sum(),
+            ..self.counters.read()
         }
     }
 
     /// Closes a connection after what is queued.
     pub(crate) fn close(&self, client: ClientId) {
-        if let Some(client) = lock(&self.clients).get(&client) {
-            // A full queue means that the client is being dropped as too slow anyway.
-            let _ = client.queue.try_send(Outgoing::Close);
+        if let Some(to) = lock(&self.clients).get_mut(&client) {
+            let queued = to.queue.try_send(Outgoing::Close);
+            self.drop_if_full(client, to, queued);
         }
     }
 
@@ -186,25 +242,50 @@ impl Service {
         let now = Moment::new(self.started.elapsed());
         let mut room = lock(room);
         let given = give(&mut room, now);
+        // What goes to a whole room is encoded once.
+        let mut encoded: Option<(ServiceMessage, Utf8Bytes)> = None;
         while let Some(output) = room.poll_output() {
             match output {
-                RoomOutput::Send(client, message) => self.send(client, message),
+                RoomOutput::Send(client, message) => {
+                    let json = match encoded.take() {
+                        Some((same, json)) if same == message => Some(json),
+                        _ => encode(&message),
+                    };
+                    let Some(json) = json else {
+                        tracing::error!("an envelope of ours cannot be encoded");
+                        continue;
+                    };
+                    self.queue(client, &message, json.clone());
+                    encoded = Some((message, json));
+                }
                 RoomOutput::Close(client) => self.close(client),
                 RoomOutput::Media(request) => {
                     if let Some(media) = &self.media {
                         let _ = media.send(request);
                     }
                 }
-                RoomOutput::Event(event) => {
-                    tracing::info!(room = %event.room, epoch = %event.epoch, kind = ?event.kind);
-                    if let Some(events) = &self.events {
-                        let _ = events.send(event);
-                    }
-                }
+                RoomOutput::Event(event) => self.tell(event),
             }
         }
         given
     }
+
+    fn tell(&self, event: RoomEvent) {
+        tracing::info!(room = %event.room, epoch = %event.epoch, kind = ?event.kind);
+        if let RoomEventKind::Committed { commit_bytes, .. } = event.kind {
+            count(&self.counters.commits);
+            let bytes = u64::try_from(commit_bytes).unwrap_or(u64::MAX);
+            let last = &self.counters.last_commit_bytes;
+            last.store(bytes, Ordering::Relaxed);
+        }
+        if let Some(events) = &self.events {
+            let _ = events.send(event);
+        }
+    }
+}
+
+fn encode(message: &ServiceMessage) -> Option<Utf8Bytes> {
+    serde_json::to_string(message).map(Utf8Bytes::from).ok()
 }
 
 /// A panic while a lock was held is a bug that the log has shown; the state is still consistent

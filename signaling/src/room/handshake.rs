@@ -280,7 +280,7 @@ impl Room {
         let kind = RoomEventKind::Committed {
             added,
             removed: gone,
-            members: self.members().len(),
+            members: self.member_count(),
             commit_bytes: commit.len(),
         };
         self.event(epoch, kind);

@@ -385,6 +385,12 @@ impl Room {
         self.handshake.is_none() && self.clients.len() == 0
     }
 
+    /// How many leaves the room's group has.
+    pub fn member_count(&self) -> usize {
+        self.follower()
+            .map_or(0, |follower| follower.roster().len())
+    }
+
     /// Passes a signal of the SFU to a participant.
     pub fn media_signal(&mut self, participant: &ParticipantId, signal: MediaSignal) {
         if let Some(client) = self.clients.client_of(participant) {
