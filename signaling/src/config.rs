@@ -15,8 +15,8 @@ pub struct ServiceConfig {
     pub max_rooms: usize,
     /// Connections at once. Default 10,000.
     pub max_connections: usize,
-    /// Envelopes that may wait for one client before it counts as too slow. Default 1,024: a
-    /// client that is so far behind catches up faster by resuming.
+    /// Messages of a room that may wait for one client before it counts as too slow. Default
+    /// 1,024: a client that is so far behind catches up faster by resuming.
     pub client_queue: usize,
     /// Envelopes that a client may send at once. Default 200.
     pub burst: u32,

@@ -27,18 +27,24 @@ const MAX_FAULTS: u32 = 32;
 /// Larger messages are not even read to their end. Up to here they are read and refused, and the
 /// connection goes on.
 const MAX_MESSAGE_BYTES: usize = 4 * MAX_ENVELOPE_BYTES;
-/// How long the last words to a client that is given up may take.
+/// How long a goodbye may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What waits to be written to one client.
 pub(crate) enum Outgoing {
     /// An envelope, encoded.
     Envelope(Utf8Bytes),
+    /// Something for the client to answer.
+    Ping,
     /// Say goodbye and end.
     Close,
 }
 
+/// What one message or moment brought for one client.
+pub(crate) type Batch = Vec<Outgoing>;
+
 type Sink = SplitSink<WebSocketStream<TcpStream>, Message>;
+type Stream = SplitStream<WebSocketStream<TcpStream>>;
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(stream: TcpStream, client: ClientId, service: Arc<Service>) {
@@ -51,49 +57,61 @@ pub(crate) async fn serve(stream: TcpStream, client: ClientId, service: Arc<Serv
         Ok(Err(error)) => return tracing::debug!(%error, "no WebSocket"),
         Err(_) => return tracing::debug!("no WebSocket in time"),
     };
-    let (mut sink, stream) = socket.split();
+    let (mut sink, mut stream) = socket.split();
     let (queue, outgoing) = mpsc::channel(service.config().client_queue);
     let (drop_it, dropped) = oneshot::channel();
     service.connected(client, queue, drop_it);
     let mut reader = Reader::new(client, Arc::clone(&service));
     let given_up = tokio::select! {
-        reason = reader.run(stream) => reason,
+        reason = reader.run(&mut stream) => reason,
         () = write(&mut sink, outgoing, service.config()) => None,
         reason = dropped => reason.ok(),
     };
     // First of all the room learns of it: the others do not wait for what follows.
     service.disconnected(client);
-    if let Some(reason) = given_up {
-        let _ = timeout(LAST_WORDS, say_goodbye(sink, reason)).await;
-    }
+    let goodbye = async {
+        if let Some(reason) = given_up {
+            say_goodbye(&mut sink, reason).await;
+        }
+        let _ = sink.close().await;
+        // Unread bytes at the end would make the system reset the connection, and what was said
+        // last would be lost on its way.
+        while let Some(Ok(_)) = stream.next().await {}
+    };
+    let _ = timeout(LAST_WORDS, goodbye).await;
 }
 
 /// Writes until told to close, or until the client takes nothing any more. Pings now and then, so
 /// that a client which lives has something to answer.
-async fn write(sink: &mut Sink, mut outgoing: mpsc::Receiver<Outgoing>, config: &ServiceConfig) {
+async fn write(sink: &mut Sink, mut outgoing: mpsc::Receiver<Batch>, config: &ServiceConfig) {
     let mut heartbeat = interval(config.heartbeat);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let message = tokio::select! {
+        let batch = tokio::select! {
             next = outgoing.recv() => match next {
-                Some(Outgoing::Envelope(json)) => Message::Text(json),
-                Some(Outgoing::Close) | None => break,
+                Some(batch) => batch,
+                None => return,
             },
-            _ = heartbeat.tick() => Message::Ping(Vec::new().into()),
+            _ = heartbeat.tick() => vec![Outgoing::Ping],
         };
-        match timeout(config.write_timeout, sink.send(message)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return,
+        for outgoing in batch {
+            let message = match outgoing {
+                Outgoing::Envelope(json) => Message::Text(json),
+                Outgoing::Ping => Message::Ping(Vec::new().into()),
+                Outgoing::Close => return,
+            };
+            match timeout(config.write_timeout, sink.send(message)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return,
+            }
         }
     }
-    let _ = timeout(config.write_timeout, sink.close()).await;
 }
 
-async fn say_goodbye(mut sink: Sink, reason: CloseReason) {
+async fn say_goodbye(sink: &mut Sink, reason: CloseReason) {
     if let Ok(json) = serde_json::to_string(&ServiceMessage::Closed { reason }) {
         let _ = sink.send(Message::text(json)).await;
     }
-    let _ = sink.close().await;
 }
 
 struct Reader {
@@ -118,10 +136,7 @@ impl Reader {
     }
 
     /// Reads until the client is gone or given up, then for the reason returned.
-    async fn run(
-        &mut self,
-        mut stream: SplitStream<WebSocketStream<TcpStream>>,
-    ) -> Option<CloseReason> {
+    async fn run(&mut self, stream: &mut Stream) -> Option<CloseReason> {
         let hello_by = tokio::time::Instant::now() + HELLO_TIMEOUT;
         loop {
             let silent_at = tokio::time::Instant::now() + self.service.config().silence;

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::config::ServiceConfig;
-use crate::connection::Outgoing;
+use crate::connection::{Batch, Outgoing};
 use crate::media::MediaPort;
 use crate::room::{ClientId, Room, RoomEvent, RoomEventKind, RoomOutput, Shared};
 use crate::stats::{Counters, ServiceStats, count};
@@ -38,7 +38,7 @@ pub(crate) struct Service {
 }
 
 struct Client {
-    queue: mpsc::Sender<Outgoing>,
+    queue: mpsc::Sender<Batch>,
     /// Ends the connection at once, whatever is queued.
     drop_it: Option<oneshot::Sender<CloseReason>>,
     room: Option<SharedRoom>,
@@ -79,7 +79,7 @@ impl Service {
     pub(crate) fn connected(
         &self,
         client: ClientId,
-        queue: mpsc::Sender<Outgoing>,
+        queue: mpsc::Sender<Batch>,
         drop_it: oneshot::Sender<CloseReason>,
     ) {
         let new = Client {
@@ -126,33 +126,30 @@ impl Service {
         }
     }
 
-    /// Queues an envelope. A client whose queue is full is dropped; it may resume.
+    /// Queues one envelope.
     pub(crate) fn send(&self, client: ClientId, message: &ServiceMessage) {
-        match encode(message) {
-            Some(json) => self.queue(client, message, json),
-            None => tracing::error!("an envelope of ours cannot be encoded"),
-        }
-    }
-
-    fn queue(&self, client: ClientId, message: &ServiceMessage, json: Utf8Bytes) {
         if let ServiceMessage::Refused { .. } = message {
             count(&self.counters.refused);
         }
+        if let Some(json) = encode(message) {
+            self.queue(client, vec![Outgoing::Envelope(json)]);
+        }
+    }
+
+    /// Closes a connection after what is queued.
+    pub(crate) fn close(&self, client: ClientId) {
+        self.queue(client, vec![Outgoing::Close]);
+    }
+
+    /// Queues what one message or moment brought for a client: one place, however much it is, so
+    /// that a returning client may be given all that it missed. A client whose queue is full is
+    /// dropped; it may resume.
+    fn queue(&self, client: ClientId, batch: Batch) {
         let mut clients = lock(&self.clients);
         let Some(to) = clients.get_mut(&client) else {
             return;
         };
-        let queued = to.queue.try_send(Outgoing::Envelope(json));
-        self.drop_if_full(client, to, queued);
-    }
-
-    fn drop_if_full(
-        &self,
-        client: ClientId,
-        to: &mut Client,
-        queued: Result<(), TrySendError<Outgoing>>,
-    ) {
-        if let Err(TrySendError::Full(_)) = queued
+        if let Err(TrySendError::Full(_)) = to.queue.try_send(batch)
             && let Some(drop_it) = to.drop_it.take()
         {
             tracing::warn!(client = client.0, "too slow, dropped");
@@ -174,14 +171,6 @@ impl Service {
             rooms: rooms.len(),
             members: rooms.iter().map(|room| lock(room).member_count()).sum(),
             ..self.counters.read()
-        }
-    }
-
-    /// Closes a connection after what is queued.
-    pub(crate) fn close(&self, client: ClientId) {
-        if let Some(to) = lock(&self.clients).get_mut(&client) {
-            let queued = to.queue.try_send(Outgoing::Close);
-            self.drop_if_full(client, to, queued);
         }
     }
 
@@ -242,23 +231,16 @@ impl Service {
         let now = Moment::new(self.started.elapsed());
         let mut room = lock(room);
         let given = give(&mut room, now);
-        // What goes to a whole room is encoded once.
-        let mut encoded: Option<(ServiceMessage, Utf8Bytes)> = None;
+        let mut outbox = Outbox::default();
         while let Some(output) = room.poll_output() {
             match output {
                 RoomOutput::Send(client, message) => {
-                    let json = match encoded.take() {
-                        Some((same, json)) if same == message => Some(json),
-                        _ => encode(&message),
-                    };
-                    let Some(json) = json else {
-                        tracing::error!("an envelope of ours cannot be encoded");
-                        continue;
-                    };
-                    self.queue(client, &message, json.clone());
-                    encoded = Some((message, json));
+                    if let ServiceMessage::Refused { .. } = message {
+                        count(&self.counters.refused);
+                    }
+                    outbox.put(client, message);
                 }
-                RoomOutput::Close(client) => self.close(client),
+                RoomOutput::Close(client) => outbox.batch(client).push(Outgoing::Close),
                 RoomOutput::Media(request) => {
                     if let Some(media) = &self.media {
                         let _ = media.send(request);
@@ -266,6 +248,9 @@ impl Service {
                 }
                 RoomOutput::Event(event) => self.tell(event),
             }
+        }
+        for (client, batch) in outbox.batches {
+            self.queue(client, batch);
         }
         given
     }
@@ -284,8 +269,44 @@ impl Service {
     }
 }
 
+/// What one message or moment brought, sorted by client.
+#[derive(Default)]
+struct Outbox {
+    batches: Vec<(ClientId, Batch)>,
+    places: HashMap<ClientId, usize>,
+    /// The newest envelope: what goes to a whole room is encoded once.
+    newest: Option<(ServiceMessage, Utf8Bytes)>,
+}
+
+impl Outbox {
+    fn put(&mut self, client: ClientId, message: ServiceMessage) {
+        let json = match self.newest.take() {
+            Some((same, json)) if same == message => Some(json),
+            _ => encode(&message),
+        };
+        if let Some(json) = json {
+            self.newest = Some((message, json.clone()));
+            self.batch(client).push(Outgoing::Envelope(json));
+        }
+    }
+
+    fn batch(&mut self, client: ClientId) -> &mut Batch {
+        let place = *self.places.entry(client).or_insert_with(|| {
+            self.batches.push((client, Batch::new()));
+            self.batches.len() - 1
+        });
+        &mut self.batches[place].1
+    }
+}
+
 fn encode(message: &ServiceMessage) -> Option<Utf8Bytes> {
-    serde_json::to_string(message).map(Utf8Bytes::from).ok()
+    match serde_json::to_string(message) {
+        Ok(json) => Some(json.into()),
+        Err(error) => {
+            tracing::error!(%error, "an envelope of ours cannot be encoded");
+            None
+        }
+    }
 }
 
 /// A panic while a lock was held is a bug that the log has shown; the state is still consistent
