@@ -54,6 +54,10 @@ pub struct ParticipantReport {
     pub auth_failures: u64,
     /// Packets dropped because their epoch's key did not come in time.
     pub missing_key_drops: u64,
+    /// Packets refused because their sender had not announced their stream.
+    pub wrong_stream_drops: u64,
+    /// Packets refused because they were no protected packets of another member.
+    pub malformed_drops: u64,
     /// Whole frames received and compared with their publisher's source.
     pub frames_checked: u64,
     /// Frames that others sent while both were present.

@@ -89,6 +89,8 @@ fn participant(
         unaccounted: forwarded_to.saturating_sub(decrypted_packets + duplicates),
         auth_failures: stats.total(|sender| sender.auth_failed),
         missing_key_drops: stats.missing_key + stats.unknown_epoch,
+        wrong_stream_drops: stats.total(|sender| sender.wrong_stream),
+        malformed_drops: stats.malformed + stats.unknown_leaf,
         media_intact: true,
         ..ParticipantReport::default()
     };

@@ -15,8 +15,10 @@ use webrtc::media_stream::MediaStreamTrack;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{PeerConnection, PeerConnectionBuilder};
+use webrtc::runtime::default_runtime;
 
 use super::events::{self, Events, Handler};
+use super::sockets::Buffered;
 use super::{ConnectionError, MediaConnection, engine};
 use crate::e2e::E2eMedia;
 use crate::kind::MediaKind;
@@ -104,7 +106,9 @@ impl ConnectionBuilder {
             .fold(registry, |registry, (slot, interceptor)| {
                 registry.with(slot, interceptor)
             });
+        let runtime = default_runtime().expect("the tokio runtime is compiled in");
         let peer = PeerConnectionBuilder::new()
+            .with_runtime(Arc::new(Buffered(runtime)))
             .with_media_engine(media_engine)
             .with_setting_engine(engine::setting_engine())
             .with_interceptor_registry(registry)

@@ -38,6 +38,7 @@ mod builder;
 mod engine;
 mod events;
 mod keyframes;
+mod sockets;
 #[cfg(test)]
 mod tests;
 
