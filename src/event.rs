@@ -74,6 +74,8 @@ pub enum ResyncCause {
     CannotApply(GroupError),
     /// The room's group is not ours any more.
     GroupReplaced,
+    /// The service did not resume our stay: we were away for too long.
+    NotResumed,
 }
 
 /// Why a stay ended for good.

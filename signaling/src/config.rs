@@ -15,13 +15,18 @@ pub struct ServiceConfig {
     pub max_rooms: usize,
     /// Connections at once. Default 10,000.
     pub max_connections: usize,
-    /// Envelopes that may wait for one client before it counts as too slow. Default 1,024: a
-    /// client that is so far behind catches up faster by resuming.
+    /// Messages of a room that may wait for one client before it counts as too slow. Default
+    /// 1,024: a client that is so far behind catches up faster by resuming.
     pub client_queue: usize,
     /// Envelopes that a client may send at once. Default 200.
     pub burst: u32,
     /// Envelopes per second that a client may send in the long run. Default 50.
     pub rate: u32,
+    /// How often a client is asked for a sign of life (WebSocket ping). Default 2 s.
+    pub heartbeat: Duration,
+    /// How long a client may give none before its connection counts as lost. Default 10 s: TCP by
+    /// itself would notice a vanished network only after minutes.
+    pub silence: Duration,
     /// How long one write may take. Default 10 s.
     pub write_timeout: Duration,
     /// What applies to each room.
@@ -37,6 +42,8 @@ impl Default for ServiceConfig {
             client_queue: 1_024,
             burst: 200,
             rate: 50,
+            heartbeat: Duration::from_secs(2),
+            silence: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
             room: RoomConfig::default(),
         }

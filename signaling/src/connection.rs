@@ -5,15 +5,17 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use mls_srtp::delivery::{ClientMessage, MAX_ENVELOPE_BYTES, Refusal, ServiceMessage};
+use mls_srtp::delivery::{ClientMessage, CloseReason, MAX_ENVELOPE_BYTES, Refusal, ServiceMessage};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error as WsError;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+use crate::bucket::Bucket;
 use crate::config::ServiceConfig;
 use crate::room::ClientId;
 use crate::service::Service;
@@ -22,61 +24,94 @@ use crate::service::Service;
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// Refused envelopes in a row after which a client is given up.
 const MAX_FAULTS: u32 = 32;
+/// Larger messages are not even read to their end. Up to here they are read and refused, and the
+/// connection goes on.
+const MAX_MESSAGE_BYTES: usize = 4 * MAX_ENVELOPE_BYTES;
+/// How long a goodbye may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What waits to be written to one client.
 pub(crate) enum Outgoing {
-    /// An envelope.
-    Envelope(ServiceMessage),
+    /// An envelope, encoded.
+    Envelope(Utf8Bytes),
+    /// Something for the client to answer.
+    Ping,
     /// Say goodbye and end.
     Close,
 }
 
+/// What one message or moment brought for one client.
+pub(crate) type Batch = Vec<Outgoing>;
+
+type Sink = SplitSink<WebSocketStream<TcpStream>, Message>;
+type Stream = SplitStream<WebSocketStream<TcpStream>>;
+
 /// Serves one connection to its end.
 pub(crate) async fn serve(stream: TcpStream, client: ClientId, service: Arc<Service>) {
     let limits = WebSocketConfig::default()
-        .max_message_size(Some(MAX_ENVELOPE_BYTES))
-        .max_frame_size(Some(MAX_ENVELOPE_BYTES));
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES));
     let accepting = tokio_tungstenite::accept_async_with_config(stream, Some(limits));
-    let socket = match tokio::time::timeout(HELLO_TIMEOUT, accepting).await {
+    let socket = match timeout(HELLO_TIMEOUT, accepting).await {
         Ok(Ok(socket)) => socket,
         Ok(Err(error)) => return tracing::debug!(%error, "no WebSocket"),
         Err(_) => return tracing::debug!("no WebSocket in time"),
     };
-    let (sink, stream) = socket.split();
+    let (mut sink, mut stream) = socket.split();
     let (queue, outgoing) = mpsc::channel(service.config().client_queue);
-    service.connected(client, queue);
+    let (drop_it, dropped) = oneshot::channel();
+    service.connected(client, queue, drop_it);
     let mut reader = Reader::new(client, Arc::clone(&service));
-    let timeout = service.config().write_timeout;
-    tokio::select! {
-        () = reader.run(stream) => {}
-        () = write(sink, outgoing, timeout) => {}
-    }
+    let given_up = tokio::select! {
+        reason = reader.run(&mut stream) => reason,
+        () = write(&mut sink, outgoing, service.config()) => None,
+        reason = dropped => reason.ok(),
+    };
+    // First of all the room learns of it: the others do not wait for what follows.
     service.disconnected(client);
+    let goodbye = async {
+        if let Some(reason) = given_up {
+            say_goodbye(&mut sink, reason).await;
+        }
+        let _ = sink.close().await;
+        // Unread bytes at the end would make the system reset the connection, and what was said
+        // last would be lost on its way.
+        while let Some(Ok(_)) = stream.next().await {}
+    };
+    let _ = timeout(LAST_WORDS, goodbye).await;
 }
 
-/// Writes until told to close, or until the client takes nothing any more.
-async fn write(
-    mut sink: SplitSink<WebSocketStream<TcpStream>, Message>,
-    mut outgoing: mpsc::Receiver<Outgoing>,
-    timeout: Duration,
-) {
-    while let Some(next) = outgoing.recv().await {
-        let message = match next {
-            Outgoing::Envelope(message) => match serde_json::to_string(&message) {
-                Ok(json) => Message::text(json),
-                Err(error) => {
-                    tracing::error!(%error, "an envelope of ours cannot be encoded");
-                    continue;
-                }
+/// Writes until told to close, or until the client takes nothing any more. Pings now and then, so
+/// that a client which lives has something to answer.
+async fn write(sink: &mut Sink, mut outgoing: mpsc::Receiver<Batch>, config: &ServiceConfig) {
+    let mut heartbeat = interval(config.heartbeat);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let batch = tokio::select! {
+            next = outgoing.recv() => match next {
+                Some(batch) => batch,
+                None => return,
             },
-            Outgoing::Close => break,
+            _ = heartbeat.tick() => vec![Outgoing::Ping],
         };
-        match tokio::time::timeout(timeout, sink.send(message)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return,
+        for outgoing in batch {
+            let message = match outgoing {
+                Outgoing::Envelope(json) => Message::Text(json),
+                Outgoing::Ping => Message::Ping(Vec::new().into()),
+                Outgoing::Close => return,
+            };
+            match timeout(config.write_timeout, sink.send(message)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return,
+            }
         }
     }
-    let _ = tokio::time::timeout(timeout, sink.close()).await;
+}
+
+async fn say_goodbye(sink: &mut Sink, reason: CloseReason) {
+    if let Ok(json) = serde_json::to_string(&ServiceMessage::Closed { reason }) {
+        let _ = sink.send(Message::text(json)).await;
+    }
 }
 
 struct Reader {
@@ -89,7 +124,8 @@ struct Reader {
 
 impl Reader {
     fn new(client: ClientId, service: Arc<Service>) -> Self {
-        let bucket = Bucket::full(service.config());
+        let config = service.config();
+        let bucket = Bucket::full(config.burst, config.rate, Instant::now());
         Self {
             client,
             service,
@@ -99,34 +135,32 @@ impl Reader {
         }
     }
 
-    /// Reads until the client is gone or given up.
-    async fn run(&mut self, mut stream: SplitStream<WebSocketStream<TcpStream>>) {
+    /// Reads until the client is gone or given up, then for the reason returned.
+    async fn run(&mut self, stream: &mut Stream) -> Option<CloseReason> {
+        let hello_by = tokio::time::Instant::now() + HELLO_TIMEOUT;
         loop {
-            let next = stream.next();
-            let next = if self.entered {
-                next.await
-            } else {
-                match tokio::time::timeout(HELLO_TIMEOUT, next).await {
-                    Ok(next) => next,
-                    Err(_) => return,
-                }
+            let silent_at = tokio::time::Instant::now() + self.service.config().silence;
+            let deadline = if self.entered { silent_at } else { hello_by };
+            let Ok(next) = timeout_at(deadline, stream.next()).await else {
+                self.service.count_silent();
+                return Some(CloseReason::Silent);
             };
-            let refused = match next {
+            let taken = match next {
                 Some(Ok(Message::Text(text))) => self.take(text.as_bytes()),
                 Some(Ok(Message::Binary(_))) => {
                     Err((Refusal::Malformed, "envelopes are text frames".into()))
                 }
-                Some(Ok(Message::Close(_))) | None => return,
-                Some(Ok(_)) => Ok(()),
+                Some(Ok(Message::Close(_))) | None => return None,
+                // Pings and pongs: the client lives.
+                Some(Ok(_)) => continue,
                 Some(Err(WsError::Capacity(CapacityError::MessageTooLong { size, .. }))) => {
-                    // The frame was not read, so the stream cannot go on.
-                    let detail = format!("{size} bytes, the limit is {MAX_ENVELOPE_BYTES}");
-                    self.refuse(Refusal::TooLarge, detail);
+                    // The message was not read, so the stream cannot go on.
+                    self.refuse(Refusal::TooLarge, too_large(size));
                     return self.give_up().await;
                 }
-                Some(Err(_)) => return,
+                Some(Err(_)) => return None,
             };
-            match refused {
+            match taken {
                 Ok(()) => self.faults = 0,
                 Err((reason, detail)) => {
                     self.refuse(reason, detail);
@@ -141,10 +175,11 @@ impl Reader {
 
     fn take(&mut self, json: &[u8]) -> Result<(), (Refusal, String)> {
         if !self.bucket.take(Instant::now()) {
-            return Err((
-                Refusal::RateLimited,
-                "too many messages; wait a second".into(),
-            ));
+            let detail = "too many messages; wait a second";
+            return Err((Refusal::RateLimited, detail.into()));
+        }
+        if json.len() > MAX_ENVELOPE_BYTES {
+            return Err((Refusal::TooLarge, too_large(json.len())));
         }
         let message: ClientMessage = serde_json::from_slice(json)
             .map_err(|error| (Refusal::Malformed, error.to_string()))?;
@@ -164,63 +199,17 @@ impl Reader {
             reason,
             detail,
         };
-        self.service.send(self.client, refused);
+        self.service.send(self.client, &refused);
     }
 
     /// Lets the writer say what is queued and close; it ends this connection.
-    async fn give_up(&self) {
+    async fn give_up(&self) -> Option<CloseReason> {
         self.service.close(self.client);
         tokio::time::sleep(HELLO_TIMEOUT).await;
+        None
     }
 }
 
-/// A token bucket: a burst at once, a rate in the long run.
-struct Bucket {
-    tokens: f64,
-    burst: f64,
-    rate: f64,
-    filled: Instant,
-}
-
-impl Bucket {
-    fn full(config: &ServiceConfig) -> Self {
-        let burst = f64::from(config.burst);
-        Self {
-            tokens: burst,
-            burst,
-            rate: f64::from(config.rate),
-            filled: Instant::now(),
-        }
-    }
-
-    fn take(&mut self, now: Instant) -> bool {
-        let gained = now.saturating_duration_since(self.filled).as_secs_f64() * self.rate;
-        self.tokens = (self.tokens + gained).min(self.burst);
-        self.filled = now;
-        let enough = self.tokens >= 1.0;
-        if enough {
-            self.tokens -= 1.0;
-        }
-        enough
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bucket_gives_a_burst_and_then_a_rate() {
-        let config = ServiceConfig {
-            burst: 3,
-            rate: 10,
-            ..ServiceConfig::default()
-        };
-        let mut bucket = Bucket::full(&config);
-        let start = bucket.filled;
-        assert!((0..3).all(|_| bucket.take(start)));
-        assert!(!bucket.take(start));
-        assert!(bucket.take(start + Duration::from_millis(100)));
-        assert!(!bucket.take(start + Duration::from_millis(101)));
-    }
+fn too_large(size: usize) -> String {
+    format!("{size} bytes, the limit is {MAX_ENVELOPE_BYTES}")
 }

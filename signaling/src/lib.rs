@@ -19,14 +19,17 @@
 //! - [`media`]: the way to the SFU.
 
 pub mod access;
+mod bucket;
 pub mod config;
 mod connection;
 pub mod media;
 pub mod room;
 mod server;
 mod service;
+mod stats;
 pub mod store;
 
 pub use config::{RoomConfig, ServiceConfig};
 pub use room::{RoomEvent, RoomEventKind};
 pub use server::{Server, ServerBuilder, ServerHandle, StartError};
+pub use stats::ServiceStats;

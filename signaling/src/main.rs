@@ -1,11 +1,14 @@
 //! `mls-srtp-signaling`: the delivery service as a program of its own.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use mls_srtp_signaling::{RoomConfig, ServerBuilder, ServiceConfig};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 
 /// Delivery service for MLS-SRTP conferences, over WebSocket. Runs until Ctrl-C.
 #[derive(Debug, Parser)]
@@ -20,9 +23,17 @@ struct Cli {
     /// Seconds that a member may be without a connection before it is removed.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=3_600))]
     grace: u64,
-    /// What to log to stderr, in the syntax of tracing's EnvFilter.
-    #[arg(long, default_value = "info", env = "RUST_LOG", value_name = "FILTER")]
+    /// Seconds without a sign of life after which a connection counts as lost.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(5..=3_600))]
+    silence: u64,
+    /// What to log to stderr, such as "info" or "mls_srtp_signaling=debug".
+    #[arg(long, default_value = "info", env = "RUST_LOG", value_name = "FILTER", value_parser = filter)]
     log: String,
+}
+
+/// A filter in the syntax of tracing's EnvFilter.
+fn filter(text: &str) -> Result<String, ParseError> {
+    EnvFilter::try_new(text).map(|_| text.to_owned())
 }
 
 #[tokio::main]
@@ -39,6 +50,7 @@ async fn main() -> ExitCode {
     };
     let config = ServiceConfig {
         listen: cli.listen,
+        silence: Duration::from_secs(cli.silence),
         room,
         ..ServiceConfig::default()
     };
@@ -49,14 +61,38 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    println!("signaling on ws://{}", server.local_addr());
-    eprintln!("warning: open access: anyone may enter any room under any name");
-    server
-        .run(async {
-            if let Err(error) = tokio::signal::ctrl_c().await {
-                tracing::error!(%error, "Ctrl-C cannot be heard");
-            }
-        })
-        .await;
+    // Whoever started us may have closed the pipe; that is no reason to end.
+    let _ = writeln!(
+        std::io::stdout(),
+        "signaling on ws://{}",
+        server.local_addr()
+    );
+    server.run(told_to_end()).await;
     ExitCode::SUCCESS
+}
+
+/// Ctrl-C, or SIGTERM where there is such a thing.
+async fn told_to_end() {
+    let interrupted = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(%error, "Ctrl-C cannot be heard");
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated => {}
+    }
 }

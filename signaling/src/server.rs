@@ -17,6 +17,7 @@ use crate::connection;
 use crate::media::MediaPort;
 use crate::room::Shared;
 use crate::service::{RoomEvents, Service};
+use crate::stats::ServiceStats;
 use crate::store::{MemoryStore, Store};
 
 /// How often rooms look at the time. Grace times are seconds.
@@ -44,7 +45,7 @@ pub enum StartError {
 /// A service that is being put together.
 pub struct ServerBuilder {
     config: ServiceConfig,
-    access: Box<dyn AccessControl>,
+    access: Option<Box<dyn AccessControl>>,
     store: Option<Box<dyn Store>>,
     media: Option<MediaPort>,
     events: Option<RoomEvents>,
@@ -66,7 +67,7 @@ impl ServerBuilder {
     pub fn new(config: ServiceConfig) -> Self {
         Self {
             config,
-            access: Box::new(OpenAccess),
+            access: None,
             store: None,
             media: None,
             events: None,
@@ -76,7 +77,7 @@ impl ServerBuilder {
     /// Who may do what.
     #[must_use]
     pub fn access(mut self, access: impl AccessControl + 'static) -> Self {
-        self.access = Box::new(access);
+        self.access = Some(Box::new(access));
         self
     }
 
@@ -107,6 +108,9 @@ impl ServerBuilder {
     /// [`StartError`], naming the address if it is taken.
     pub async fn bind(self) -> Result<Server, StartError> {
         let address = self.config.listen;
+        if self.access.is_none() {
+            tracing::warn!("open access: anyone may enter any room under any name");
+        }
         let listener = TcpListener::bind(address)
             .await
             .map_err(|source| StartError::Listen { address, source })?;
@@ -116,7 +120,7 @@ impl ServerBuilder {
         let entries = self.config.room.log_entries;
         let shared = Shared {
             identity: ServiceIdentity::generate()?,
-            access: self.access,
+            access: self.access.unwrap_or_else(|| Box::new(OpenAccess)),
             store: self
                 .store
                 .unwrap_or_else(|| Box::new(MemoryStore::new(entries))),
@@ -156,13 +160,16 @@ impl Server {
                     Ok((stream, peer)) => {
                         // Handshake messages are small and wait for answers.
                         let _ = stream.set_nodelay(true);
-                        let Some(client) = self.service.admit() else {
+                        let Some((client, place)) = self.service.admit() else {
                             tracing::warn!(%peer, "too many connections, refused");
                             continue;
                         };
                         tracing::debug!(%peer, client = client.0, "connected");
                         let service = Arc::clone(&self.service);
-                        connections.spawn(connection::serve(stream, client, service));
+                        connections.spawn(async move {
+                            connection::serve(stream, client, service).await;
+                            drop(place);
+                        });
                     }
                     Err(error) => {
                         // Out of file descriptors, most likely; they come back.
@@ -184,6 +191,11 @@ impl ServerHandle {
     /// Passes a signal of the SFU to a participant of a room.
     pub fn media_signal(&self, room: &RoomName, participant: &ParticipantId, signal: MediaSignal) {
         self.0.media_signal(room, participant, signal);
+    }
+
+    /// What the service has done so far.
+    pub fn stats(&self) -> ServiceStats {
+        self.0.stats()
     }
 }
 

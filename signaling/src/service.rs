@@ -5,15 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use mls_srtp::delivery::{ClientMessage, MediaSignal, Refusal, ServiceMessage};
+use mls_srtp::delivery::{ClientMessage, CloseReason, MediaSignal, Refusal, ServiceMessage};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::time::Moment;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::config::ServiceConfig;
-use crate::connection::Outgoing;
+use crate::connection::{Batch, Outgoing};
 use crate::media::MediaPort;
-use crate::room::{ClientId, Room, RoomEvent, RoomOutput, Shared};
+use crate::room::{ClientId, Room, RoomEvent, RoomEventKind, RoomOutput, Shared};
+use crate::stats::{Counters, ServiceStats, count};
 
 /// Where a service tells what it accepted.
 pub type RoomEvents = mpsc::UnboundedSender<RoomEvent>;
@@ -30,10 +33,14 @@ pub(crate) struct Service {
     media: Option<MediaPort>,
     events: Option<RoomEvents>,
     next_client: AtomicU64,
+    places: Arc<Semaphore>,
+    counters: Counters,
 }
 
 struct Client {
-    queue: mpsc::Sender<Outgoing>,
+    queue: mpsc::Sender<Batch>,
+    /// Ends the connection at once, whatever is queued.
+    drop_it: Option<oneshot::Sender<CloseReason>>,
     room: Option<SharedRoom>,
 }
 
@@ -45,6 +52,8 @@ impl Service {
         events: Option<RoomEvents>,
     ) -> Self {
         Self {
+            places: Arc::new(Semaphore::new(config.max_connections)),
+            counters: Counters::default(),
             config,
             shared: Arc::new(shared),
             started: Instant::now(),
@@ -60,14 +69,25 @@ impl Service {
         &self.config
     }
 
-    /// A number for a new connection, or `None` when there are too many.
-    pub(crate) fn admit(&self) -> Option<ClientId> {
-        let room_left = lock(&self.clients).len() < self.config.max_connections;
-        room_left.then(|| ClientId(self.next_client.fetch_add(1, Ordering::Relaxed)))
+    /// A number for a new connection and its place, or `None` when there are too many.
+    pub(crate) fn admit(&self) -> Option<(ClientId, OwnedSemaphorePermit)> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let number = self.next_client.fetch_add(1, Ordering::Relaxed);
+        Some((ClientId(number), place))
     }
 
-    pub(crate) fn connected(&self, client: ClientId, queue: mpsc::Sender<Outgoing>) {
-        lock(&self.clients).insert(client, Client { queue, room: None });
+    pub(crate) fn connected(
+        &self,
+        client: ClientId,
+        queue: mpsc::Sender<Batch>,
+        drop_it: oneshot::Sender<CloseReason>,
+    ) {
+        let new = Client {
+            queue,
+            drop_it: Some(drop_it),
+            room: None,
+        };
+        lock(&self.clients).insert(client, new);
     }
 
     pub(crate) fn disconnected(&self, client: ClientId) {
@@ -106,26 +126,51 @@ impl Service {
         }
     }
 
-    /// Queues an envelope. A client whose queue is full is dropped; it may resume.
-    pub(crate) fn send(&self, client: ClientId, message: ServiceMessage) {
-        let mut clients = lock(&self.clients);
-        let Some(queue) = clients.get(&client).map(|client| &client.queue) else {
-            return;
-        };
-        if queue.try_send(Outgoing::Envelope(message)).is_err() {
-            tracing::warn!(client = client.0, "too slow, dropped");
-            // Without its queue the connection's writer ends, and with it the connection.
-            if let Some(slow) = clients.get_mut(&client) {
-                slow.queue = mpsc::channel(1).0;
-            }
+    /// Queues one envelope.
+    pub(crate) fn send(&self, client: ClientId, message: &ServiceMessage) {
+        if let ServiceMessage::Refused { .. } = message {
+            count(&self.counters.refused);
+        }
+        if let Some(json) = encode(message) {
+            self.queue(client, vec![Outgoing::Envelope(json)]);
         }
     }
 
     /// Closes a connection after what is queued.
     pub(crate) fn close(&self, client: ClientId) {
-        if let Some(client) = lock(&self.clients).get(&client) {
-            // A full queue means that the client is being dropped as too slow anyway.
-            let _ = client.queue.try_send(Outgoing::Close);
+        self.queue(client, vec![Outgoing::Close]);
+    }
+
+    /// Queues what one message or moment brought for a client: one place, however much it is, so
+    /// that a returning client may be given all that it missed. A client whose queue is full is
+    /// dropped; it may resume.
+    fn queue(&self, client: ClientId, batch: Batch) {
+        let mut clients = lock(&self.clients);
+        let Some(to) = clients.get_mut(&client) else {
+            return;
+        };
+        if let Err(TrySendError::Full(_)) = to.queue.try_send(batch)
+            && let Some(drop_it) = to.drop_it.take()
+        {
+            tracing::warn!(client = client.0, "too slow, dropped");
+            count(&self.counters.too_slow);
+            // The connection may be ending by itself.
+            let _ = drop_it.send(CloseReason::TooSlow);
+        }
+    }
+
+    pub(crate) fn count_silent(&self) {
+        count(&self.counters.silent);
+    }
+
+    /// What has been done so far.
+    pub(crate) fn stats(&self) -> ServiceStats {
+        let rooms: Vec<_> = lock(&self.rooms).values().cloned().collect();
+        ServiceStats {
+            connections: lock(&self.clients).len(),
+            rooms: rooms.len(),
+            members: rooms.iter().map(|room| lock(room).member_count()).sum(),
+            ..self.counters.read()
         }
     }
 
@@ -186,24 +231,81 @@ impl Service {
         let now = Moment::new(self.started.elapsed());
         let mut room = lock(room);
         let given = give(&mut room, now);
+        let mut outbox = Outbox::default();
         while let Some(output) = room.poll_output() {
             match output {
-                RoomOutput::Send(client, message) => self.send(client, message),
-                RoomOutput::Close(client) => self.close(client),
+                RoomOutput::Send(client, message) => {
+                    if let ServiceMessage::Refused { .. } = message {
+                        count(&self.counters.refused);
+                    }
+                    outbox.put(client, message);
+                }
+                RoomOutput::Close(client) => outbox.batch(client).push(Outgoing::Close),
                 RoomOutput::Media(request) => {
                     if let Some(media) = &self.media {
                         let _ = media.send(request);
                     }
                 }
-                RoomOutput::Event(event) => {
-                    tracing::info!(room = %event.room, epoch = %event.epoch, kind = ?event.kind);
-                    if let Some(events) = &self.events {
-                        let _ = events.send(event);
-                    }
-                }
+                RoomOutput::Event(event) => self.tell(event),
             }
         }
+        for (client, batch) in outbox.batches {
+            self.queue(client, batch);
+        }
         given
+    }
+
+    fn tell(&self, event: RoomEvent) {
+        tracing::info!(room = %event.room, epoch = %event.epoch, kind = ?event.kind);
+        if let RoomEventKind::Committed { commit_bytes, .. } = event.kind {
+            count(&self.counters.commits);
+            let bytes = u64::try_from(commit_bytes).unwrap_or(u64::MAX);
+            let last = &self.counters.last_commit_bytes;
+            last.store(bytes, Ordering::Relaxed);
+        }
+        if let Some(events) = &self.events {
+            let _ = events.send(event);
+        }
+    }
+}
+
+/// What one message or moment brought, sorted by client.
+#[derive(Default)]
+struct Outbox {
+    batches: Vec<(ClientId, Batch)>,
+    places: HashMap<ClientId, usize>,
+    /// The newest envelope: what goes to a whole room is encoded once.
+    newest: Option<(ServiceMessage, Utf8Bytes)>,
+}
+
+impl Outbox {
+    fn put(&mut self, client: ClientId, message: ServiceMessage) {
+        let json = match self.newest.take() {
+            Some((same, json)) if same == message => Some(json),
+            _ => encode(&message),
+        };
+        if let Some(json) = json {
+            self.newest = Some((message, json.clone()));
+            self.batch(client).push(Outgoing::Envelope(json));
+        }
+    }
+
+    fn batch(&mut self, client: ClientId) -> &mut Batch {
+        let place = *self.places.entry(client).or_insert_with(|| {
+            self.batches.push((client, Batch::new()));
+            self.batches.len() - 1
+        });
+        &mut self.batches[place].1
+    }
+}
+
+fn encode(message: &ServiceMessage) -> Option<Utf8Bytes> {
+    match serde_json::to_string(message) {
+        Ok(json) => Some(json.into()),
+        Err(error) => {
+            tracing::error!(%error, "an envelope of ours cannot be encoded");
+            None
+        }
     }
 }
 

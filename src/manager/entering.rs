@@ -33,6 +33,7 @@ impl KeyManager {
         policy: RoomPolicy,
         external_sender: ExternalSenderInfo,
         group: Option<GroupHead>,
+        resumed: bool,
     ) {
         let Some(goal) = &self.goal else { return };
         if goal.room != policy.room || policy.mode != MediaMode::Srtp {
@@ -40,7 +41,8 @@ impl KeyManager {
         }
         self.room = Some((policy.clone(), external_sender.clone()));
         if let Some(stay) = self.stay() {
-            if group.is_some_and(|head| head.group_id == stay.group_id) {
+            let same_group = group.is_some_and(|head| head.group_id == stay.group_id);
+            if same_group && resumed {
                 return;
             }
             if let Phase::Leaving(_) = self.phase {
@@ -49,7 +51,11 @@ impl KeyManager {
             self.phase = Phase::Entering(Entering::Asked);
             self.outputs.push_back(Output::Media(MediaUpdate::Close));
             self.event(Event::Resyncing {
-                cause: ResyncCause::GroupReplaced,
+                cause: if same_group {
+                    ResyncCause::NotResumed
+                } else {
+                    ResyncCause::GroupReplaced
+                },
             });
         }
         let entered = match group {

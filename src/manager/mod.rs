@@ -224,8 +224,9 @@ impl KeyManager {
                 group,
                 session,
             } => {
-                self.session = Some(session);
-                self.handle_room(policy, external_sender, group);
+                // Another session means that the stay was not resumed.
+                let resumed = self.session.replace(session.clone()) == Some(session);
+                self.handle_room(policy, external_sender, group, resumed);
             }
             ServiceMessage::Welcome {
                 group_id,

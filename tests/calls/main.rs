@@ -216,6 +216,36 @@ fn a_member_that_returns_in_time_catches_up() {
 }
 
 #[test]
+fn a_member_that_returns_too_late_joins_anew() {
+    let mut world = three();
+    world.disconnect("bob");
+    world.run(Duration::from_millis(5_500));
+    world.assert_agreed(&["alice", "carol"]);
+    world.connect("bob");
+    world.run(A_WHILE);
+    world.assert_agreed(&["alice", "bob", "carol"]);
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_member_that_returns_while_its_removal_is_under_way_joins_anew() {
+    let mut world = three();
+    world.disconnect("bob");
+    for user in ["alice", "carol"] {
+        world.get(user).hold_sending = true;
+    }
+    world.run(Duration::from_millis(5_500));
+    world.connect("bob");
+    world.run(A_WHILE);
+    for user in ["alice", "carol"] {
+        world.get(user).hold_sending = false;
+    }
+    world.run(A_WHILE);
+    world.assert_agreed(&["alice", "bob", "carol"]);
+    world.everybody_hears_everybody();
+}
+
+#[test]
 fn a_device_that_returns_without_its_state_replaces_its_leaf() {
     let mut world = three();
     world.disconnect("bob");

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mls_srtp::delivery::{Blob, ClientMessage, Refusal, ServiceMessage};
@@ -59,8 +60,12 @@ pub fn name(user: &str) -> ParticipantId {
     ParticipantId::new(user, "example.org", "test").expect("a name")
 }
 
+/// A session of its own for every stay, the same ones in every run.
 fn no_randomness() -> [u8; 16] {
-    [7; 16]
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let mut session = [7; 16];
+    session[..8].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    session
 }
 
 impl World {

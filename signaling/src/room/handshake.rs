@@ -280,7 +280,7 @@ impl Room {
         let kind = RoomEventKind::Committed {
             added,
             removed: gone,
-            members: self.members().len(),
+            members: self.member_count(),
             commit_bytes: commit.len(),
         };
         self.event(epoch, kind);
@@ -366,6 +366,9 @@ impl Room {
         let members = self.members();
         self.handshake = None;
         self.generation = self.generation.next();
+        if let Err(error) = self.shared.store.close(&self.name) {
+            tracing::error!(room = %self.name, %error, "the store failed");
+        }
         self.wishes.clear_leaves();
         let joining = self.wishes.joining();
         for member in &members {

@@ -20,8 +20,8 @@ impl RoomLog {
     pub(super) fn after(head: Option<LogHead>) -> Self {
         match head {
             Some(head) => Self {
-                newest: head.newest.seq,
-                chain: head.newest.chain,
+                newest: head.seq,
+                chain: head.chain,
             },
             None => Self {
                 newest: Seq::default(),

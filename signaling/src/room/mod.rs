@@ -385,6 +385,12 @@ impl Room {
         self.handshake.is_none() && self.clients.len() == 0
     }
 
+    /// How many leaves the room's group has.
+    pub fn member_count(&self) -> usize {
+        self.follower()
+            .map_or(0, |follower| follower.roster().len())
+    }
+
     /// Passes a signal of the SFU to a participant.
     pub fn media_signal(&mut self, participant: &ParticipantId, signal: MediaSignal) {
         if let Some(client) = self.clients.client_of(participant) {
@@ -517,18 +523,22 @@ impl Room {
     }
 
     fn resumable(&self, participant: &ParticipantId, resume: &Resume) -> Option<Vec<LogEntry>> {
-        let follower = self.follower()?;
-        let same = self.clients.proves_session(participant, &resume.session)
-            && follower.group_id() == resume.group_id
-            && follower.roster().leaf_of(participant).is_some();
-        let store = &self.shared.store;
-        if same {
-            store
-                .entries_after(&self.name, resume.group_id, resume.seq)
-                .ok()?
-        } else {
-            None
+        let handshake = self.handshake.as_ref()?;
+        let leaf = handshake.follower.roster().leaf_of(participant)?;
+        // A proposed Remove cannot be taken back: who returns now comes anew.
+        let goes_on = self.clients.proves_session(participant, &resume.session)
+            && handshake.follower.group_id() == resume.group_id
+            && resume.seq <= self.log.newest()
+            && !handshake.removes(leaf);
+        if !goes_on {
+            return None;
         }
+        let store = &self.shared.store;
+        let entries = store.entries_after(&self.name, resume.group_id, resume.seq);
+        entries.unwrap_or_else(|error| {
+            tracing::error!(room = %self.name, %error, "the store failed");
+            None
+        })
     }
 
     fn event(&mut self, epoch: Epoch, kind: RoomEventKind) {

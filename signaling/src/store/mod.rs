@@ -2,7 +2,7 @@
 
 mod memory;
 
-use mls_srtp::delivery::LogEntry;
+use mls_srtp::delivery::{Blob, LogEntry};
 use mls_srtp::id::{Generation, GroupId, RoomName, Seq};
 
 pub use memory::MemoryStore;
@@ -29,8 +29,10 @@ pub enum StoreError {
 pub struct LogHead {
     /// The generation of its newest group.
     pub generation: Generation,
-    /// Its newest entry.
-    pub newest: LogEntry,
+    /// Position of its newest entry.
+    pub seq: Seq,
+    /// Hash chain value of that entry.
+    pub chain: Blob,
 }
 
 /// The rooms' logs.
@@ -65,4 +67,11 @@ pub trait Store: Send + Sync {
         group_id: GroupId,
         seq: Seq,
     ) -> Result<Option<Vec<LogEntry>>, StoreError>;
+
+    /// The room's group is over: nobody asks for its entries any more. The head must survive, for
+    /// positions and chain go on with the next group.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`].
+    fn close(&self, room: &RoomName) -> Result<(), StoreError>;
 }

@@ -1,0 +1,335 @@
+//! A room under virtual time, and people with real key managers in it.
+//!
+//! Messages are delivered at once and in order, unless somebody is held or deaf.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use mls_srtp::delivery::{ClientMessage, LogEntry, Refusal, Resume, ServiceMessage};
+use mls_srtp::event::Event;
+use mls_srtp::group::ServiceIdentity;
+use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Seq};
+use mls_srtp::manager::Output;
+use mls_srtp::time::Moment;
+use mls_srtp::{KeyManager, ManagerConfig};
+use mls_srtp_signaling::access::{AccessControl, OpenAccess};
+use mls_srtp_signaling::media::MediaRequest;
+use mls_srtp_signaling::room::{ClientId, Room, RoomOutput, Shared};
+use mls_srtp_signaling::store::{MemoryStore, Store};
+use mls_srtp_signaling::{RoomConfig, RoomEventKind};
+
+const STEP: Duration = Duration::from_millis(10);
+
+pub struct Person {
+    pub manager: KeyManager,
+    pub client: ClientId,
+    inbox: VecDeque<ServiceMessage>,
+    pub outbox: VecDeque<ClientMessage>,
+    /// What this person says stays in the outbox.
+    pub held: bool,
+    /// What this person is told stays in the inbox.
+    pub deaf: bool,
+    /// All that was sent to this person's connections.
+    pub told: Vec<ServiceMessage>,
+    pub events: Vec<Event>,
+}
+
+pub struct Lab {
+    pub now: Moment,
+    pub room: Room,
+    people: BTreeMap<&'static str, Person>,
+    /// All that the room wanted done, in order.
+    pub outputs: Vec<RoomOutput>,
+    next_client: u64,
+}
+
+pub struct Setup {
+    pub config: RoomConfig,
+    pub access: Box<dyn AccessControl>,
+    pub store: Box<dyn Store>,
+    pub has_media: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            config: RoomConfig::default(),
+            access: Box::new(OpenAccess),
+            store: Box::new(MemoryStore::new(1_000)),
+            has_media: true,
+        }
+    }
+}
+
+pub fn name(user: &str) -> ParticipantId {
+    ParticipantId::new(user, "example.org", "test").expect("a name")
+}
+
+pub fn room_name() -> RoomName {
+    RoomName::new("room").expect("a name")
+}
+
+pub fn hello(user: &str, resume: Option<Resume>) -> ClientMessage {
+    ClientMessage::Hello {
+        version: mls_srtp::delivery::PROTOCOL_VERSION,
+        room: room_name(),
+        participant: name(user),
+        token: None,
+        resume,
+    }
+}
+
+/// A session of its own for every stay.
+fn session() -> [u8; 16] {
+    static NEXT: AtomicU8 = AtomicU8::new(0);
+    [NEXT.fetch_add(1, Ordering::Relaxed); 16]
+}
+
+impl Lab {
+    pub fn new(setup: Setup) -> Self {
+        let shared = Shared {
+            identity: ServiceIdentity::generate().expect("randomness"),
+            access: setup.access,
+            store: setup.store,
+            has_media: setup.has_media,
+            random: session,
+        };
+        let room = Room::new(room_name(), setup.config, Arc::new(shared));
+        Self {
+            now: Moment::from_millis(1_000),
+            room: room.expect("the store works"),
+            people: BTreeMap::new(),
+            outputs: Vec::new(),
+            next_client: 0,
+        }
+    }
+
+    /// A room with these people in its group.
+    pub fn with(users: &[&'static str]) -> Self {
+        let mut lab = Self::new(Setup::default());
+        users.iter().for_each(|user| lab.join(user));
+        lab
+    }
+
+    /// A connection that speaks for itself, without a key manager.
+    pub fn stranger(&mut self) -> ClientId {
+        self.next_client += 1;
+        ClientId(self.next_client)
+    }
+
+    /// Somebody connects and asks to join; nothing is delivered yet.
+    pub fn enter(&mut self, user: &'static str) {
+        let mut manager = KeyManager::new(name(user), ManagerConfig::default()).expect("a key");
+        manager.join(room_name(), None).expect("in no room");
+        let person = Person {
+            manager,
+            client: self.stranger(),
+            inbox: VecDeque::new(),
+            outbox: VecDeque::new(),
+            held: false,
+            deaf: false,
+            told: Vec::new(),
+            events: Vec::new(),
+        };
+        self.people.insert(user, person);
+        self.get(user).manager.handle_connected();
+        self.carry_out(user);
+    }
+
+    /// Joins and waits until that is done.
+    pub fn join(&mut self, user: &'static str) {
+        self.enter(user);
+        self.pass(500);
+        assert!(self.position(user).is_some(), "{user} is in");
+    }
+
+    /// Somebody wishes to leave, and the room knows it.
+    pub fn leave(&mut self, user: &str) {
+        self.get(user).manager.leave().expect("in the room");
+        self.carry_out(user);
+        self.settle();
+    }
+
+    /// The connection breaks: what was under way is lost.
+    pub fn disconnect(&mut self, user: &str) {
+        let now = self.now;
+        let person = self.get(user);
+        person.inbox.clear();
+        person.outbox.clear();
+        person.manager.handle_disconnected();
+        let client = person.client;
+        self.room.disconnected(client, now);
+        self.collect();
+    }
+
+    pub fn reconnect(&mut self, user: &str) {
+        let client = self.stranger();
+        let person = self.get(user);
+        person.client = client;
+        person.manager.handle_connected();
+        self.carry_out(user);
+    }
+
+    pub fn get(&mut self, user: &str) -> &mut Person {
+        self.people.get_mut(user).expect("a person of this test")
+    }
+
+    pub fn position(&self, user: &str) -> Option<(GroupId, Epoch)> {
+        self.people[user].manager.position()
+    }
+
+    /// The people in the group as a member sees it.
+    pub fn roster(&self, user: &str) -> Vec<String> {
+        let roster = self.people[user].manager.roster().expect("a member");
+        let users = roster.iter().map(|m| m.participant.user().to_owned());
+        users.collect()
+    }
+
+    /// Lets milliseconds pass and delivers everything.
+    pub fn pass(&mut self, millis: u64) {
+        let end = self.now + Duration::from_millis(millis);
+        loop {
+            self.settle();
+            if self.now >= end {
+                return;
+            }
+            self.now = self.now + STEP;
+            self.room.handle_timeout(self.now);
+            self.collect();
+            for user in self.users() {
+                let now = self.now;
+                let manager = &mut self.get(user).manager;
+                if manager.poll_timeout().is_some_and(|at| at <= now) {
+                    manager.handle_timeout(now);
+                }
+                self.carry_out(user);
+            }
+        }
+    }
+
+    /// Delivers until nothing is under way.
+    pub fn settle(&mut self) {
+        let users = self.users();
+        while users.iter().any(|user| self.deliver_one(user)) {}
+    }
+
+    fn users(&self) -> Vec<&'static str> {
+        self.people.keys().copied().collect()
+    }
+
+    fn deliver_one(&mut self, user: &str) -> bool {
+        let now = self.now;
+        let person = self.get(user);
+        if !person.held
+            && let Some(message) = person.outbox.pop_front()
+        {
+            let client = person.client;
+            self.say(client, message);
+            return true;
+        }
+        if !person.deaf
+            && let Some(message) = person.inbox.pop_front()
+        {
+            person.manager.handle_message(message, now);
+            self.carry_out(user);
+            return true;
+        }
+        false
+    }
+
+    /// Gives a message to the room; says what came out.
+    pub fn say(&mut self, client: ClientId, message: ClientMessage) -> Vec<RoomOutput> {
+        let before = self.outputs.len();
+        if let ClientMessage::Hello { .. } = message {
+            if let Err((reason, detail)) = self.room.hello(client, message, self.now) {
+                self.room.refuse_client(client, "hello", reason, detail);
+            }
+        } else {
+            self.room.handle(client, message, self.now);
+        }
+        self.collect();
+        self.outputs[before..].to_vec()
+    }
+
+    /// Gives a message to the room in somebody's name; says the refusal.
+    pub fn refusal(&mut self, user: &str, message: ClientMessage) -> Option<Refusal> {
+        let client = self.get(user).client;
+        refusal_in(&self.say(client, message), client)
+    }
+
+    fn collect(&mut self) {
+        while let Some(output) = self.room.poll_output() {
+            if let RoomOutput::Send(client, message) = &output
+                && let Some(person) = self.people.values_mut().find(|p| p.client == *client)
+            {
+                person.told.push(message.clone());
+                person.inbox.push_back(message.clone());
+            }
+            self.outputs.push(output);
+        }
+    }
+
+    fn carry_out(&mut self, user: &str) {
+        let person = self.get(user);
+        while let Some(output) = person.manager.poll_output() {
+            match output {
+                Output::Send(message) => person.outbox.push_back(message),
+                Output::Event(event) => person.events.push(event),
+                _ => {}
+            }
+        }
+    }
+
+    pub fn media(&self) -> Vec<&MediaRequest> {
+        let requests = self.outputs.iter().filter_map(|output| match output {
+            RoomOutput::Media(request) => Some(request),
+            _ => None,
+        });
+        requests.collect()
+    }
+
+    pub fn happened(&self) -> Vec<&RoomEventKind> {
+        let events = self.outputs.iter().filter_map(|output| match output {
+            RoomOutput::Event(event) => Some(&event.kind),
+            _ => None,
+        });
+        events.collect()
+    }
+
+    /// Where somebody is, with the session that the room gave.
+    pub fn resume_of(&mut self, user: &str, seq: Seq) -> Resume {
+        let (group_id, _) = self.position(user).expect("a member");
+        let told = self.get(user).told.iter().rev();
+        let session = told.filter_map(|message| match message {
+            ServiceMessage::Room { session, .. } => Some(session.clone()),
+            _ => None,
+        });
+        let session = session.into_iter().next().expect("was welcomed");
+        Resume {
+            group_id,
+            seq,
+            session,
+        }
+    }
+}
+
+/// The log entries among what was sent to a client.
+pub fn entries_in(outputs: &[RoomOutput], client: ClientId) -> Vec<LogEntry> {
+    let entries = outputs.iter().filter_map(|output| match output {
+        RoomOutput::Send(to, ServiceMessage::Entry(entry)) if *to == client => Some(entry.clone()),
+        _ => None,
+    });
+    entries.collect()
+}
+
+/// What a client was refused, if anything.
+pub fn refusal_in(outputs: &[RoomOutput], client: ClientId) -> Option<Refusal> {
+    outputs.iter().find_map(|output| match output {
+        RoomOutput::Send(to, ServiceMessage::Refused { reason, .. }) if *to == client => {
+            Some(*reason)
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,248 @@
+//! Order: the log, its chain, resuming, commits.
+
+use mls_srtp::delivery::{
+    Blob, ClientMessage, LogBody, LogEntry, Refusal, Resume, ServiceMessage, chain,
+};
+use mls_srtp::id::Seq;
+use mls_srtp_signaling::RoomConfig;
+use mls_srtp_signaling::room::{ClientId, RoomOutput};
+use mls_srtp_signaling::store::MemoryStore;
+
+use crate::lab::{Lab, Setup, entries_in, hello};
+
+/// The commit that waits in somebody's outbox.
+fn take_commit(lab: &mut Lab, user: &str) -> ClientMessage {
+    let outbox = &mut lab.get(user).outbox;
+    let at = outbox
+        .iter()
+        .position(|message| matches!(message, ClientMessage::Commit { .. }));
+    outbox.remove(at.expect("a commit")).expect("is there")
+}
+
+fn with_seen_seq(mut commit: ClientMessage, seq: Seq) -> ClientMessage {
+    if let ClientMessage::Commit { seen_seq, .. } = &mut commit {
+        *seen_seq = seq;
+    }
+    commit
+}
+
+fn newest(lab: &mut Lab, user: &str) -> Seq {
+    let told = lab.get(user).told.iter();
+    let seqs = told.filter_map(|message| match message {
+        ServiceMessage::Entry(entry) => Some(entry.seq),
+        ServiceMessage::Welcome { seq, .. } => Some(*seq),
+        _ => None,
+    });
+    seqs.max().expect("heard of an entry")
+}
+
+/// Everything that was ever logged, from what was sent to whomever.
+fn whole_log(lab: &Lab) -> Vec<LogEntry> {
+    let mut log: Vec<LogEntry> = Vec::new();
+    for output in &lab.outputs {
+        if let RoomOutput::Send(_, ServiceMessage::Entry(entry)) = output
+            && log.iter().all(|known| known.seq != entry.seq)
+        {
+            log.push(entry.clone());
+        }
+    }
+    log
+}
+
+#[test]
+fn positions_and_chain_go_on_over_generations() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    for user in ["alice", "bob"] {
+        lab.leave(user);
+        lab.pass(300);
+    }
+    lab.join("carol");
+    let log = whole_log(&lab);
+    let created = log
+        .iter()
+        .filter(|e| matches!(e.body, LogBody::Created { .. }));
+    assert_eq!(created.count(), 2, "two generations");
+    let mut before = chain::start();
+    for (entry, expected) in log.iter().zip(1..) {
+        assert_eq!(entry.seq, Seq::new(expected));
+        assert!(chain::follows(&before, entry), "entry {expected}");
+        before = entry.chain.clone();
+    }
+}
+
+#[test]
+fn a_welcome_is_released_with_its_commit_and_to_nobody_else() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    lab.get("alice").held = true;
+    lab.enter("carol");
+    lab.pass(300);
+    let welcomed = |lab: &Lab| -> Vec<ClientId> {
+        let sent = lab.outputs.iter().filter_map(|output| match output {
+            RoomOutput::Send(to, ServiceMessage::Welcome { .. }) => Some(*to),
+            _ => None,
+        });
+        sent.collect()
+    };
+    let before = welcomed(&lab);
+    assert_eq!(
+        before,
+        [lab.get("bob").client],
+        "carol's commit is still held"
+    );
+    lab.get("alice").held = false;
+    lab.settle();
+    assert_eq!(
+        welcomed(&lab),
+        [lab.get("bob").client, lab.get("carol").client]
+    );
+    let commit = whole_log(&lab)
+        .into_iter()
+        .rfind(|entry| matches!(entry.body, LogBody::Commit { .. }))
+        .expect("was accepted");
+    let at = lab
+        .get("carol")
+        .told
+        .iter()
+        .find_map(|message| match message {
+            ServiceMessage::Welcome { seq, chain, .. } => Some((*seq, chain.clone())),
+            _ => None,
+        });
+    assert_eq!(
+        at,
+        Some((commit.seq, commit.chain)),
+        "the log goes on after the commit"
+    );
+}
+
+#[test]
+fn a_commit_may_not_leave_out_what_its_author_has_seen() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    lab.get("alice").held = true;
+    lab.enter("carol");
+    lab.pass(150);
+    let commit = take_commit(&mut lab, "alice");
+    // Dave's Add comes after alice has built her commit.
+    lab.get("alice").deaf = true;
+    lab.enter("dave");
+    lab.settle();
+    let seen = newest(&mut lab, "bob");
+    let claims_more = with_seen_seq(commit.clone(), seen);
+    assert_eq!(
+        lab.refusal("alice", claims_more),
+        Some(Refusal::OmitsProposal)
+    );
+    assert_eq!(
+        lab.refusal("alice", commit),
+        None,
+        "she could not know of dave"
+    );
+}
+
+#[test]
+fn an_old_remove_may_not_be_left_out_whatever_its_author_has_seen() {
+    let mut lab = Lab::with(&["alice", "bob", "carol"]);
+    lab.get("alice").held = true;
+    lab.enter("dave");
+    lab.pass(150);
+    let commit = take_commit(&mut lab, "alice");
+    lab.get("alice").deaf = true;
+    lab.leave("carol");
+    lab.pass(510);
+    assert_eq!(lab.refusal("alice", commit), Some(Refusal::OmitsProposal));
+}
+
+#[test]
+fn a_young_remove_may_be_left_out_by_who_has_not_seen_it() {
+    let mut lab = Lab::with(&["alice", "bob", "carol"]);
+    lab.get("alice").held = true;
+    lab.enter("dave");
+    lab.pass(150);
+    let commit = take_commit(&mut lab, "alice");
+    lab.get("alice").deaf = true;
+    lab.leave("carol");
+    lab.pass(490);
+    assert_eq!(lab.refusal("alice", commit), None);
+    lab.get("alice").deaf = false;
+    lab.get("alice").held = false;
+    lab.pass(500);
+    assert_eq!(
+        lab.roster("alice"),
+        ["alice", "bob", "dave"],
+        "carol went an epoch later"
+    );
+}
+
+#[test]
+fn who_proves_its_session_gets_exactly_what_it_missed() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    let seen = newest(&mut lab, "bob");
+    let resume = lab.resume_of("bob", seen);
+    lab.disconnect("bob");
+    lab.join("carol");
+    let client = lab.stranger();
+    let outputs = lab.say(client, hello("bob", Some(resume)));
+    let missed: Vec<Seq> = entries_in(&outputs, client).iter().map(|e| e.seq).collect();
+    let expected: Vec<Seq> = whole_log(&lab)
+        .iter()
+        .map(|entry| entry.seq)
+        .filter(|seq| *seq > seen)
+        .collect();
+    assert_eq!(missed, expected);
+    assert!(!missed.is_empty());
+}
+
+#[test]
+fn who_cannot_prove_its_session_gets_nothing_and_a_new_session() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    let good = lab.resume_of("bob", Seq::new(1));
+    let beyond = newest(&mut lab, "bob").next();
+    let other_group = mls_srtp::id::GroupId::new([9; 16]);
+    let wrong = [
+        Resume {
+            session: Blob::new(vec![0xee; 16]),
+            ..good.clone()
+        },
+        Resume {
+            session: Blob::default(),
+            ..good.clone()
+        },
+        Resume {
+            group_id: other_group,
+            ..good.clone()
+        },
+        Resume {
+            seq: beyond,
+            ..good.clone()
+        },
+    ];
+    for resume in wrong {
+        let client = lab.stranger();
+        let outputs = lab.say(client, hello("bob", Some(resume.clone())));
+        assert!(entries_in(&outputs, client).is_empty(), "{resume:?}");
+        let renewed = outputs.iter().any(|output| {
+            matches!(output, RoomOutput::Send(to, ServiceMessage::Room { session, .. })
+                if *to == client && *session != good.session)
+        });
+        assert!(renewed, "{resume:?}");
+    }
+}
+
+#[test]
+fn who_missed_more_than_the_log_holds_comes_anew() {
+    let mut lab = Lab::new(Setup {
+        store: Box::new(MemoryStore::new(2)),
+        config: RoomConfig::default(),
+        ..Setup::default()
+    });
+    ["alice", "bob"].into_iter().for_each(|user| lab.join(user));
+    lab.disconnect("bob");
+    ["carol", "dave"]
+        .into_iter()
+        .for_each(|user| lab.join(user));
+    lab.reconnect("bob");
+    lab.pass(500);
+    assert_eq!(lab.roster("alice").len(), 4);
+    assert_eq!(lab.position("bob"), lab.position("alice"));
+    let anew = |m: &&ServiceMessage| matches!(m, ServiceMessage::Welcome { .. });
+    assert_eq!(lab.get("bob").told.iter().filter(anew).count(), 2);
+}

@@ -1,0 +1,6 @@
+//! A room's logic under virtual time, with real members.
+
+mod lab;
+mod log;
+mod people;
+mod refusals;

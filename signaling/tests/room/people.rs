@@ -1,0 +1,356 @@
+//! Coming and going.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mls_srtp::delivery::{
+    ClientMessage, CloseReason, LogEntry, MediaSignal, Refusal, ServiceMessage,
+};
+use mls_srtp::event::Event;
+use mls_srtp::id::{Generation, GroupId, ParticipantId, RoomName, Seq};
+use mls_srtp_signaling::RoomEventKind;
+use mls_srtp_signaling::access::AccessControl;
+use mls_srtp_signaling::media::MediaRequestKind;
+use mls_srtp_signaling::room::RoomOutput;
+use mls_srtp_signaling::store::{LogHead, MemoryStore, Store, StoreError};
+
+use crate::lab::{Lab, Setup, hello, name};
+
+/// Chairs may evict; mallory may not enter.
+struct Chaired;
+
+impl AccessControl for Chaired {
+    fn may_enter(&self, _: &RoomName, participant: &ParticipantId, _: Option<&str>) -> bool {
+        participant.user() != "mallory"
+    }
+
+    fn may_evict(&self, _: &RoomName, participant: &ParticipantId) -> bool {
+        participant.user() == "chair"
+    }
+}
+
+fn offer() -> MediaSignal {
+    MediaSignal::Offer { sdp: "v=0".into() }
+}
+
+fn closed(lab: &mut Lab, user: &str) -> Option<CloseReason> {
+    lab.get(user).told.iter().find_map(|message| match message {
+        ServiceMessage::Closed { reason } => Some(*reason),
+        _ => None,
+    })
+}
+
+#[test]
+fn only_who_may_evict_evicts() {
+    let mut lab = Lab::new(Setup {
+        access: Box::new(Chaired),
+        ..Setup::default()
+    });
+    ["chair", "bob", "carol"]
+        .into_iter()
+        .for_each(|user| lab.join(user));
+    let evict = |user| ClientMessage::Evict {
+        participant: name(user),
+    };
+    assert_eq!(
+        lab.refusal("bob", evict("carol")),
+        Some(Refusal::Unauthorised)
+    );
+    assert_eq!(
+        lab.refusal("chair", evict("nobody")),
+        Some(Refusal::PolicyViolation)
+    );
+    assert_eq!(lab.refusal("chair", evict("bob")), None);
+    lab.pass(300);
+    assert_eq!(lab.roster("carol"), ["chair", "carol"]);
+    assert_eq!(closed(&mut lab, "bob"), Some(CloseReason::Removed));
+    assert_eq!(lab.get("bob").events.last(), Some(&Event::Removed));
+}
+
+#[test]
+fn media_stops_before_anybody_hears_of_a_removal() {
+    let mut lab = Lab::with(&["alice", "bob", "carol"]);
+    lab.outputs.clear();
+    lab.leave("bob");
+    lab.pass(300);
+    let position = |wanted: &dyn Fn(&RoomOutput) -> bool| lab.outputs.iter().position(wanted);
+    let stopped = position(&|output| {
+        matches!(output, RoomOutput::Media(request)
+            if request.kind == MediaRequestKind::Removed && request.participant == name("bob"))
+    });
+    let is_commit =
+        |entry: &LogEntry| matches!(entry.body, mls_srtp::delivery::LogBody::Commit { .. });
+    let told = position(
+        &|output| matches!(output, RoomOutput::Send(_, ServiceMessage::Entry(entry)) if is_commit(entry)),
+    );
+    assert!(stopped.is_some() && stopped < told, "{stopped:?} {told:?}");
+    let own = lab.get("bob").told.iter();
+    let own = own.filter(|m| matches!(m, ServiceMessage::Entry(entry) if is_commit(entry)));
+    assert_eq!(
+        own.count(),
+        3 - 1,
+        "bob hears carol's Add and his own removal"
+    );
+    assert_eq!(closed(&mut lab, "bob"), Some(CloseReason::Removed));
+}
+
+#[test]
+fn media_is_for_members_and_needs_an_sfu() {
+    let mut lab = Lab::with(&["alice"]);
+    let client = lab.stranger();
+    lab.say(client, hello("stranger", None));
+    let outputs = lab.say(client, ClientMessage::Media(offer()));
+    assert_eq!(
+        crate::lab::refusal_in(&outputs, client),
+        Some(Refusal::Unauthorised)
+    );
+    assert!(lab.media().is_empty());
+    assert_eq!(lab.refusal("alice", ClientMessage::Media(offer())), None);
+    let [request] = lab.media()[..] else {
+        panic!("one request")
+    };
+    assert_eq!(request.kind, MediaRequestKind::Signal(offer()));
+    assert_eq!(request.participant, name("alice"));
+    lab.room.media_signal(&name("alice"), offer());
+    lab.pass(10);
+    assert!(
+        lab.get("alice")
+            .told
+            .contains(&ServiceMessage::Media(offer()))
+    );
+    let mut deaf = Lab::new(Setup {
+        has_media: false,
+        ..Setup::default()
+    });
+    deaf.join("alice");
+    assert_eq!(
+        deaf.refusal("alice", ClientMessage::Media(offer())),
+        Some(Refusal::NoMedia)
+    );
+}
+
+#[test]
+fn a_joiner_that_goes_before_its_commit_leaves_no_leaf_behind() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    lab.get("alice").held = true;
+    lab.enter("carol");
+    lab.pass(200);
+    lab.disconnect("carol");
+    lab.get("alice").held = false;
+    lab.pass(500);
+    assert_eq!(lab.roster("alice"), ["alice", "bob"]);
+    let epoch = lab.position("alice").map(|(_, epoch)| epoch.get());
+    assert_eq!(epoch, Some(3), "added and removed again");
+}
+
+#[test]
+fn a_joiner_that_comes_back_gets_the_welcome_that_it_can_open() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    lab.get("alice").held = true;
+    lab.enter("carol");
+    lab.pass(200);
+    lab.disconnect("carol");
+    lab.reconnect("carol");
+    lab.settle();
+    lab.get("alice").held = false;
+    lab.pass(500);
+    assert_eq!(lab.position("carol"), lab.position("alice"));
+    let failed = |e: &Event| matches!(e, Event::Resyncing { .. } | Event::Refused { .. });
+    assert!(
+        !lab.get("carol").events.iter().any(failed),
+        "it was never sent the old one"
+    );
+}
+
+#[test]
+fn a_second_connection_of_a_device_replaces_the_first() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    let first = lab.get("bob").client;
+    let client = lab.stranger();
+    let outputs = lab.say(client, hello("bob", None));
+    let replaced = outputs.iter().any(|output| {
+        let reason = CloseReason::Replaced;
+        matches!(output, RoomOutput::Send(to, ServiceMessage::Closed { reason: said })
+            if *to == first && *said == reason)
+    });
+    assert!(replaced, "{outputs:?}");
+    assert!(
+        outputs
+            .iter()
+            .any(|o| matches!(o, RoomOutput::Close(to) if *to == first))
+    );
+    // What the replaced connection still says counts for nothing.
+    assert!(lab.say(first, ClientMessage::Leave).is_empty());
+    lab.room.disconnected(first, lab.now);
+    lab.pass(300);
+    assert_eq!(
+        lab.roster("alice"),
+        ["alice"],
+        "its leaf is gone, its state was not shown"
+    );
+}
+
+#[test]
+fn a_wisher_may_go_again() {
+    let mut lab = Lab::with(&["alice"]);
+    lab.get("alice").held = true;
+    lab.enter("bob");
+    lab.pass(200);
+    let client = lab.get("bob").client;
+    lab.say(client, ClientMessage::Leave);
+    assert_eq!(closed(&mut lab, "bob"), Some(CloseReason::Removed));
+    lab.get("alice").held = false;
+    lab.pass(500);
+    assert_eq!(lab.roster("alice"), ["alice"]);
+}
+
+#[test]
+fn a_group_that_nobody_can_change_any_more_ends() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    // Alice wants to go; bob, who is to commit that, is gone for good.
+    lab.get("bob").held = true;
+    lab.leave("alice");
+    lab.pass(200);
+    lab.disconnect("bob");
+    lab.pass(4_500);
+    assert_eq!(closed(&mut lab, "alice"), None, "bob has his grace time");
+    lab.pass(700);
+    assert_eq!(closed(&mut lab, "alice"), Some(CloseReason::Removed));
+    lab.join("carol");
+    assert_eq!(lab.roster("carol"), ["carol"]);
+}
+
+#[test]
+fn a_device_without_its_state_comes_in_though_the_last_other_leaves() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    let old_group = lab.position("bob").map(|(group_id, _)| group_id);
+    lab.disconnect("bob");
+    lab.enter("bob");
+    lab.get("bob").deaf = true;
+    lab.settle();
+    lab.leave("alice");
+    assert_eq!(closed(&mut lab, "alice"), Some(CloseReason::Removed));
+    lab.get("bob").deaf = false;
+    lab.pass(500);
+    assert_eq!(lab.roster("bob"), ["bob"]);
+    assert_ne!(lab.position("bob").map(|(group_id, _)| group_id), old_group);
+}
+
+#[test]
+fn a_deserted_group_is_closed_and_the_next_one_creates_the_next_generation() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    lab.disconnect("alice");
+    lab.disconnect("bob");
+    lab.pass(5_100);
+    assert!(lab.room.is_deserted());
+    let removed = lab
+        .media()
+        .iter()
+        .filter(|m| m.kind == MediaRequestKind::Removed)
+        .count();
+    assert_eq!(removed, 2);
+    lab.join("carol");
+    let policy = lab
+        .get("carol")
+        .told
+        .iter()
+        .find_map(|message| match message {
+            ServiceMessage::Room { policy, .. } => Some(policy.generation),
+            _ => None,
+        });
+    assert_eq!(policy, Some(Generation::new(1)));
+}
+
+#[test]
+fn members_are_pinged_every_two_seconds_and_nobody_else() {
+    let mut lab = Lab::with(&["alice"]);
+    let client = lab.stranger();
+    lab.say(client, hello("waiting", None));
+    lab.outputs.clear();
+    lab.pass(10_000);
+    let (alice, mut pings) = (lab.get("alice").client, 0);
+    for output in &lab.outputs {
+        if let RoomOutput::Send(to, ServiceMessage::Ping { .. }) = output {
+            assert_eq!(*to, alice);
+            pings += 1;
+        }
+    }
+    assert_eq!(pings, 5);
+}
+
+#[test]
+fn different_authenticators_are_told_to_the_operator() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    let differs = |lab: &Lab| {
+        let reporter = name("bob");
+        lab.happened()
+            .contains(&&RoomEventKind::AuthenticatorsDiffer { reporter })
+    };
+    assert!(!differs(&lab));
+    let (group_id, _) = lab.position("bob").expect("a member");
+    let applied = |hash: Vec<u8>| ClientMessage::Applied {
+        group_id,
+        seq: Seq::new(100),
+        authenticator_hash: hash.into(),
+    };
+    assert_eq!(
+        lab.refusal("bob", applied(vec![1; 31])),
+        Some(Refusal::Malformed)
+    );
+    assert_eq!(lab.refusal("bob", applied(vec![1; 32])), None);
+    assert!(differs(&lab));
+}
+
+/// A store that fails when told to.
+struct Failing(MemoryStore, Arc<AtomicBool>);
+
+impl Store for Failing {
+    fn append(&self, room: &RoomName, of: Generation, entry: &LogEntry) -> Result<(), StoreError> {
+        if self.1.load(Ordering::Relaxed) {
+            return Err(StoreError::Failed("disk full".into()));
+        }
+        self.0.append(room, of, entry)
+    }
+
+    fn head(&self, room: &RoomName) -> Result<Option<LogHead>, StoreError> {
+        self.0.head(room)
+    }
+
+    fn entries_after(
+        &self,
+        room: &RoomName,
+        group_id: GroupId,
+        seq: Seq,
+    ) -> Result<Option<Vec<LogEntry>>, StoreError> {
+        self.0.entries_after(room, group_id, seq)
+    }
+
+    fn close(&self, room: &RoomName) -> Result<(), StoreError> {
+        self.0.close(room)
+    }
+}
+
+#[test]
+fn nothing_happens_while_the_store_fails() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let store = Failing(MemoryStore::new(100), Arc::clone(&broken));
+    let mut lab = Lab::new(Setup {
+        store: Box::new(store),
+        ..Setup::default()
+    });
+    ["alice", "bob"].into_iter().for_each(|user| lab.join(user));
+    lab.get("alice").held = true;
+    lab.leave("bob");
+    lab.pass(200);
+    broken.store(true, Ordering::Relaxed);
+    lab.get("alice").held = false;
+    lab.settle();
+    assert!(
+        lab.media().is_empty(),
+        "bob is still a member and keeps his media"
+    );
+    assert_eq!(lab.roster("alice").len(), 2);
+    broken.store(false, Ordering::Relaxed);
+    lab.pass(500);
+    assert_eq!(lab.roster("alice"), ["alice"], "tried again");
+}

@@ -1,0 +1,6 @@
+//! The service over real sockets: the binary as it is shipped, and the library where a limit has
+//! to be made small enough to reach.
+
+mod binary;
+mod limits;
+mod peer;
