@@ -91,6 +91,8 @@ pub enum FatalCause {
     },
     /// The service offered a room of other terms than asked for.
     WrongRoom,
+    /// Entering anew did not help, several times over.
+    CannotStay(ResyncCause),
     /// The service closed the connection for good.
     Closed(CloseReason),
     /// Our own side failed.

@@ -145,8 +145,13 @@ impl Reader {
                 self.service.count_silent();
                 return Some(CloseReason::Silent);
             };
+            let mut request = None;
             let taken = match next {
-                Some(Ok(Message::Text(text))) => self.take(text.as_bytes()),
+                Some(Ok(Message::Text(text))) => {
+                    let taken = self.take(text.as_bytes());
+                    request = taken.is_err().then(|| type_of(text.as_bytes())).flatten();
+                    taken
+                }
                 Some(Ok(Message::Binary(_))) => {
                     Err((Refusal::Malformed, "envelopes are text frames".into()))
                 }
@@ -155,7 +160,7 @@ impl Reader {
                 Some(Ok(_)) => continue,
                 Some(Err(WsError::Capacity(CapacityError::MessageTooLong { size, .. }))) => {
                     // The message was not read, so the stream cannot go on.
-                    self.refuse(Refusal::TooLarge, too_large(size));
+                    self.refuse(None, Refusal::TooLarge, too_large(size));
                     return self.give_up().await;
                 }
                 Some(Err(_)) => return None,
@@ -163,7 +168,7 @@ impl Reader {
             match taken {
                 Ok(()) => self.faults = 0,
                 Err((reason, detail)) => {
-                    self.refuse(reason, detail);
+                    self.refuse(request, reason, detail);
                     self.faults += 1;
                     if self.faults >= MAX_FAULTS {
                         return self.give_up().await;
@@ -192,8 +197,12 @@ impl Reader {
         Ok(())
     }
 
-    fn refuse(&self, reason: Refusal, detail: String) {
-        let request = if self.entered { "message" } else { "hello" }.to_owned();
+    /// A client must know which of its requests was refused; what has no type is a "message".
+    fn refuse(&self, request: Option<String>, reason: Refusal, detail: String) {
+        let unknown = if self.entered { "message" } else { "hello" };
+        let request = request
+            .filter(|_| self.entered)
+            .unwrap_or_else(|| unknown.to_owned());
         let refused = ServiceMessage::Refused {
             request,
             reason,
@@ -208,6 +217,16 @@ impl Reader {
         tokio::time::sleep(HELLO_TIMEOUT).await;
         None
     }
+}
+
+/// The `type` of an envelope, short enough to be repeated.
+fn type_of(json: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Typed {
+        r#type: String,
+    }
+    let typed: Typed = serde_json::from_slice(json).ok()?;
+    Some(typed.r#type).filter(|name| name.len() <= 32)
 }
 
 fn too_large(size: usize) -> String {

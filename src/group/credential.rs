@@ -14,34 +14,6 @@ pub enum CredentialError {
     /// Its identity is not `user@domain/device`.
     #[error("the credential's identity is not user@domain/device")]
     Identity,
-    /// A [`CredentialValidator`] does not trust it.
-    #[error("the credential of {0} is not trusted")]
-    Untrusted(ParticipantId),
-}
-
-/// Decides whether a signature key is a participant's own.
-///
-/// A wrong yes lets a stranger sit in the call under somebody's name.
-pub trait CredentialValidator: Send {
-    /// Whether the holder of `signature_key` (Ed25519, 32 bytes) may be `participant`.
-    ///
-    /// # Errors
-    /// [`CredentialError::Untrusted`] to refuse.
-    fn validate(
-        &self,
-        participant: &ParticipantId,
-        signature_key: &[u8],
-    ) -> Result<(), CredentialError>;
-}
-
-/// Trusts every well-formed credential: who is who must be compared by people.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct WellFormed;
-
-impl CredentialValidator for WellFormed {
-    fn validate(&self, _: &ParticipantId, _: &[u8]) -> Result<(), CredentialError> {
-        Ok(())
-    }
 }
 
 /// The credential of a participant: its text form as the identity of a basic credential.

@@ -6,7 +6,7 @@
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
     CredentialWithKey, KeyPackage, LeafNodeIndex, MlsGroup, MlsGroupJoinConfig, MlsMessageOut,
-    OpenMlsProvider, OpenMlsRand, ProcessedMessageContent, ProcessedWelcome, Sender, StagedCommit,
+    OpenMlsProvider, OpenMlsRand, ProcessedMessageContent, Sender, StagedCommit, StagedWelcome,
 };
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::OpenMlsRustCrypto;
@@ -138,9 +138,13 @@ impl Invitation {
             .use_ratchet_tree_extension(false)
             .max_past_epochs(0)
             .build();
-        let staged = ProcessedWelcome::new_from_welcome(&self.provider, &config, welcome)
+        // Lifetimes were checked when the key packages were admitted. A leaf that has not been
+        // renewed since must not keep a newcomer out, nor must a clock that is off.
+        let staged = StagedWelcome::build_from_welcome(&self.provider, &config, welcome)
             .map_err(|e| GroupError::invalid("the Welcome", &e))?
-            .into_staged_welcome(&self.provider, Some(tree))
+            .with_ratchet_tree(tree)
+            .skip_lifetime_validation()
+            .build()
             .map_err(|e| GroupError::invalid("the Welcome", &e))?;
         terms::check(staged.group_context().extensions(), policy, external_sender)?;
         for member in staged.members() {

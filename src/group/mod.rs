@@ -14,7 +14,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-pub use credential::{CredentialError, CredentialValidator, WellFormed};
+pub use credential::CredentialError;
 pub(crate) use engine::{Engine, Invitation, Processed};
 pub use engine::{Identity, RosterChange};
 pub use error::GroupError;

@@ -4,7 +4,7 @@ use super::{KeyManager, MediaMode, Output, Phase, Stay};
 use crate::delivery::{Blob, ClientMessage, ExternalSenderInfo, GroupHead};
 use crate::event::{Event, FatalCause, ResyncCause};
 use crate::group::{Engine, GroupError, Invitation, RoomPolicy, RosterChange};
-use crate::id::{GroupId, Seq};
+use crate::id::{Epoch, GroupId, Seq};
 use crate::pipeline::MediaUpdate;
 use crate::time::Moment;
 
@@ -34,6 +34,7 @@ impl KeyManager {
         external_sender: ExternalSenderInfo,
         group: Option<GroupHead>,
         resumed: bool,
+        now: Moment,
     ) {
         let Some(goal) = &self.goal else { return };
         if goal.room != policy.room || policy.mode != MediaMode::Srtp {
@@ -43,7 +44,7 @@ impl KeyManager {
         if let Some(stay) = self.stay() {
             let same_group = group.is_some_and(|head| head.group_id == stay.group_id);
             if same_group && resumed {
-                return;
+                return self.resumed(group.map(|head| head.epoch), now);
             }
             if let Phase::Leaving(_) = self.phase {
                 return self.end(Event::Left);
@@ -65,6 +66,21 @@ impl KeyManager {
         if let Err(error) = entered {
             self.end(Event::Fatal(FatalCause::Internal(error)));
         }
+    }
+
+    /// The service goes on where we were. What was under way when the connection broke is lost.
+    fn resumed(&mut self, epoch: Option<Epoch>, now: Moment) {
+        if let Phase::Leaving(_) = self.phase {
+            return self.send(ClientMessage::Leave);
+        }
+        let Some(stay) = self.any_stay() else { return };
+        // The group is still in our epoch, so a commit of ours never arrived.
+        if epoch == Some(stay.engine.epoch())
+            && let Err(error) = stay.commit_refused(now)
+        {
+            return self.end(Event::Fatal(FatalCause::Internal(error)));
+        }
+        self.announce();
     }
 
     fn offer_group(

@@ -60,12 +60,15 @@ impl KeyManager {
             _ => return Err(GroupError::Malformed("a commit")),
         };
         stay.epoch_began(now);
-        if !stay.engine.is_member() {
+        let still_in = stay.engine.is_member();
+        self.resyncs = 0;
+        if !still_in {
             let left = matches!(self.phase, Phase::Leaving(_));
             self.end(if left { Event::Left } else { Event::Removed });
             return Ok(());
         }
-        let announce = !change.added.is_empty() || stay.owes_announcement;
+        let owed = self.stay().is_some_and(|stay| stay.owes_announcement);
+        let announce = !change.added.is_empty() || owed;
         // Keys first: once the report is out, others may send in the new epoch.
         self.enter_epoch(&change, now);
         if announce {

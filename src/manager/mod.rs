@@ -33,6 +33,10 @@ use crate::time::Moment;
 use entering::Entering;
 use stay::Stay;
 
+/// Entering anew so often without a commit in between will not help any more, and each time costs
+/// the whole room an epoch.
+const MAX_RESYNCS: u32 = 3;
+
 /// Something the driver must do.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -100,6 +104,8 @@ pub struct KeyManager {
     /// The room's terms and its service's key, as last told.
     room: Option<(RoomPolicy, ExternalSenderInfo)>,
     phase: Phase,
+    /// Resyncs since a commit was last applied.
+    resyncs: u32,
     streams: Vec<Stream>,
     outputs: VecDeque<Output>,
 }
@@ -118,6 +124,7 @@ impl KeyManager {
             session: None,
             room: None,
             phase: Phase::Idle,
+            resyncs: 0,
             streams: Vec::new(),
             outputs: VecDeque::new(),
         })
@@ -226,7 +233,7 @@ impl KeyManager {
             } => {
                 // Another session means that the stay was not resumed.
                 let resumed = self.session.replace(session.clone()) == Some(session);
-                self.handle_room(policy, external_sender, group, resumed);
+                self.handle_room(policy, external_sender, group, resumed, now);
             }
             ServiceMessage::Welcome {
                 group_id,
@@ -341,15 +348,23 @@ impl KeyManager {
             ("hello", _) => {
                 return self.end(Event::Fatal(FatalCause::NotAdmitted { reason, detail }));
             }
+            // The entry of the winner came before this and has dropped our commit already; another
+            // one may be under way by now.
+            ("commit", _) if reason == Refusal::WrongEpoch => {}
             ("commit", Phase::Member(stay) | Phase::Leaving(stay)) => {
                 if let Err(error) = stay.commit_refused(now) {
                     return self.end(Event::Fatal(FatalCause::Internal(error)));
                 }
             }
+            // The epoch ended while our announcement was on its way; we have the new one.
+            ("application", Phase::Member(_)) if reason == Refusal::WrongEpoch => self.announce(),
             // Somebody was faster; a `Room` that says who follows.
             ("create", Phase::Entering(entering @ Entering::Creating { .. }))
             | ("join", Phase::Entering(entering @ Entering::Waiting { .. })) => {
                 *entering = Entering::Asked;
+                if !matches!(reason, Refusal::RoomOccupied | Refusal::RoomVacant) {
+                    return self.end(Event::Fatal(FatalCause::NotAdmitted { reason, detail }));
+                }
             }
             _ => {}
         }
@@ -391,6 +406,10 @@ impl KeyManager {
     fn resync(&mut self, cause: ResyncCause) {
         if let Phase::Leaving(_) = self.phase {
             return self.end(Event::Left);
+        }
+        self.resyncs += 1;
+        if self.resyncs > MAX_RESYNCS {
+            return self.end(Event::Fatal(FatalCause::CannotStay(cause)));
         }
         self.phase = Phase::Entering(Entering::Asked);
         self.outputs.push_back(Output::Media(MediaUpdate::Close));

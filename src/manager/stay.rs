@@ -23,6 +23,8 @@ pub(super) struct Stay {
     pub(super) commit_in_flight: bool,
     /// A new epoch is wanted though nobody comes or goes.
     pub(super) wants_renewal: bool,
+    /// Commits of ours that were refused in this epoch.
+    refusals: u32,
     /// Our streams could not be announced in this epoch.
     pub(super) owes_announcement: bool,
     /// When the pending proposals are to be committed by us.
@@ -52,6 +54,7 @@ impl Stay {
             switch: SendSwitch::default(),
             commit_in_flight: false,
             wants_renewal: false,
+            refusals: 0,
             owes_announcement: false,
             commit_at: None,
             media_ready_at: None,
@@ -107,7 +110,12 @@ impl Stay {
         if std::mem::take(&mut self.commit_in_flight) {
             self.engine.discard_own()?;
         }
+        self.commit_at = None;
         self.plan_commit(now);
+        // Whatever was wrong may take a while to right itself.
+        let pause = self.config.batch_window * (1 << self.refusals.min(6));
+        self.commit_at = self.commit_at.map(|at| at.max(now + pause));
+        self.refusals += 1;
         Ok(())
     }
 
@@ -115,6 +123,7 @@ impl Stay {
     pub(super) fn epoch_began(&mut self, now: Moment) {
         self.commit_in_flight = false;
         self.wants_renewal = false;
+        self.refusals = 0;
         self.commit_at = None;
         self.epoch_since = now;
     }

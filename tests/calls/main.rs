@@ -415,3 +415,136 @@ fn everybody_is_ready_before_sending_moves_on_an_addition() {
         .count();
     assert_eq!(ready, 4, "every epoch got ready in the end");
 }
+
+#[test]
+fn a_commit_lost_with_the_connection_is_made_again() {
+    let mut world = three();
+    world.run(Duration::from_secs(2));
+    world.get("alice").hold_sending = true;
+    world.enter("dave");
+    world.run(Duration::from_millis(200));
+    assert!(
+        world
+            .at("alice")
+            .outbox
+            .iter()
+            .any(|m| matches!(m, ClientMessage::Commit { .. })),
+        "alice has committed"
+    );
+    world.disconnect("alice");
+    world.get("alice").hold_sending = false;
+    world.connect("alice");
+    world.run(Duration::from_secs(20));
+    world.assert_agreed(&["alice", "bob", "carol", "dave"]);
+}
+
+#[test]
+fn a_resumed_member_is_heard_by_those_who_came_meanwhile() {
+    let mut world = three();
+    world.disconnect("bob");
+    world.join("dave");
+    world.leave("carol");
+    world.connect("bob");
+    world.run(A_WHILE);
+    world.assert_agreed(&["alice", "bob", "dave"]);
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_late_refusal_of_an_older_commit_changes_nothing() {
+    let mut world = three();
+    world.run(Duration::from_secs(2));
+    // alice (first committer) has a commit in flight for the next epoch when the refusal of
+    // an older one comes in.
+    world.get("alice").hold_sending = true;
+    world.get("carol").manager.leave().expect("in");
+    world.carry_out("carol");
+    world.run(Duration::from_millis(200));
+    assert!(
+        world
+            .at("alice")
+            .outbox
+            .iter()
+            .any(|m| matches!(m, ClientMessage::Commit { .. })),
+        "alice has committed"
+    );
+    let refused = ServiceMessage::Refused {
+        request: "commit".into(),
+        reason: Refusal::WrongEpoch,
+        detail: "stale".into(),
+    };
+    let now = world.now;
+    world.get("alice").manager.handle_message(refused, now);
+    world.carry_out("alice");
+    world.run(Duration::from_millis(200));
+    world.get("alice").hold_sending = false;
+    world.run(A_WHILE);
+    let resynced = |e: &Event| matches!(e, Event::Resyncing { .. });
+    let bad: Vec<_> = world
+        .at("alice")
+        .events
+        .iter()
+        .filter(|e| resynced(e))
+        .collect();
+    assert!(bad.is_empty(), "{bad:?}");
+}
+
+#[test]
+fn a_resync_survives_the_commit_that_removes_its_old_leaf() {
+    let mut world = three();
+    world.run(Duration::from_secs(2));
+    let (group_id, epoch) = world.assert_agreed(&["alice", "bob", "carol"]);
+    let entry = mls_srtp::delivery::LogEntry {
+        group_id,
+        seq: Seq::new(500),
+        term: 0,
+        chain: garbage(),
+        body: LogBody::Proposal {
+            epoch,
+            proposal: garbage(),
+        },
+    };
+    let now = world.now;
+    world.get("alice").hold_receiving = true;
+    world
+        .get("bob")
+        .manager
+        .handle_message(ServiceMessage::Entry(entry), now);
+    world.carry_out("bob");
+    world.settle();
+    // Alice's driver takes the first entry (Remove) and is due at once, as in a quiet room.
+    loop {
+        let alice = world.get("alice");
+        let Some(message) = alice.inbox.pop_front() else {
+            panic!("no proposal")
+        };
+        let is =
+            matches!(&message, ServiceMessage::Entry(e) if matches!(e.body, LogBody::Proposal{..}));
+        alice.manager.handle_message(message, now);
+        world.carry_out("alice");
+        if is {
+            break;
+        }
+    }
+    world.get("alice").manager.handle_timeout(now);
+    world.carry_out("alice");
+    world.get("alice").hold_receiving = false;
+    world.run(A_WHILE);
+    world.assert_agreed(&["alice", "bob", "carol"]);
+}
+
+#[test]
+fn a_leave_survives_a_reconnect() {
+    let mut world = three();
+    world.get("alice").hold_sending = true; // the committer's commit is slow
+    world.enter("dave");
+    world.run(Duration::from_millis(200));
+    world.get("bob").manager.leave().expect("member");
+    world.carry_out("bob");
+    world.settle();
+    world.disconnect("bob");
+    world.connect("bob");
+    world.get("alice").hold_sending = false;
+    world.run(Duration::from_secs(20));
+    assert_eq!(world.at("bob").events.last(), Some(&Event::Left));
+}

@@ -36,9 +36,9 @@ pub struct Participant {
     client: Option<ClientId>,
     sequence: u16,
     /// From the room, waiting for delivery.
-    inbox: VecDeque<ServiceMessage>,
+    pub inbox: VecDeque<ServiceMessage>,
     /// To the room, waiting for delivery.
-    outbox: VecDeque<ClientMessage>,
+    pub outbox: VecDeque<ClientMessage>,
     /// While set, what this participant sends stays in its outbox.
     pub hold_sending: bool,
     /// While set, what is sent to this participant stays in its inbox.
@@ -258,7 +258,7 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, user: &str) {
+    pub fn carry_out(&mut self, user: &str) {
         let now = self.now;
         let participant = self.get(user);
         while let Some(output) = participant.manager.poll_output() {

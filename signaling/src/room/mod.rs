@@ -199,7 +199,7 @@ impl Room {
         match resume.and_then(|resume| self.resumable(&participant, &resume)) {
             Some(entries) => {
                 self.clients.return_to(&participant, client);
-                self.wishes.withdraw_leave(&participant);
+                self.wishes.withdraw_loss(&participant);
                 self.tell_room(client);
                 for entry in entries {
                     self.send(client, ServiceMessage::Entry(entry));
@@ -227,7 +227,7 @@ impl Room {
         self.clients.enter(participant.clone(), client, session);
         if self.leaf_of(&participant).is_some() {
             if self.has_followers() {
-                self.wishes.leave(participant);
+                self.wishes.lose(participant, now);
                 self.sign_wishes(now);
             } else {
                 return self.close_group();
@@ -357,7 +357,8 @@ impl Room {
         for member in &members {
             // Somebody who went while its Add was on the way has a leaf and no presence.
             if self.clients.is_overdue(&member.participant, now, grace) {
-                self.wishes.leave(ParticipantId::clone(&member.participant));
+                self.wishes
+                    .lose(ParticipantId::clone(&member.participant), now);
             }
         }
         for participant in self.clients.overdue(now, grace) {

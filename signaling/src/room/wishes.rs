@@ -11,7 +11,17 @@ use super::{ClientId, Refused, Room, refuse};
 #[derive(Debug, Default)]
 pub(super) struct Wishes {
     join: Vec<Join>,
-    leave: Vec<ParticipantId>,
+    leave: Vec<Going>,
+}
+
+/// Somebody whose leaf has to go.
+#[derive(Debug, Clone)]
+struct Going {
+    participant: ParticipantId,
+    /// Since when; it counts over epochs, so that no run of other commits puts it off.
+    since: Moment,
+    /// Only its connection was lost, so that its return changes everything.
+    lost: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,28 +46,57 @@ impl Wishes {
             .any(|join| join.participant == *participant)
     }
 
-    pub(super) fn leave(&mut self, participant: ParticipantId) {
-        if !self.leave.contains(&participant) {
-            self.leave.push(participant);
+    /// Somebody leaves or is removed.
+    pub(super) fn leave(&mut self, participant: ParticipantId, since: Moment) {
+        self.go(participant, since, false);
+    }
+
+    /// Somebody has been without a connection for too long.
+    pub(super) fn lose(&mut self, participant: ParticipantId, since: Moment) {
+        self.go(participant, since, true);
+    }
+
+    fn go(&mut self, participant: ParticipantId, since: Moment, lost: bool) {
+        match self
+            .leave
+            .iter_mut()
+            .find(|going| going.participant == participant)
+        {
+            Some(going) => going.lost &= lost,
+            None => self.leave.push(Going {
+                participant,
+                since,
+                lost,
+            }),
         }
     }
 
-    /// A member returned: it does not go after all, unless its Remove is committed already.
-    pub(super) fn withdraw_leave(&mut self, participant: &ParticipantId) {
-        self.leave.retain(|other| other != participant);
+    /// Whether somebody's leaf has to go.
+    fn goes(&self, participant: &ParticipantId) -> bool {
+        self.leave
+            .iter()
+            .any(|going| going.participant == *participant)
+    }
+
+    /// A member returned: it does not go after all, if the connection was all that it had lost and
+    /// its Remove is not committed already.
+    pub(super) fn withdraw_loss(&mut self, participant: &ParticipantId) {
+        self.leave
+            .retain(|going| !(going.lost && going.participant == *participant));
     }
 
     /// Nothing of a participant is open any more.
     pub(super) fn forget(&mut self, participant: &ParticipantId) {
         self.join.retain(|join| join.participant != *participant);
-        self.withdraw_leave(participant);
+        self.leave.retain(|going| going.participant != *participant);
     }
 
     /// A commit fulfilled these. A device that has brought another key package since goes on
     /// waiting: it could not open a Welcome for the old one.
     pub(super) fn fulfil(&mut self, joined: &[Join], removed: &[ParticipantId]) {
         self.join.retain(|join| !joined.contains(join));
-        self.leave.retain(|who| !removed.contains(who));
+        self.leave
+            .retain(|going| !removed.contains(&going.participant));
     }
 
     pub(super) fn clear_leaves(&mut self) {
@@ -94,7 +133,9 @@ impl Room {
             self.close_group();
             return Ok(());
         }
-        self.wishes.withdraw_leave(participant);
+        self.wishes.withdraw_loss(participant);
+        // It asks to come anew: it follows the group no more.
+        self.clients.set_follows(participant, false);
         self.wishes.join(Join {
             participant: participant.clone(),
             client,
@@ -119,7 +160,7 @@ impl Room {
             self.close(client, CloseReason::Removed);
         }
         if has_leaf {
-            self.wishes.leave(participant.clone());
+            self.wishes.leave(participant.clone(), now);
             if self.somebody_stays() {
                 self.sign_wishes(now);
             } else {
@@ -135,14 +176,14 @@ impl Room {
         let members = self.members();
         members.iter().any(|member| {
             let connected = self.clients.follower_of(&member.participant).is_some();
-            connected && !self.wishes.leave.contains(&member.participant)
+            connected && !self.wishes.goes(&member.participant)
         })
     }
 
     /// Nobody is left who could commit: the group ends for all together.
     pub(super) fn dissolve(&mut self) {
-        for participant in std::mem::take(&mut self.wishes.leave) {
-            self.send_off(&participant);
+        for going in std::mem::take(&mut self.wishes.leave) {
+            self.send_off(&going.participant);
         }
         self.close_group();
     }
@@ -165,7 +206,7 @@ impl Room {
                 format!("{whom} is not in the group"),
             );
         }
-        self.wishes.leave(whom.clone());
+        self.wishes.leave(whom.clone(), now);
         self.sign_wishes(now);
         Ok(())
     }
@@ -183,8 +224,8 @@ impl Room {
         if self.handshake.is_none() {
             return;
         }
-        for participant in self.wishes.leave.clone() {
-            self.propose_remove_of(&participant, now);
+        for going in self.wishes.leave.clone() {
+            self.propose_remove_of(&going.participant, going.since);
         }
         for join in self.wishes.join.clone() {
             self.propose_remove_of(&join.participant, now);
