@@ -286,3 +286,87 @@ impl Report {
         self.reasons = reasons;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> Report {
+        let one = ParticipantReport {
+            name: "alice".into(),
+            first_decrypted_ms: Some(300),
+            sent_packets: 10,
+            forwarded_to: 10,
+            decrypted_packets: 10,
+            frames_checked: 100,
+            frames_expected: 100,
+            thinnest_percent: 100,
+            media_intact: true,
+            ..ParticipantReport::default()
+        };
+        let change = EpochReport {
+            ready_ms: Some(1),
+            ..EpochReport::default()
+        };
+        Report {
+            epochs: 4,
+            participants: vec![one],
+            epoch_changes: vec![change],
+            removed_opened_before: 200,
+            removed_tried: 200,
+            sfu: SfuReport {
+                forwarded_packets: 10,
+                control_forwarded: 5,
+                control_readable: 5,
+                ..SfuReport::default()
+            },
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn a_good_run_is_ok() {
+        let mut report = good();
+        report.judge();
+        assert_eq!((report.verdict, report.reasons), ("ok", vec![]));
+    }
+
+    /// Every condition, broken alone, fails the run with one reason.
+    #[test]
+    fn each_condition_can_fail() {
+        let breaks: [fn(&mut Report); 20] = [
+            |r| r.participants[0].unaccounted = 1,
+            |r| r.participants[0].auth_failures = 1,
+            |r| r.participants[0].missing_key_drops = 1,
+            |r| r.participants[0].first_decrypted_ms = None,
+            |r| r.participants[0].sent_packets = 0,
+            |r| r.participants[0].forwarded_to = 0,
+            |r| r.participants[0].media_intact = false,
+            |r| r.participants[0].frames_checked = 94,
+            |r| r.participants[0].thinnest_percent = 94,
+            |r| r.epoch_changes[0].ready_ms = None,
+            |r| r.epoch_changes[0].lost_packets = 1,
+            |r| r.epochs = 3,
+            |r| r.lost_packets = 1,
+            |r| r.removed_opened_before = 199,
+            |r| r.removed_tried = 199,
+            |r| r.removed_could_read = 1,
+            |r| r.sfu.forwarded_packets = 0,
+            |r| r.sfu.readable_payloads = 1,
+            |r| r.sfu.control_readable = 4,
+            |r| r.reasons.push("alice could not leave".into()),
+        ];
+        for (index, spoil) in breaks.into_iter().enumerate() {
+            let mut report = good();
+            spoil(&mut report);
+            report.judge();
+            assert_eq!(report.verdict, "failed", "condition {index}");
+            assert_eq!(
+                report.reasons.len(),
+                1,
+                "condition {index}: {:?}",
+                report.reasons
+            );
+        }
+    }
+}

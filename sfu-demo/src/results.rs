@@ -107,8 +107,7 @@ fn participant(
             report.frames_checked += tally.intact + tally.wrong;
             report.frames_expected += expected;
             report.media_intact &= tally.wrong == 0;
-            if expected > 0 {
-                let percent = tally.intact * 100 / expected;
+            if let Some(percent) = (tally.intact * 100).checked_div(expected) {
                 report.thinnest_percent = report.thinnest_percent.min(percent);
             }
         }
