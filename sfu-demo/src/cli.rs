@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use mls_srtp::id::{ParticipantId, RoomName};
@@ -20,7 +21,8 @@ pub struct Cli {
         global = true,
         default_value = "off",
         env = "RUST_LOG",
-        value_name = "FILTER"
+        value_name = "FILTER",
+        value_parser = parse_filter
     )]
     pub log: String,
 }
@@ -109,8 +111,27 @@ pub struct Participant {
     pub record: Option<PathBuf>,
 }
 
+/// A filter in the syntax of tracing's EnvFilter.
+fn parse_filter(text: &str) -> Result<String, tracing_subscriber::filter::ParseError> {
+    tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned())
+}
+
 fn parse_room(text: &str) -> Result<RoomName, String> {
     RoomName::new(text).map_err(|error| error.to_string())
+}
+
+/// Help and version go out whole with code 0; a mistake gets one line and code 2.
+pub fn explain(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        print!("{error}");
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    eprintln!(
+        "{} (see --help)",
+        text.lines().next().unwrap_or("error: wrong arguments")
+    );
+    ExitCode::from(2)
 }
 
 /// `alice` stands for `alice@localhost/headless`.

@@ -22,7 +22,10 @@ use report::Report;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cli::explain(&error),
+    };
     tracing_subscriber::fmt()
         .with_env_filter(&cli.log)
         .with_writer(std::io::stderr)

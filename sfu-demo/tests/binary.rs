@@ -271,6 +271,7 @@ fn wrong_arguments_end_with_code_2_and_a_clear_line() {
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
         assert!(text.starts_with("error: "), "{args:?}: {text}");
+        assert_eq!(text.lines().count(), 1, "{args:?}: {text}");
     }
 }
 

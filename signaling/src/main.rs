@@ -36,9 +36,26 @@ fn filter(text: &str) -> Result<String, ParseError> {
     EnvFilter::try_new(text).map(|_| text.to_owned())
 }
 
+/// Help and version go out whole with code 0; a mistake gets one line and code 2.
+fn explain(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        print!("{error}");
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    eprintln!(
+        "{} (see --help)",
+        text.lines().next().unwrap_or("error: wrong arguments")
+    );
+    ExitCode::from(2)
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
     tracing_subscriber::fmt()
         .with_env_filter(&cli.log)
         .with_writer(std::io::stderr)
