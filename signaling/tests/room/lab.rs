@@ -172,6 +172,19 @@ impl Lab {
         self.carry_out(user);
     }
 
+    /// Somebody who waits to be added forgets its key package and brings another one, on the same
+    /// connection.
+    pub fn ask_again(&mut self, user: &str) {
+        let now = self.now;
+        let person = self.get(user);
+        let room = person.told.first().cloned().expect("was told of the room");
+        person.manager.handle_disconnected();
+        person.manager.handle_connected();
+        while person.manager.poll_output().is_some() {}
+        person.manager.handle_message(room, now);
+        self.carry_out(user);
+    }
+
     pub fn get(&mut self, user: &str) -> &mut Person {
         self.people.get_mut(user).expect("a person of this test")
     }

@@ -11,7 +11,7 @@ use mls_srtp::id::{Generation, GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp_signaling::RoomEventKind;
 use mls_srtp_signaling::access::AccessControl;
 use mls_srtp_signaling::media::MediaRequestKind;
-use mls_srtp_signaling::room::RoomOutput;
+use mls_srtp_signaling::room::{ClientId, RoomOutput};
 use mls_srtp_signaling::store::{LogHead, MemoryStore, Store, StoreError};
 
 use crate::lab::{Lab, Setup, hello, name};
@@ -143,6 +143,15 @@ fn a_joiner_that_goes_before_its_commit_leaves_no_leaf_behind() {
     assert_eq!(epoch, Some(3), "added and removed again");
 }
 
+/// To which clients a Welcome was sent.
+fn welcomed(lab: &Lab) -> Vec<ClientId> {
+    let sent = lab.outputs.iter().filter_map(|output| match output {
+        RoomOutput::Send(to, ServiceMessage::Welcome { .. }) => Some(*to),
+        _ => None,
+    });
+    sent.collect()
+}
+
 #[test]
 fn a_joiner_that_comes_back_gets_the_welcome_that_it_can_open() {
     let mut lab = Lab::with(&["alice", "bob"]);
@@ -156,10 +165,24 @@ fn a_joiner_that_comes_back_gets_the_welcome_that_it_can_open() {
     lab.pass(500);
     assert_eq!(lab.position("carol"), lab.position("alice"));
     let failed = |e: &Event| matches!(e, Event::Resyncing { .. } | Event::Refused { .. });
-    assert!(
-        !lab.get("carol").events.iter().any(failed),
-        "it was never sent the old one"
-    );
+    assert!(!lab.get("carol").events.iter().any(failed));
+    let clients = [lab.get("bob").client, lab.get("carol").client];
+    assert_eq!(welcomed(&lab), clients, "nobody was sent the old one");
+}
+
+#[test]
+fn a_newer_key_package_takes_the_place_of_the_older_one() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    lab.get("alice").held = true;
+    lab.enter("carol");
+    lab.pass(200);
+    lab.ask_again("carol");
+    lab.settle();
+    lab.get("alice").held = false;
+    lab.pass(500);
+    assert_eq!(lab.position("carol"), lab.position("alice"));
+    let clients = [lab.get("bob").client, lab.get("carol").client];
+    assert_eq!(welcomed(&lab), clients, "one Welcome for the newer one");
 }
 
 #[test]

@@ -81,9 +81,14 @@ fn the_welcome_must_be_for_exactly_those_who_come() {
             .stage_commit(&call.alice.who, commit, welcome, group_info)
             .err()
     };
+    // As many as come, but somebody else.
+    let mut elsewhere = Call::new();
+    elsewhere.propose_add(&Client::new("bob"));
+    let other = elsewhere.commit();
     for (commit, welcome) in [
         (&nobody, &one.welcome),
         (&one, &None),
+        (&one, &other.welcome),
         (&one, &two.welcome),
         (&two, &one.welcome),
     ] {

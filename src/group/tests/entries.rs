@@ -85,7 +85,6 @@ fn a_group_must_be_new_and_its_creators_own() {
         refused(create(&call, &alice, other)),
         Refusal::WrongGroupInfo
     );
-    call.propose_add(&Client::new("bob"));
     let submitted = call.commit();
     call.accept(&submitted).expect("an honest commit");
     assert_eq!(
