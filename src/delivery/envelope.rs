@@ -78,6 +78,43 @@ pub enum ClientMessage {
         /// MLSMessage(GroupInfo) of the new epoch, without the tree.
         group_info: Blob,
     },
+    /// A proposed Add that no commit can contain, or that its author does not trust: the author
+    /// leaves it out of its commit. Only Adds may be declined.
+    Declined {
+        /// The group.
+        group_id: GroupId,
+        /// Log position of the proposal.
+        seq: Seq,
+        /// For the operator's log and for the joiner.
+        reason: String,
+    },
+    /// Asks for [`ServiceMessage::GroupInfo`]: this device has a leaf and lost the state behind it.
+    AskGroupInfo {
+        /// The group that [`ServiceMessage::Room`] named.
+        group_id: GroupId,
+    },
+    /// An external commit (RFC 9420 §12.4.3.2) by which a device that lost its state replaces its
+    /// own leaf: compare-and-swap on (group_id, epoch) like any commit.
+    ExternalCommit {
+        /// The group it enters.
+        group_id: GroupId,
+        /// The epoch it was built in and ends.
+        epoch: Epoch,
+        /// MLSMessage(PublicMessage) of the commit.
+        commit: Blob,
+        /// MLSMessage(GroupInfo) of the new epoch, without the tree.
+        group_info: Blob,
+    },
+    /// A member's credential, or an accepted commit of a member, is refused here, though the
+    /// service accepted it.
+    Distrust {
+        /// The group.
+        group_id: GroupId,
+        /// The leaf that should go.
+        leaf: LeafIndex,
+        /// For the operator's log.
+        reason: String,
+    },
     /// An application message (PrivateMessage) for the group, refused outside its epoch.
     Application {
         /// The group it belongs to.
@@ -134,6 +171,10 @@ pub enum ServiceMessage {
         external_sender: ExternalSenderInfo,
         /// The group, or `None` while the room is vacant and waits for a creator.
         group: Option<GroupHead>,
+        /// Raw signature public key at the leaf that this device still has in the group, from an
+        /// earlier stay. Who owns it can come back by [`ClientMessage::ExternalCommit`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        leaf_key: Option<Blob>,
         /// Secret of this participant's stay: proves in [`Resume`] that the same client returns.
         session: Blob,
     },
@@ -151,6 +192,25 @@ pub enum ServiceMessage {
         welcome: Blob,
         /// The ratchet tree of the new epoch.
         tree: Blob,
+    },
+    /// What an external commit is built on. Nothing in it proves that it is fresh.
+    GroupInfo {
+        /// The group.
+        group_id: GroupId,
+        /// Its current epoch.
+        epoch: Epoch,
+        /// MLSMessage(GroupInfo) of that epoch, without the tree.
+        group_info: Blob,
+        /// The ratchet tree of that epoch.
+        tree: Blob,
+    },
+    /// The room's group is over because nobody could follow `author`'s commit. A
+    /// [`ServiceMessage::Room`] of the next generation follows.
+    RoomReset {
+        /// The group that ended.
+        group_id: GroupId,
+        /// Whose commit it was.
+        author: ParticipantId,
     },
     /// Who commits: connected leaves without a pending Remove, lowest first.
     Committers {
@@ -245,11 +305,19 @@ pub enum LogBody {
         /// MLSMessage(PublicMessage).
         proposal: Blob,
     },
+    /// A proposal of this epoch is taken back: its subject returned, or went before it came, or
+    /// the Add was declined. A commit whose author has seen this must not contain it.
+    Withdrawn {
+        /// The epoch of the proposal.
+        epoch: Epoch,
+        /// Log position of the proposal.
+        proposal: Seq,
+    },
     /// An accepted commit.
     Commit {
         /// The epoch it ended.
         epoch: Epoch,
-        /// The leaf of its author.
+        /// The leaf of its author; of an external commit, the leaf that it took.
         author: LeafIndex,
         /// MLSMessage(PublicMessage).
         commit: Blob,
@@ -316,6 +384,12 @@ pub enum Refusal {
     WrongEpoch,
     /// The commit leaves out a proposal that its author had seen.
     OmitsProposal,
+    /// The commit contains a proposal that was withdrawn.
+    WithdrawnProposal,
+    /// Committers of the room declined the Add.
+    Declined,
+    /// That key broke the room before and may not enter again.
+    Barred,
     /// The Welcome does not fit the commit's Adds.
     WrongWelcome,
     /// The GroupInfo does not fit the commit.
@@ -335,6 +409,8 @@ pub enum Refusal {
 pub enum CloseReason {
     /// The participant is no longer a member: it left or was removed.
     Removed,
+    /// The participant's commit broke the room for everybody; its key may not come back.
+    Barred,
     /// A newer connection of the same device took over.
     Replaced,
     /// The client was too slow to take what it was sent; it may resume.

@@ -6,7 +6,8 @@
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
     CredentialWithKey, KeyPackage, LeafNodeIndex, MlsGroup, MlsGroupJoinConfig, MlsMessageOut,
-    OpenMlsProvider, OpenMlsRand, ProcessedMessageContent, Sender, StagedCommit, StagedWelcome,
+    OpenMlsProvider, OpenMlsRand, ProcessedMessageContent, Proposal, Sender, StagedCommit,
+    StagedWelcome,
 };
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::OpenMlsRustCrypto;
@@ -237,6 +238,7 @@ impl Engine {
                 let before = rules::Before {
                     roster: &self.roster(),
                     terms: self.group.extensions(),
+                    removing: &self.removing(),
                     signature_key: &signature_key,
                 };
                 rules::check_commit(&staged, &sender, &before)?;
@@ -343,7 +345,19 @@ impl Engine {
         self.group.is_active()
     }
 
-    /// How many proposals are queued.
+    /// The leaves whose Remove is proposed.
+    fn removing(&self) -> Vec<LeafIndex> {
+        let removes = self
+            .group
+            .pending_proposals()
+            .filter_map(|queued| match queued.proposal() {
+                Proposal::Remove(remove) => to_leaf(remove.removed()).ok(),
+                _ => None,
+            });
+        removes.collect()
+    }
+
+    /// Whether proposals are queued.
     pub(crate) fn has_proposals(&self) -> bool {
         self.group.pending_proposals().next().is_some()
     }

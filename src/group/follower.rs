@@ -280,6 +280,7 @@ impl GroupFollower {
         let before = rules::Before {
             roster: &self.roster,
             terms: self.group.group_context().extensions(),
+            removing: &self.removing()?,
             signature_key: &signature_key,
         };
         rules::check_commit(&staged, &sender, &before)?;
@@ -337,6 +338,21 @@ impl GroupFollower {
             return Err(rules::RuleViolation::KeyInUse.into());
         }
         Ok(())
+    }
+
+    /// The leaves whose Remove is proposed.
+    fn removing(&self) -> Result<Vec<LeafIndex>, GroupError> {
+        let queued = self
+            .group
+            .queued_proposals(self.provider.storage())
+            .map_err(|e| GroupError::library("reading proposals", &e))?;
+        let removes = queued
+            .iter()
+            .filter_map(|(_, queued)| match queued.proposal() {
+                Proposal::Remove(remove) => LeafIndex::try_from(remove.removed().u32()).ok(),
+                _ => None,
+            });
+        Ok(removes.collect())
     }
 
     fn queue(&mut self, message: &MlsMessageOut) -> Result<Proposed, FollowError> {

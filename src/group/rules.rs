@@ -45,6 +45,23 @@ pub enum RuleViolation {
     /// A credential names nobody.
     #[error(transparent)]
     Credential(#[from] CredentialError),
+    /// An external commit does more than to enter and to remove the device's own old leaf.
+    #[error("an external commit may only enter and remove its own device's old leaf")]
+    ExternalCommit,
+    /// An external commit by a user whose removal is under way.
+    #[error("an external commit may not undo a pending removal of its user")]
+    RemovePending,
+    /// Somebody new in a locked room.
+    #[error("the room is locked")]
+    Locked,
+    /// The trust settings of whoever checks refuse a credential.
+    #[error("{participant} is not trusted: {reason}")]
+    Untrusted {
+        /// Whom the credential names.
+        participant: ParticipantId,
+        /// In the validator's words.
+        reason: String,
+    },
     /// A device would hold two leaves.
     #[error("{0} would be in the group twice")]
     Twice(ParticipantId),
@@ -91,31 +108,79 @@ fn check_leaf(leaf: &LeafNode) -> Result<ParticipantId, RuleViolation> {
 pub(crate) struct Before<'a> {
     pub(crate) roster: &'a Roster,
     pub(crate) terms: &'a Extensions<GroupContext>,
+    /// The leaves whose Remove is proposed in this epoch.
+    pub(crate) removing: &'a [LeafIndex],
     /// The signature key at a leaf.
     pub(crate) signature_key: &'a dyn Fn(LeafNodeIndex) -> Option<Vec<u8>>,
 }
 
-/// A commit must be a member's, refer to proposals of the service only, keep the room's terms,
-/// and leave every device with one leaf at most.
+/// A commit must keep the room's terms, leave every device with one leaf at most, and either be a
+/// member's that refers to proposals of the service only, or a returning device's own.
 pub(crate) fn check_commit(
     staged: &StagedCommit,
     sender: &Sender,
     before: &Before<'_>,
 ) -> Result<(), RuleViolation> {
-    let Sender::Member(committer) = sender else {
-        return Err(RuleViolation::Committer);
-    };
     if staged.group_context().extensions() != before.terms {
         return Err(RuleViolation::Terms);
     }
-    for proposal in staged.queued_proposals() {
-        if proposal.proposal_or_ref_type() != ProposalOrRefType::Reference {
-            return Err(RuleViolation::InlineProposal);
+    match sender {
+        Sender::Member(committer) => {
+            for proposal in staged.queued_proposals() {
+                if proposal.proposal_or_ref_type() != ProposalOrRefType::Reference {
+                    return Err(RuleViolation::InlineProposal);
+                }
+                check_proposal(proposal)?;
+            }
+            check_own_leaf(staged, *committer, before)?;
         }
-        check_proposal(proposal)?;
+        Sender::NewMemberCommit => check_external(staged, before)?,
+        _ => return Err(RuleViolation::Committer),
     }
-    check_own_leaf(staged, *committer, before)?;
     check_roster_after(staged, before.roster)
+}
+
+/// The participant whom an external commit brings in.
+pub(crate) fn external_joiner(staged: &StagedCommit) -> Result<ParticipantId, RuleViolation> {
+    check_leaf(
+        staged
+            .update_path_leaf_node()
+            .ok_or(RuleViolation::ExternalCommit)?,
+    )
+}
+
+/// An external commit needs nobody's consent, so it may do nothing to anybody else: enter, and
+/// remove the old leaf of the same device. It may not escape a removal, nor a lock.
+fn check_external(staged: &StagedCommit, before: &Before<'_>) -> Result<(), RuleViolation> {
+    let participant = external_joiner(staged)?;
+    let mut removed = Vec::new();
+    for proposal in staged.queued_proposals() {
+        match proposal.proposal() {
+            Proposal::ExternalInit(_) => {}
+            Proposal::Remove(remove) => removed.push(remove.removed()),
+            _ => return Err(RuleViolation::ExternalCommit),
+        }
+    }
+    let occupant = |leaf: LeafNodeIndex| {
+        let leaf = LeafIndex::try_from(leaf.u32()).ok()?;
+        before.roster.occupant(leaf)
+    };
+    let own = |leaf: &LeafNodeIndex| occupant(*leaf).is_some_and(|who| **who == participant);
+    if removed.len() > 1 || !removed.iter().all(own) {
+        return Err(RuleViolation::ExternalCommit);
+    }
+    let mut removing = before
+        .removing
+        .iter()
+        .filter_map(|leaf| before.roster.occupant(*leaf));
+    if removing.any(|who| who.same_user(&participant)) {
+        return Err(RuleViolation::RemovePending);
+    }
+    let locked = terms::policy(before.terms).is_ok_and(|policy| policy.locked);
+    if locked && removed.is_empty() {
+        return Err(RuleViolation::Locked);
+    }
+    Ok(())
 }
 
 /// The committer's renewed leaf must keep its name and its signature key.

@@ -65,6 +65,14 @@ pub(crate) fn extensions(
     .map_err(|e| GroupError::library("stating the room's terms", &e))
 }
 
+/// The room policy that a group states.
+pub(crate) fn policy(extensions: &Extensions<GroupContext>) -> Result<RoomPolicy, PolicyError> {
+    let stated = extensions
+        .unknown(ROOM_POLICY_EXTENSION)
+        .ok_or(PolicyError::Missing)?;
+    RoomPolicy::decode(&stated.0)
+}
+
 /// Checks that a group states exactly a room's terms and nothing else: a joiner before it joins,
 /// the service before it accepts a group.
 pub(crate) fn check(
@@ -72,10 +80,7 @@ pub(crate) fn check(
     policy: &RoomPolicy,
     external_sender: &ExternalSenderInfo,
 ) -> Result<(), TermsError> {
-    let stated = extensions
-        .unknown(ROOM_POLICY_EXTENSION)
-        .ok_or(PolicyError::Missing)?;
-    if RoomPolicy::decode(&stated.0)? != *policy {
+    if self::policy(extensions)? != *policy {
         return Err(TermsError::Other("the room policy differs"));
     }
     let senders = extensions

@@ -28,7 +28,7 @@ impl KeyManager {
             LogBody::Proposal { proposal, .. } => self.apply_proposal(proposal, now),
             LogBody::Commit { commit, .. } => self.apply_commit(commit, now),
             LogBody::Application { message, .. } => self.apply_application(message),
-            LogBody::Created { .. } => Ok(()),
+            LogBody::Created { .. } | LogBody::Withdrawn { .. } => Ok(()),
         };
         if let Err(error) = applied {
             self.cannot_apply(&entry, error);

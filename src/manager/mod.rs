@@ -230,6 +230,7 @@ impl KeyManager {
                 external_sender,
                 group,
                 session,
+                ..
             } => {
                 // Another session means that the stay was not resumed.
                 let resumed = self.session.replace(session.clone()) == Some(session);
@@ -266,6 +267,7 @@ impl KeyManager {
             }
             ServiceMessage::Media(signal) => self.outputs.push_back(Output::MediaSignal(signal)),
             ServiceMessage::Closed { reason } => self.handle_closed(reason),
+            ServiceMessage::GroupInfo { .. } | ServiceMessage::RoomReset { .. } => {}
         }
     }
 
@@ -380,7 +382,9 @@ impl KeyManager {
         match (reason, &self.phase) {
             (CloseReason::Removed, Phase::Leaving(_)) => self.end(Event::Left),
             (CloseReason::Removed, Phase::Member(_)) => self.end(Event::Removed),
-            (CloseReason::Removed | CloseReason::Replaced, _) if self.goal.is_some() => {
+            (CloseReason::Removed | CloseReason::Replaced | CloseReason::Barred, _)
+                if self.goal.is_some() =>
+            {
                 self.end(Event::Fatal(FatalCause::Closed(reason)));
             }
             // The driver connects again and the stay is resumed.

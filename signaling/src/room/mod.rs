@@ -473,6 +473,7 @@ impl Room {
                 policy,
                 external_sender,
                 group,
+                leaf_key: None,
                 session,
             },
         );
@@ -570,6 +571,10 @@ fn request_name(message: &ClientMessage) -> &'static str {
         ClientMessage::Application { .. } => "application",
         ClientMessage::Applied { .. } => "applied",
         ClientMessage::CannotApply { .. } => "cannot_apply",
+        ClientMessage::Declined { .. } => "declined",
+        ClientMessage::AskGroupInfo { .. } => "ask_group_info",
+        ClientMessage::ExternalCommit { .. } => "external_commit",
+        ClientMessage::Distrust { .. } => "distrust",
         ClientMessage::Media(_) => "media",
         _ => "unknown",
     }
