@@ -445,6 +445,11 @@ fn change_of(staged: &StagedCommit, before: &Roster) -> RosterChange {
         let leaf = add.add_proposal().key_package().leaf_node();
         credential::participant(leaf.credential()).ok()
     });
+    // An external commit brings its own author.
+    let external = staged
+        .queued_proposals()
+        .any(|queued| matches!(queued.proposal(), Proposal::ExternalInit(_)));
+    let returned = external.then(|| rules::external_joiner(staged).ok());
     let removed = staged.remove_proposals().filter_map(|remove| {
         let leaf = to_leaf(remove.remove_proposal().removed()).ok()?;
         before
@@ -452,7 +457,7 @@ fn change_of(staged: &StagedCommit, before: &Roster) -> RosterChange {
             .map(|member| ParticipantId::clone(member))
     });
     RosterChange {
-        added: added.collect(),
+        added: added.chain(returned.flatten()).collect(),
         removed: removed.collect(),
     }
 }

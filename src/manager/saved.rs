@@ -9,7 +9,8 @@ use crate::config::ManagerConfig;
 use crate::delivery::{Blob, ExternalSenderInfo};
 use crate::event::Event;
 use crate::group::{Door, Engine, GroupError, Identity, RoomPolicy, RosterChange};
-use crate::id::{GroupId, RoomName, Seq};
+use crate::id::{GroupId, ParticipantId, RoomName, Seq};
+use crate::pipeline::Stream;
 use crate::time::Moment;
 
 /// The version of the encoding below.
@@ -69,6 +70,8 @@ struct WireStay {
     group_id: GroupId,
     seq: Seq,
     chain: Blob,
+    /// What the others announced.
+    streams: Vec<(ParticipantId, Vec<Stream>)>,
     /// What the MLS library keeps.
     values: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
 }
@@ -91,6 +94,7 @@ impl KeyManager {
                 group_id: stay.group_id,
                 seq: stay.seq,
                 chain: stay.chain.clone(),
+                streams: stay.heard.clone(),
                 values: stay.engine.save(),
             }),
             _ => None,
@@ -149,6 +153,9 @@ impl KeyManager {
         self.phase = Phase::Member(Box::new(stay));
         self.event(Event::Joined { group_id, leaf });
         self.enter_epoch(&RosterChange::default(), now);
+        for (participant, streams) in wire.streams {
+            self.streams_of(participant, streams);
+        }
         Ok(())
     }
 }

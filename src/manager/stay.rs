@@ -5,6 +5,7 @@ use crate::delivery::{Blob, LogEntry, chain};
 use crate::epoch::SendSwitch;
 use crate::group::{Door, Engine, GroupError, ProposalRef};
 use crate::id::{GroupId, LeafIndex, ParticipantId, Seq};
+use crate::pipeline::Stream;
 use crate::time::{Moment, earlier};
 
 use super::exposure::Exposure;
@@ -37,6 +38,8 @@ pub(super) struct Stay {
     pub(super) suspects: Vec<Suspect>,
     /// The media pipeline has been told to send nothing.
     pub(super) suspended: bool,
+    /// What the others announced: a restart needs it, for nothing is said twice.
+    pub(super) heard: Vec<(ParticipantId, Vec<Stream>)>,
     /// Our streams could not be announced in this epoch.
     pub(super) owes_announcement: bool,
     /// When media may be connected at the latest.
@@ -86,6 +89,7 @@ impl Stay {
             exposure: Exposure::new(config.max_exposure, now),
             suspects: Vec::new(),
             suspended: false,
+            heard: Vec::new(),
             owes_announcement: false,
             media_ready_at: None,
         })

@@ -1,5 +1,8 @@
 //! Whole calls under virtual time: key managers and the service's real room logic.
 
+mod recovery;
+mod takeover;
+mod trust;
 mod world;
 
 use std::time::Duration;

@@ -11,7 +11,7 @@ use mls_srtp::delivery::{Blob, ClientMessage, LogBody, LogEntry, Refusal, Servic
 use mls_srtp::event::Event;
 use mls_srtp::group::ServiceIdentity;
 use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Seq, Ssrc};
-use mls_srtp::manager::Output;
+use mls_srtp::manager::{Output, SavedState};
 use mls_srtp::pipeline::{
     MediaConfig, MediaPipeline, MediaUpdate, Opening, ProtectError, Stream, StreamSource,
 };
@@ -92,13 +92,31 @@ impl World {
 
     /// A participant that asks to join; nothing is delivered yet.
     pub fn enter(&mut self, user: &'static str) {
-        let mut manager = KeyManager::new(name(user), ManagerConfig::default()).expect("a key");
+        self.enter_with(user, ManagerConfig::default());
+    }
+
+    /// The same, with times or trust of its own.
+    pub fn enter_with(&mut self, user: &'static str, config: ManagerConfig) {
+        let manager = KeyManager::new(name(user), config).expect("a key");
+        self.start(user, manager);
+    }
+
+    /// The process dies and another one starts with what was on disk. Its media pipeline knows
+    /// nothing of the old one.
+    pub fn restart(&mut self, user: &'static str, saved: &SavedState) {
+        self.disconnect(user);
+        let manager = KeyManager::restore(saved, ManagerConfig::default(), self.now);
+        self.start(user, manager.expect("what was saved"));
+    }
+
+    fn start(&mut self, user: &'static str, mut manager: KeyManager) {
         let ssrc = Ssrc::new(1000 + u32::from(user.as_bytes()[0]));
         manager.announce_streams(vec![Stream {
             ssrc,
             source: StreamSource::Camera,
         }]);
-        manager.join(self.name.clone(), None).expect("in no room");
+        // A restored manager is in its room already.
+        let _ = manager.join(self.name.clone(), None);
         let participant = Participant {
             manager,
             pipeline: MediaPipeline::new(MediaConfig::default()),
