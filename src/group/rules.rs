@@ -137,7 +137,7 @@ pub(crate) fn check_commit(
         Sender::NewMemberCommit => check_external(staged, before)?,
         _ => return Err(RuleViolation::Committer),
     }
-    check_roster_after(staged, before.roster)
+    check_roster_after(staged, sender, before.roster)
 }
 
 /// The participant whom an external commit brings in.
@@ -207,7 +207,11 @@ fn check_own_leaf(
     }
 }
 
-fn check_roster_after(staged: &StagedCommit, before: &Roster) -> Result<(), RuleViolation> {
+fn check_roster_after(
+    staged: &StagedCommit,
+    sender: &Sender,
+    before: &Roster,
+) -> Result<(), RuleViolation> {
     let removed: HashSet<u32> = staged
         .remove_proposals()
         .map(|remove| remove.remove_proposal().removed().u32())
@@ -217,9 +221,15 @@ fn check_roster_after(staged: &StagedCommit, before: &Roster) -> Result<(), Rule
         .filter(|member| !removed.contains(&u32::from(member.leaf)))
         .map(|member| ParticipantId::clone(&member.participant))
         .collect();
+    let mut coming = Vec::new();
     for add in staged.add_proposals() {
         let leaf = add.add_proposal().key_package().leaf_node();
-        let participant = credential::participant(leaf.credential())?;
+        coming.push(credential::participant(leaf.credential())?);
+    }
+    if *sender == Sender::NewMemberCommit {
+        coming.push(external_joiner(staged)?);
+    }
+    for participant in coming {
         if !present.insert(participant.clone()) {
             return Err(RuleViolation::Twice(participant));
         }

@@ -248,6 +248,7 @@ impl Room {
             author,
             added,
             removed,
+            ..
         } = change.outcome().clone();
         let gone: Vec<ParticipantId> = removed.into_iter().map(|(_, who)| who).collect();
         let entry = self.record(LogBody::Commit {
