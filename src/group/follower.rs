@@ -13,7 +13,9 @@ use openmls::prelude::{
 };
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
-use super::{GroupError, RoomPolicy, Roster, ServiceIdentity, decode, rules, submission, terms};
+use super::{
+    GroupError, NamesOnly, RoomPolicy, Roster, ServiceIdentity, decode, rules, submission, terms,
+};
 use crate::delivery::Blob;
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
 pub use change::{CommitOutcome, FollowError, ProposalReference, Proposed, StagedChange};
@@ -271,6 +273,7 @@ impl GroupFollower {
             roster: &self.members.roster,
             terms: self.group.group_context().extensions(),
             removing: &self.queue.removing(),
+            validator: &NamesOnly,
             signature_key: &signature_key,
         };
         rules::check_commit(&staged, &sender, &before)?;
