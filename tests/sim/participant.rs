@@ -1,0 +1,171 @@
+//! A participant: a device with a disk, on which a process runs or does not.
+
+use std::time::Duration;
+
+use mls_srtp::event::Event;
+use mls_srtp::id::{ParticipantId, Ssrc};
+use mls_srtp::pipeline::{MediaConfig, MediaPipeline, ProtectError, Stream, StreamSource};
+use mls_srtp::time::{Moment, earlier};
+use mls_srtp::{KeyManager, ManagerConfig};
+
+use super::network::ConnectionId;
+use super::schedule::Keeps;
+use super::seed::{Dice, Purpose};
+use super::service::room_name;
+
+/// Where a participant should be in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    In,
+    Out,
+    /// Somebody else decided on it, and it may have come back since.
+    Either,
+}
+
+/// A running process: its key manager, its media pipeline and the driver around them.
+pub struct Process {
+    pub manager: KeyManager,
+    pub pipeline: MediaPipeline,
+    /// The connection that the driver has or asks for.
+    pub connection: Option<ConnectionId>,
+    /// Whether the key manager was told that it is connected.
+    pub online: bool,
+    /// Whether media is connected: the key manager said that nothing is lost from now on.
+    pub on_air: bool,
+    /// The sequence number of the last packet. A new process begins at the beginning again, with
+    /// the SSRC of the old one: that must not cost a nonce.
+    sequence: u16,
+    /// Until when the timers need no look.
+    pub wake_at: Option<Moment>,
+}
+
+pub struct Participant {
+    pub who: usize,
+    pub name: ParticipantId,
+    pub ssrc: Ssrc,
+    pub wants: Wants,
+    pub process: Option<Process>,
+    /// Whether it ever asked to join.
+    pub has_joined: bool,
+    /// How the latest stay ended.
+    pub ended: Option<Event>,
+    /// When a crashed process comes back, if it does.
+    pub restarts_at: Option<Moment>,
+    keeps: Keeps,
+    pub dice: Dice,
+}
+
+/// The name that a participant has in traces and in the room.
+pub fn name(who: usize) -> ParticipantId {
+    ParticipantId::new(&format!("p{who}"), "example.org", "sim").expect("a name")
+}
+
+impl Participant {
+    pub fn new(seed: u64, who: usize) -> Self {
+        Self {
+            who,
+            name: name(who),
+            ssrc: Ssrc::new(1_000 + who as u32),
+            wants: Wants::Out,
+            process: None,
+            has_joined: false,
+            ended: None,
+            restarts_at: None,
+            keeps: Keeps::Nothing,
+            dice: Dice::new(seed, Purpose::Driver(who as u64)),
+        }
+    }
+
+    /// Asks to join, with the running process or with a first one. `false`: it is in already, or
+    /// its process is about to come back anyway.
+    pub fn join(&mut self) -> bool {
+        if self.wants == Wants::In || self.restarts_at.is_some() {
+            return false;
+        }
+        if self.process.is_none() {
+            self.process = Some(self.fresh());
+        }
+        let joined = self
+            .process
+            .as_mut()
+            .is_some_and(|process| process.manager.join(room_name(), None).is_ok());
+        if joined {
+            self.wants = Wants::In;
+            self.has_joined = true;
+            self.ended = None;
+        }
+        joined
+    }
+
+    /// The process dies; the disk keeps what it keeps.
+    pub fn crash(&mut self, keeps: Keeps) -> Option<ConnectionId> {
+        self.keeps = keeps;
+        self.process.take()?.connection
+    }
+
+    /// The process starts again with what the disk has, and goes on with what it was doing.
+    pub fn restart(&mut self) {
+        self.restarts_at = None;
+        let mut process = match self.keeps {
+            // Nothing can be kept yet: the device comes as a new one.
+            Keeps::Everything | Keeps::AnOldCopy | Keeps::Identity | Keeps::Nothing => self.fresh(),
+        };
+        if self.wants == Wants::In {
+            process
+                .manager
+                .join(room_name(), None)
+                .expect("a new key manager is in no room");
+        }
+        self.process = Some(process);
+    }
+
+    fn fresh(&self) -> Process {
+        let config = ManagerConfig::default();
+        let mut manager = KeyManager::new(self.name.clone(), config).expect("randomness");
+        manager.announce_streams(vec![Stream {
+            ssrc: self.ssrc,
+            source: StreamSource::Camera,
+        }]);
+        Process::around(manager)
+    }
+
+    /// How long the driver waits before it connects again.
+    pub fn patience(&mut self) -> Duration {
+        self.dice.millis(50, 1_000)
+    }
+}
+
+impl Process {
+    fn around(manager: KeyManager) -> Self {
+        Self {
+            manager,
+            pipeline: MediaPipeline::new(MediaConfig::default()),
+            connection: None,
+            online: false,
+            on_air: false,
+            sequence: 0,
+            wake_at: None,
+        }
+    }
+
+    /// When the process wants to be woken.
+    pub fn next_timeout(&self) -> Option<Moment> {
+        earlier(self.manager.poll_timeout(), self.pipeline.poll_timeout())
+    }
+
+    /// One protected packet of a stream.
+    pub fn packet(&mut self, ssrc: Ssrc, now: Moment) -> Result<Vec<u8>, ProtectError> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut packet = vec![0x80, 96];
+        packet.extend(self.sequence.to_be_bytes());
+        packet.extend((now.since_origin().as_millis() as u32).to_be_bytes());
+        packet.extend(ssrc.get().to_be_bytes());
+        packet.extend([0x5a; 20]);
+        self.pipeline.protect(&mut packet, now).map(|()| packet)
+    }
+}
+
+/// Whether an event ends a stay.
+pub fn ends(event: &Event) -> bool {
+    matches!(event, Event::Left | Event::Removed | Event::Fatal(_))
+}
