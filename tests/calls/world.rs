@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use mls_srtp::delivery::{Blob, ClientMessage, Refusal, ServiceMessage};
+use mls_srtp::delivery::{Blob, ClientMessage, LogBody, LogEntry, Refusal, ServiceMessage};
 use mls_srtp::event::Event;
 use mls_srtp::group::ServiceIdentity;
-use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Ssrc};
-use mls_srtp::manager::Output;
+use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Seq, Ssrc};
+use mls_srtp::manager::{Output, SavedState};
 use mls_srtp::pipeline::{
     MediaConfig, MediaPipeline, MediaUpdate, Opening, ProtectError, Stream, StreamSource,
 };
@@ -92,13 +92,31 @@ impl World {
 
     /// A participant that asks to join; nothing is delivered yet.
     pub fn enter(&mut self, user: &'static str) {
-        let mut manager = KeyManager::new(name(user), ManagerConfig::default()).expect("a key");
+        self.enter_with(user, ManagerConfig::default());
+    }
+
+    /// The same, with times or trust of its own.
+    pub fn enter_with(&mut self, user: &'static str, config: ManagerConfig) {
+        let manager = KeyManager::new(name(user), config).expect("a key");
+        self.start(user, manager);
+    }
+
+    /// The process dies and another one starts with what was on disk. Its media pipeline knows
+    /// nothing of the old one.
+    pub fn restart(&mut self, user: &'static str, saved: &SavedState) {
+        self.disconnect(user);
+        let manager = KeyManager::restore(saved, ManagerConfig::default(), self.now);
+        self.start(user, manager.expect("what was saved"));
+    }
+
+    fn start(&mut self, user: &'static str, mut manager: KeyManager) {
         let ssrc = Ssrc::new(1000 + u32::from(user.as_bytes()[0]));
         manager.announce_streams(vec![Stream {
             ssrc,
             source: StreamSource::Camera,
         }]);
-        manager.join(self.name.clone(), None).expect("in no room");
+        // A restored manager is in its room already.
+        let _ = manager.join(self.name.clone(), None);
         let participant = Participant {
             manager,
             pipeline: MediaPipeline::new(MediaConfig::default()),
@@ -131,9 +149,10 @@ impl World {
     pub fn connect(&mut self, user: &str) {
         self.next_client += 1;
         let client = ClientId(self.next_client);
+        let now = self.now;
         let participant = self.get(user);
         participant.client = Some(client);
-        participant.manager.handle_connected();
+        participant.manager.handle_connected(now);
         self.carry_out(user);
     }
 
@@ -261,9 +280,11 @@ impl World {
     pub fn carry_out(&mut self, user: &str) {
         let now = self.now;
         let participant = self.get(user);
+        let mut reconnect = false;
         while let Some(output) = participant.manager.poll_output() {
             match output {
                 Output::Send(message) => participant.outbox.push_back(message),
+                Output::Reconnect => reconnect = true,
                 Output::Media(update) => {
                     if !matches!(update, MediaUpdate::Close) {
                         participant.hoard.apply(update.clone(), now);
@@ -274,6 +295,30 @@ impl World {
                 _ => {}
             }
         }
+        if reconnect {
+            self.disconnect(user);
+            self.connect(user);
+        }
+    }
+
+    /// Shows a participant a log entry that cannot follow what it has.
+    pub fn show_gap(&mut self, user: &str) {
+        let now = self.now;
+        let (group_id, epoch) = self.at(user).manager.position().expect("a member");
+        let body = LogBody::Proposal {
+            epoch,
+            proposal: garbage(),
+        };
+        let entry = LogEntry {
+            group_id,
+            seq: Seq::new(500),
+            term: 0,
+            chain: garbage(),
+            body,
+        };
+        let manager = &mut self.get(user).manager;
+        manager.handle_message(ServiceMessage::Entry(entry), now);
+        self.carry_out(user);
     }
 
     /// One protected packet of a participant.
