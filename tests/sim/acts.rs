@@ -139,7 +139,7 @@ impl World {
             return Ok(());
         }
         self.trace.note(self.now, || format!("* p{who} is back"));
-        self.people[who].restart();
+        self.people[who].restart(self.now);
         self.started(who, false);
         self.carry_out(who)
     }
@@ -207,6 +207,6 @@ impl World {
 }
 
 /// When a client's system ends a connection that carries nothing.
-const SYSTEM_GIVES_UP: Duration = Duration::from_secs(15);
+const SYSTEM_GIVES_UP: Duration = Duration::from_secs(60);
 /// When clients learn that the service's process has died.
 const LEARNS_OF_DEATH: Duration = Duration::from_millis(40);

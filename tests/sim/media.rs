@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use mls_srtp::id::ParticipantId;
+use mls_srtp::id::{Epoch, ParticipantId};
 use mls_srtp::pipeline::{Opened, Opening};
 
-use super::invariants::{Violation, violated};
+use super::invariants::{Violation, check_exposure, violated};
 use super::participant::name;
 use super::queue::Happening;
 use super::schedule::Flavour;
@@ -26,7 +26,7 @@ pub struct Sfu {
     /// In a hundred.
     loss: u64,
     doubling: u64,
-    under_way: BTreeMap<(usize, usize), (usize, Rc<[u8]>)>,
+    under_way: BTreeMap<(usize, usize), (usize, Option<Epoch>, Rc<[u8]>)>,
     count: usize,
     off: bool,
     /// Whose media the service has asked to cut off, until it is connected anew.
@@ -80,7 +80,7 @@ impl World {
         };
         self.queue.put(on_time, Happening::Capture(who));
         let sending = process.pipeline.sending_epoch();
-        let on_air = process.on_air;
+        let (on_air, heard_at) = (process.on_air, process.heard_at);
         let Ok(packet) = process.packet(ssrc, self.now) else {
             if on_air && self.schedule.flavour == Flavour::Quiet {
                 return violated("a member can always send", format!("p{who} cannot"));
@@ -88,14 +88,15 @@ impl World {
             return Ok(());
         };
         self.ledger.protected(who, sending, &packet)?;
+        check_exposure(who, heard_at, self.now)?;
         if on_air {
-            self.forward(who, packet.into());
+            self.forward(who, sending, packet.into());
         }
         Ok(())
     }
 
     /// The SFU sends a packet to everybody else whose media is connected.
-    fn forward(&mut self, from: usize, packet: Rc<[u8]>) {
+    fn forward(&mut self, from: usize, epoch: Option<Epoch>, packet: Rc<[u8]>) {
         if self.sfu.cut_off.contains(&name(from)) || !self.network.reaches(from, self.now) {
             return;
         }
@@ -114,7 +115,7 @@ impl World {
                 self.sfu.count += 1;
                 let number = self.sfu.count;
                 let at = self.now + self.sfu.dice.millis(2, 80);
-                let packet = (from, Rc::clone(&packet));
+                let packet = (from, epoch, Rc::clone(&packet));
                 self.sfu.under_way.insert((number, to), packet);
                 self.queue.put(at, Happening::Packet(number, to));
             }
@@ -123,7 +124,7 @@ impl World {
 
     /// A packet arrives.
     pub(super) fn packet(&mut self, number: usize, to: usize) -> Result<(), Violation> {
-        let Some((from, packet)) = self.sfu.under_way.remove(&(number, to)) else {
+        let Some((from, epoch, packet)) = self.sfu.under_way.remove(&(number, to)) else {
             return Ok(());
         };
         let reached = self.network.reaches(to, self.now);
@@ -135,7 +136,9 @@ impl World {
         }
         match process.pipeline.open(packet.to_vec(), self.now) {
             Opening::Opened(opened) => self.is_from(&opened, from, to)?,
-            Opening::Refused(error) if self.schedule.flavour == Flavour::Quiet => {
+            Opening::Refused(error)
+                if self.schedule.flavour == Flavour::Quiet && self.ledger.was_there(to, epoch) =>
+            {
                 let detail = format!("p{to} refuses a packet of p{from}: {error}");
                 return violated("no packet is lost", detail);
             }

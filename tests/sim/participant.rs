@@ -1,9 +1,12 @@
 //! A participant: a device with a disk, on which a process runs or does not.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use mls_srtp::event::Event;
+use mls_srtp::group::Identity;
 use mls_srtp::id::{ParticipantId, Ssrc};
+use mls_srtp::manager::SavedState;
 use mls_srtp::pipeline::{MediaConfig, MediaPipeline, ProtectError, Stream, StreamSource};
 use mls_srtp::time::{Moment, earlier};
 use mls_srtp::{KeyManager, ManagerConfig};
@@ -37,7 +40,23 @@ pub struct Process {
     sequence: u16,
     /// Until when the timers need no look.
     pub wake_at: Option<Moment>,
+    /// When the service was last heard.
+    pub heard_at: Moment,
+    /// Whether it goes on with the state of an earlier process.
+    pub restored: bool,
 }
+
+/// What is on a device's disk.
+#[derive(Default)]
+struct Disk {
+    /// The signature key, as the application stores it.
+    identity: Option<Vec<u8>>,
+    /// The key manager's states of the last epochs, the newest last.
+    states: VecDeque<SavedState>,
+}
+
+/// How many states are kept, for the sake of old copies.
+const STATES: usize = 4;
 
 pub struct Participant {
     pub who: usize,
@@ -51,7 +70,7 @@ pub struct Participant {
     pub ended: Option<Event>,
     /// When a crashed process comes back, if it does.
     pub restarts_at: Option<Moment>,
-    keeps: Keeps,
+    disk: Disk,
     pub dice: Dice,
 }
 
@@ -71,7 +90,7 @@ impl Participant {
             has_joined: false,
             ended: None,
             restarts_at: None,
-            keeps: Keeps::Nothing,
+            disk: Disk::default(),
             dice: Dice::new(seed, Purpose::Driver(who as u64)),
         }
     }
@@ -97,36 +116,67 @@ impl Participant {
         joined
     }
 
+    /// Keeps the state of a new epoch, as the key manager's documentation asks for.
+    pub fn save(&mut self) {
+        let Some(process) = &self.process else { return };
+        let state = process.manager.save().expect("a state can be saved");
+        self.disk.states.push_back(state);
+        if self.disk.states.len() > STATES {
+            self.disk.states.pop_front();
+        }
+    }
+
     /// The process dies; the disk keeps what it keeps.
     pub fn crash(&mut self, keeps: Keeps) -> Option<ConnectionId> {
-        self.keeps = keeps;
+        match keeps {
+            Keeps::TheMoment => self.save(),
+            Keeps::TheEpoch => {}
+            Keeps::AnOldCopy => self.disk.states.truncate(1),
+            Keeps::Identity => self.disk.states.clear(),
+            Keeps::Nothing => self.disk = Disk::default(),
+        }
         self.process.take()?.connection
     }
 
     /// The process starts again with what the disk has, and goes on with what it was doing.
-    pub fn restart(&mut self) {
+    pub fn restart(&mut self, now: Moment) {
         self.restarts_at = None;
-        let mut process = match self.keeps {
-            // Nothing can be kept yet: the device comes as a new one.
-            Keeps::Everything | Keeps::AnOldCopy | Keeps::Identity | Keeps::Nothing => self.fresh(),
+        let restored = self.disk.states.back().map(|state| {
+            let manager = KeyManager::restore(state, ManagerConfig::default(), now);
+            manager.expect("what was saved can be restored")
+        });
+        let mut process = match restored {
+            Some(manager) => {
+                let restored = manager.position().is_some();
+                Process::around(manager, restored)
+            }
+            None => self.fresh(),
         };
+        process.manager.announce_streams(self.streams());
         if self.wants == Wants::In {
-            process
-                .manager
-                .join(room_name(), None)
-                .expect("a new key manager is in no room");
+            // A restored key manager is in its room already.
+            let _ = process.manager.join(room_name(), None);
         }
         self.process = Some(process);
     }
 
-    fn fresh(&self) -> Process {
-        let config = ManagerConfig::default();
-        let mut manager = KeyManager::new(self.name.clone(), config).expect("randomness");
-        manager.announce_streams(vec![Stream {
+    /// A process without any state but its identity, if the disk has one.
+    fn fresh(&mut self) -> Process {
+        let identity: Identity = match &self.disk.identity {
+            Some(bytes) => serde_json::from_slice(bytes).expect("what was stored"),
+            None => Identity::generate(self.name.clone()).expect("randomness"),
+        };
+        self.disk.identity = Some(serde_json::to_vec(&identity).expect("encodes"));
+        let mut manager = KeyManager::with_identity(identity, ManagerConfig::default());
+        manager.announce_streams(self.streams());
+        Process::around(manager, false)
+    }
+
+    fn streams(&self) -> Vec<Stream> {
+        vec![Stream {
             ssrc: self.ssrc,
             source: StreamSource::Camera,
-        }]);
-        Process::around(manager)
+        }]
     }
 
     /// How long the driver waits before it connects again.
@@ -136,7 +186,7 @@ impl Participant {
 }
 
 impl Process {
-    fn around(manager: KeyManager) -> Self {
+    fn around(manager: KeyManager, restored: bool) -> Self {
         Self {
             manager,
             pipeline: MediaPipeline::new(MediaConfig::default()),
@@ -145,6 +195,8 @@ impl Process {
             on_air: false,
             sequence: 0,
             wake_at: None,
+            heard_at: Moment::default(),
+            restored,
         }
     }
 

@@ -48,6 +48,11 @@ impl Flavour {
         FLAVOURS[(seed % FLAVOURS.len() as u64) as usize]
     }
 
+    /// Whether processes die, so that they had better keep their state.
+    pub fn crashes(self) -> bool {
+        matches!(self, Self::Crashes | Self::Everything)
+    }
+
     /// Whether the service may show different members different things.
     pub fn service_lies(self) -> bool {
         matches!(self, Self::Lies | Self::Forks)
@@ -63,7 +68,9 @@ impl Flavour {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keeps {
     /// Everything, as it was when it died.
-    Everything,
+    TheMoment,
+    /// Everything, as it was when the last epoch began.
+    TheEpoch,
     /// Everything, as it was some epochs before: an old copy of the disk.
     AnOldCopy,
     /// Its identity, but not the group's state.
@@ -294,7 +301,8 @@ impl Draft {
     fn network(&mut self) {
         let who = self.dice.index(self.people);
         let learns = |dice: &mut Dice| dice.chance(70).then(|| dice.millis(0, 300));
-        let span = self.dice.millis(50, 7_000);
+        let longest = if self.dice.chance(20) { 20_000 } else { 6_000 };
+        let span = self.dice.millis(50, longest);
         let step = match self.dice.below(10) {
             0..4 => Step::Reset {
                 who,
@@ -322,8 +330,8 @@ impl Draft {
         let step = Step::Crash {
             who: self.dice.index(self.people),
             keeps: self.dice.pick(&[
-                Keeps::Everything,
-                Keeps::Everything,
+                Keeps::TheMoment,
+                Keeps::TheEpoch,
                 Keeps::AnOldCopy,
                 Keeps::Identity,
                 Keeps::Nothing,

@@ -231,11 +231,6 @@ impl Service {
         });
         outputs
     }
-
-    /// How many members the service counts.
-    pub fn members(&self) -> usize {
-        self.room.as_ref().map_or(0, Room::member_count)
-    }
 }
 
 fn decode(json: &[u8]) -> Result<ClientMessage, (Refusal, String)> {

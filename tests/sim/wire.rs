@@ -53,7 +53,7 @@ impl World {
         };
         if let Some(process) = &mut self.people[who].process {
             process.online = true;
-            process.manager.handle_connected();
+            process.manager.handle_connected(self.now);
         }
         self.carry_out(who)
     }
@@ -131,6 +131,7 @@ impl World {
                 let Some(process) = &mut self.people[who].process else {
                     return Ok(());
                 };
+                process.heard_at = self.now;
                 let parsed: Option<ServiceMessage> = serde_json::from_slice(&json).ok();
                 if let Some(message) = &parsed {
                     self.trace

@@ -215,6 +215,7 @@ impl World {
 
     /// Does all that a participant's key manager wants done, and looks at its timers.
     pub(super) fn carry_out(&mut self, who: usize) -> Result<(), Violation> {
+        let mut new_epoch = false;
         loop {
             let Some(process) = &mut self.people[who].process else {
                 return Ok(());
@@ -227,9 +228,21 @@ impl World {
                     process.pipeline.apply(update, self.now);
                     self.released(who);
                 }
-                Some(Output::Event(event)) => self.event(who, &event)?,
+                Some(Output::Event(event)) => {
+                    new_epoch |= matches!(event, Event::EpochChanged { .. });
+                    self.event(who, &event)?;
+                }
+                Some(Output::Reconnect) => {
+                    self.trace
+                        .note(self.now, || format!("p{who} wants another connection"));
+                    self.hang_up(who)?;
+                    self.queue.put(self.now, Happening::Connect(who));
+                }
                 Some(_) => {}
             }
+        }
+        if new_epoch && self.schedule.flavour.crashes() {
+            self.people[who].save();
         }
         self.media_events(who)?;
         self.set_alarm(who);
@@ -263,6 +276,11 @@ impl World {
         }
     }
 
+    fn is_restored(&self, who: usize) -> bool {
+        let process = self.people[who].process.as_ref();
+        process.is_some_and(|process| process.restored)
+    }
+
     fn event(&mut self, who: usize, event: &Event) -> Result<(), Violation> {
         let flavour = self.schedule.flavour;
         self.trace
@@ -270,6 +288,8 @@ impl World {
         self.ledger.event(who, event)?;
         match event {
             Event::MediaReady => self.on_air(who, true),
+            // A restored member was in the call before: it goes on when it may send.
+            Event::SendingIn { .. } if self.is_restored(who) => self.on_air(who, true),
             Event::Resyncing { .. } => self.on_air(who, false),
             _ => {}
         }

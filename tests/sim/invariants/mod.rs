@@ -27,6 +27,7 @@ pub use calm::{Heard, check_converged, check_end, check_nothing_refused};
 use history::History;
 use nonces::Nonces;
 use removal::Hoards;
+pub use removal::check_exposure;
 
 /// An invariant that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +125,7 @@ impl Ledger {
                 self.hoards.keep(who, secrets);
             }
             MediaUpdate::Close => {
+                self.views[who].codes.clear();
                 self.history.begins_anew(who);
                 self.hoards.begin_anew(who);
             }
@@ -213,6 +215,12 @@ impl Ledger {
         self.nonces
             .is_new(who, (group, epoch, *code, leaf), packet)?;
         self.hoards.open_nothing(who, packet)
+    }
+
+    /// Whether a participant was a member in an epoch of its present stay.
+    pub fn was_there(&self, who: usize, epoch: Option<Epoch>) -> bool {
+        let codes = &self.views[who].codes;
+        epoch.is_some_and(|epoch| codes.contains_key(&epoch))
     }
 
     /// How often each check was made: a run in which an invariant had nothing to look at proves

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use mls_srtp::ManagerConfig;
 use mls_srtp::epoch::EpochSecrets;
 use mls_srtp::id::{Epoch, GroupId, ParticipantId, Ssrc};
 use mls_srtp::pipeline::{MediaConfig, MediaPipeline, MediaUpdate, Opening, Stream, StreamSource};
@@ -107,6 +108,19 @@ impl Hoards {
     pub fn tries(&self) -> u64 {
         self.tries
     }
+}
+
+/// Nobody sends who has heard nothing from the service for so long that a removal may have been
+/// kept from it.
+///
+/// Broken by: a key manager that never suspends its pipeline, in `Exposure::handle_timeout`.
+pub fn check_exposure(who: usize, heard_at: Moment, now: Moment) -> Result<(), Violation> {
+    let silence = now.since(heard_at);
+    if silence > ManagerConfig::default().max_exposure {
+        let detail = format!("p{who} sends after {silence:?} without a word from the service");
+        return violated("exposure is bounded", detail);
+    }
+    Ok(())
 }
 
 impl Hoard {
