@@ -107,6 +107,7 @@ impl KeyManager {
         let owed = stay.owes_announcement;
         self.resyncs = 0;
         if !terms_hold {
+            self.send(ClientMessage::Leave);
             self.end(Event::Fatal(FatalCause::TermsBroken));
             return Ok(());
         }

@@ -369,6 +369,7 @@ impl KeyManager {
         }
         self.resyncs += 1;
         if self.resyncs > MAX_RESYNCS {
+            self.send(ClientMessage::Leave);
             return self.end(Event::Fatal(FatalCause::CannotStay(cause)));
         }
         self.phase = Phase::Entering(Entering::Asked);

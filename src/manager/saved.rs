@@ -51,6 +51,18 @@ impl SavedState {
     }
 }
 
+impl SavedState {
+    /// The signature key alone: what is left when the group's state is lost or cannot be trusted.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if these are not the bytes of a saved state.
+    pub fn without_group(&self) -> Result<Self, RestoreError> {
+        let mut wire: Wire<Identity> = serde_json::from_slice(self.as_bytes())?;
+        wire.stay = None;
+        Ok(Self::new(serde_json::to_vec(&wire)?))
+    }
+}
+
 /// What the bytes are the JSON of. `I` is an [`Identity`], borrowed for writing.
 #[derive(Serialize, Deserialize)]
 struct Wire<I> {

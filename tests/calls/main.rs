@@ -1,6 +1,9 @@
 //! Whole calls under virtual time: key managers and the service's real room logic.
 
+mod forged;
+mod mallory;
 mod recovery;
+mod spoiled;
 mod takeover;
 mod trust;
 mod world;

@@ -54,6 +54,8 @@ pub struct World {
     pub events: Vec<RoomEventKind>,
     next_client: u64,
     name: RoomName,
+    /// What clients were told that are no participants of ours.
+    strangers: BTreeMap<ClientId, VecDeque<ServiceMessage>>,
 }
 
 pub fn name(user: &str) -> ParticipantId {
@@ -87,6 +89,7 @@ impl World {
             events: Vec::new(),
             next_client: 0,
             name: room_name,
+            strangers: BTreeMap::new(),
         }
     }
 
@@ -144,6 +147,32 @@ impl World {
     pub fn leave(&mut self, user: &str) {
         self.get(user).manager.leave().expect("in the room");
         self.run(Duration::from_millis(200));
+    }
+
+    /// A connection that no key manager serves.
+    pub fn stranger(&mut self) -> ClientId {
+        self.next_client += 1;
+        let client = ClientId(self.next_client);
+        self.strangers.insert(client, VecDeque::new());
+        client
+    }
+
+    /// What such a connection was told since it was asked last.
+    pub fn heard_by(&mut self, stranger: ClientId) -> VecDeque<ServiceMessage> {
+        self.strangers
+            .get_mut(&stranger)
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    pub fn room_name(&self) -> RoomName {
+        self.name.clone()
+    }
+
+    /// A saved state that holds the signature key, and nothing of the group.
+    pub fn identity_of(&self, user: &str) -> SavedState {
+        let saved = self.at(user).manager.save().expect("can be encoded");
+        saved.without_group().expect("just saved")
     }
 
     pub fn connect(&mut self, user: &str) {
@@ -268,6 +297,8 @@ impl World {
                         .find(|p| p.client == Some(client));
                     if let Some(participant) = to {
                         participant.inbox.push_back(message);
+                    } else if let Some(heard) = self.strangers.get_mut(&client) {
+                        heard.push_back(message);
                     }
                 }
                 RoomOutput::Media(request) => self.media.push(request),
@@ -356,8 +387,23 @@ impl World {
         }
     }
 
-    /// All of them are in one epoch of one group and show one code.
+    /// All of them, and nobody else, are in one epoch of one group and show one code.
     pub fn assert_agreed(&self, users: &[&str]) -> (GroupId, Epoch) {
+        let agreed = self.assert_agreed_among(users);
+        let roster = self.at(users[0]).manager.roster().expect("a member");
+        let mut present: Vec<_> = roster
+            .iter()
+            .map(|m| m.participant.user().to_owned())
+            .collect();
+        present.sort();
+        let mut expected: Vec<_> = users.iter().map(ToString::to_string).collect();
+        expected.sort();
+        assert_eq!(present, expected);
+        agreed
+    }
+
+    /// All of them are in one epoch of one group and show one code; others may be there, too.
+    pub fn assert_agreed_among(&self, users: &[&str]) -> (GroupId, Epoch) {
         let view = |user: &str| {
             let one = self.at(user);
             let code = one.events.iter().rev().find_map(|event| match event {
@@ -375,15 +421,6 @@ impl World {
         for user in users {
             assert_eq!(view(user), first, "{user} and {} differ", users[0]);
         }
-        let roster = self.at(users[0]).manager.roster().expect("a member");
-        let mut present: Vec<_> = roster
-            .iter()
-            .map(|m| m.participant.user().to_owned())
-            .collect();
-        present.sort();
-        let mut expected: Vec<_> = users.iter().map(ToString::to_string).collect();
-        expected.sort();
-        assert_eq!(present, expected);
         first.0
     }
 

@@ -257,6 +257,7 @@ fn the_follower_walks_with_the_group() {
     let expected = CommitOutcome {
         epoch: Epoch::new(2),
         author: LeafIndex::new(0),
+        external: false,
         added: vec![name("carol")],
         removed: vec![(gone, name("bob"))],
     };
