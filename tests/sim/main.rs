@@ -5,6 +5,8 @@
 //! one on; without `SIM_SEED`, a fixed list.
 
 mod acts;
+mod campaign;
+mod coverage;
 mod fork;
 mod hostile;
 mod invariants;
@@ -22,94 +24,33 @@ mod trace;
 mod wire;
 mod world;
 
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use invariants::Looks;
+use campaign::Campaign;
 use schedule::{Flavour, Schedule};
 use world::World;
-
-/// What went wrong in one run.
-struct Failure {
-    seed: u64,
-    what: String,
-    report: String,
-}
-
-/// Runs one seed to its end, or says all that helps to understand why it did not get there.
-fn run(seed: u64) -> Result<Looks, Failure> {
-    let mut world = World::new(Schedule::draw(seed));
-    let outcome = catch_unwind(AssertUnwindSafe(|| world.run()));
-    let what = match outcome {
-        Ok(Ok(looks)) => return Ok(looks),
-        Ok(Err(violation)) => violation.to_string(),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            format!("panic: {}", text.unwrap_or("without words"))
-        }
-    };
-    let report = format!(
-        "{}\n\n{}\n\n{what}\n\nto repeat it:\n  \
-         SIM_SEED={seed} cargo test --release -p mls-srtp --test sim rooms -- --nocapture\n",
-        world.schedule,
-        world.trace.tail(),
-    );
-    Err(Failure { seed, what, report })
-}
-
-/// After so many failures the rest of the seeds would say nothing new.
-const ENOUGH: usize = 20;
-
-/// Runs all seeds, on as many threads as there are processors. A run shares nothing with another.
-fn run_all(seeds: Range<u64>) -> (Looks, Vec<Failure>) {
-    let next = AtomicU64::new(seeds.start);
-    let sum = Mutex::new((Looks::default(), Vec::new()));
-    let work = || {
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            let enough = |failures: &Vec<Failure>| failures.len() >= ENOUGH;
-            if seed >= seeds.end || enough(&sum.lock().expect("no panic in here").1) {
-                return;
-            }
-            let outcome = run(seed);
-            let mut sum = sum.lock().expect("no panic in here");
-            match outcome {
-                Ok(looks) => sum.0 += looks,
-                Err(failure) => sum.1.push(failure),
-            }
-        }
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        (0..threads).for_each(|_| {
-            scope.spawn(work);
-        });
-    });
-    let (looks, mut failures) = sum.into_inner().expect("no panic in here");
-    failures.sort_by_key(|failure| failure.seed);
-    (looks, failures)
-}
 
 #[test]
 fn rooms_hold_whatever_befalls_them() {
     let seeds = seed::seeds();
     println!("seeds {} to {}", seeds.start, seeds.end.saturating_sub(1));
-    let (looks, failures) = run_all(seeds.clone());
-    println!("looked at {looks:?}");
-    for failure in &failures {
-        println!(
-            "seed {}, {:?}: {}",
-            failure.seed,
-            Flavour::of(failure.seed),
-            failure.what
+    let campaign = Campaign::run(seeds);
+    println!("looked at {:?}, met\n{}", campaign.looks, campaign.coverage);
+    for failure in &campaign.failures {
+        let flavour = Flavour::of(failure.seed);
+        println!("seed {}, {flavour:?}: {}", failure.seed, failure.what);
+    }
+    if let Some(first) = campaign.failures.first() {
+        panic!(
+            "{} failures, the first:\n{}",
+            campaign.failures.len(),
+            first.report
         );
     }
-    if let Some(first) = failures.first() {
-        panic!("{} failures, the first:\n{}", failures.len(), first.report);
-    }
+    let missing = campaign.coverage.missing();
+    let usual = seed::are_usual();
+    assert!(
+        !usual || missing.is_empty(),
+        "the usual runs never met {missing:?}"
+    );
 }
 
 #[test]

@@ -18,6 +18,11 @@ pub fn seeds() -> std::ops::Range<u64> {
     first..first.saturating_add(runs)
 }
 
+/// Whether these are the seeds that run when nobody asks for others.
+pub fn are_usual() -> bool {
+    number("SIM_SEED").is_none() && number("SIM_RUNS").is_none()
+}
+
 /// A number in the environment. What is no number stops the test: a run of other seeds than asked
 /// for would be taken for a success.
 pub fn number(name: &str) -> Option<u64> {

@@ -39,6 +39,10 @@ impl Trace {
         }
     }
 
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
     pub fn text(&self) -> String {
         self.lines.join("\n")
     }
