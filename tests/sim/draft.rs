@@ -34,12 +34,14 @@ pub fn draw(seed: u64) -> Schedule {
     let Draft { mut steps, .. } = draft;
     // Stable: what was drawn first comes first.
     steps.sort_by_key(|(at, _)| *at);
+    let ends = steps.iter().map(|(at, step)| *at + step.lasts());
+    let calm_at = ends.fold(Moment::new(START + span), Moment::max);
     Schedule {
         seed,
         flavour,
         ways,
         steps,
-        calm_at: Moment::new(START + span),
+        calm_at,
     }
 }
 

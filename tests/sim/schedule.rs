@@ -149,6 +149,21 @@ pub enum Step {
     WearOut(usize),
 }
 
+impl Step {
+    /// How long it goes on befalling somebody.
+    pub fn lasts(&self) -> Duration {
+        match self {
+            Self::Crash { back_after, .. } => back_after.unwrap_or_default(),
+            Self::RestartService { down } => *down,
+            Self::Partition { span, .. }
+            | Self::Slow { span, .. }
+            | Self::Lie { span, .. }
+            | Self::Hostility { span, .. } => *span,
+            _ => Duration::ZERO,
+        }
+    }
+}
+
 /// All of a run that is decided beforehand.
 #[derive(Debug, Clone)]
 pub struct Schedule {
