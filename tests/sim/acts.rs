@@ -78,6 +78,9 @@ impl World {
         }
         person.wants = Wants::Out;
         person.restarts_at = None;
+        // Whoever leaves stops its camera first.
+        self.on_air(who, false);
+        let person = &mut self.people[who];
         if let Some(process) = &mut person.process
             && person.ended.is_none()
         {

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::coverage::Coverage;
+use super::draft::draw;
 use super::invariants::Looks;
-use super::schedule::Schedule;
 use super::world::World;
 
 /// After so many failures the rest of the seeds would say nothing new.
@@ -69,7 +69,7 @@ impl Campaign {
 
 /// Runs one seed to its end, or says all that helps to understand why it did not get there.
 fn run(seed: u64) -> Result<(Looks, Coverage), Failure> {
-    let mut world = World::new(Schedule::draw(seed));
+    let mut world = World::new(draw(seed));
     let outcome = catch_unwind(AssertUnwindSafe(|| world.run()));
     let what = match outcome {
         Ok(Ok(looks)) => return Ok((looks, Coverage::of(&world.trace))),

@@ -31,7 +31,7 @@ const MET: [(&str, &str); 17] = [
     ("a proposal taken back", ": withdrawn"),
     ("a commit refused", "refused commit"),
     ("a second group of the room", "create generation 1"),
-    ("a member removed", " Removed"),
+    ("a member sent off", "closed: Removed"),
     ("a fork", "the liar forks"),
     ("a hostile commit", "! commit"),
 ];

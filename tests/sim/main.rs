@@ -7,6 +7,7 @@
 mod acts;
 mod campaign;
 mod coverage;
+mod draft;
 mod fork;
 mod hostile;
 mod invariants;
@@ -25,7 +26,7 @@ mod wire;
 mod world;
 
 use campaign::Campaign;
-use schedule::{Flavour, Schedule};
+use schedule::Flavour;
 use world::World;
 
 #[test]
@@ -57,7 +58,7 @@ fn rooms_hold_whatever_befalls_them() {
 fn a_seed_makes_the_same_run_twice() {
     for seed in seed::seeds().take(9) {
         let text = || {
-            let mut world = World::new(Schedule::draw(seed));
+            let mut world = World::new(draft::draw(seed));
             let outcome = world.run().map(|_| ()).map_err(|violation| violation.rule);
             (outcome, world.trace.text())
         };

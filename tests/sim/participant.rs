@@ -153,7 +153,7 @@ impl Participant {
             None => self.fresh(),
         };
         process.manager.announce_streams(self.streams());
-        if self.wants == Wants::In {
+        if self.wants != Wants::Out {
             // A restored key manager is in its room already.
             let _ = process.manager.join(room_name(), None);
         }
