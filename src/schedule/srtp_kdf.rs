@@ -11,6 +11,7 @@ use crate::secret::Secret;
 #[derive(Clone, Copy)]
 enum KdfLabel {
     RtpEncryption = 0x00,
+    RtpAuthentication = 0x01,
     RtpSalt = 0x02,
 }
 
@@ -19,6 +20,7 @@ enum KdfLabel {
 pub struct SessionKeys {
     profile: Profile,
     key: Secret,
+    auth_key: Secret,
     salt: Secret,
 }
 
@@ -28,6 +30,7 @@ impl SessionKeys {
         Self {
             profile,
             key: keystream(KdfLabel::RtpEncryption, profile.key_len()),
+            auth_key: keystream(KdfLabel::RtpAuthentication, profile.auth_key_len()),
             salt: keystream(KdfLabel::RtpSalt, profile.salt_len()),
         }
     }
@@ -42,17 +45,24 @@ impl SessionKeys {
         &self.key
     }
 
+    /// Session authentication key, [`Profile::auth_key_len`] bytes: none for an AEAD.
+    pub fn auth_key(&self) -> &Secret {
+        &self.auth_key
+    }
+
     /// Session salt, [`Profile::salt_len`] bytes.
     pub fn salt(&self) -> &Secret {
         &self.salt
     }
 
-    /// Session keys given directly, as the vectors of RFC 7714 state them.
+    /// Session keys given directly, as the vectors of RFC 3711 and RFC 7714 state them, with an
+    /// authentication key of zeros.
     #[cfg(test)]
     pub(crate) fn from_parts(profile: Profile, key: Vec<u8>, salt: Vec<u8>) -> Self {
         Self {
             profile,
             key: Secret::new(key),
+            auth_key: Secret::zeroed(profile.auth_key_len()),
             salt: Secret::new(salt),
         }
     }
@@ -101,6 +111,11 @@ mod tests {
             "E049646C43D9327AD175578EF7227098"
         );
         assert_eq!(derive(1, 48), hex(authentication));
+
+        let keys = SessionKeys::derive(Profile::Aes128CmHmacSha1_80, &key, &salt);
+        assert_eq!(keys.key().expose(), derive(0, 16));
+        assert_eq!(keys.salt().expose(), derive(2, 14));
+        assert_eq!(keys.auth_key().expose(), hex(&authentication[..40]));
     }
 
     /// RFC 9335 Appendix A.2: a 12-byte salt.
@@ -111,5 +126,6 @@ mod tests {
         let keys = SessionKeys::derive(Profile::AeadAes128Gcm, &key, &salt);
         assert_eq!(keys.key().expose(), hex("077c6143cb221bc355ff23d5f984a16e"));
         assert_eq!(keys.salt().expose(), hex("9af3e95364ebac9c99c5a7c4"));
+        assert!(keys.auth_key().is_empty());
     }
 }
