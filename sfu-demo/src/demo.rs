@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::pipeline::{MediaConfig, MediaPipeline, MediaStats, MediaUpdate};
+use mls_srtp::schedule::Profile;
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig, HeadlessError};
 use tokio::sync::mpsc;
@@ -67,6 +68,7 @@ pub struct Conference {
     pub leaver: ParticipantId,
     hoard: Arc<Mutex<MediaPipeline>>,
     record: Option<PathBuf>,
+    pub profile: Profile,
     view: View,
 }
 
@@ -101,7 +103,7 @@ impl Conference {
         let media = SampleMedia::load().map_err(DemoError::Samples)?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (events, inbox) = mpsc::unbounded_channel();
-        let host = Host::start(loopback, loopback, events).await?;
+        let host = Host::start(loopback, loopback, args.profile, events).await?;
         let origin = ClockOrigin::start();
         let leaver = name(1);
         let audit = Audit::new(media.check(), leaver.to_string(), origin);
@@ -127,6 +129,7 @@ impl Conference {
             leaver,
             hoard: Arc::new(Mutex::new(MediaPipeline::new(MediaConfig::default()))),
             record: args.record.clone(),
+            profile: args.profile,
             view,
         })
     }

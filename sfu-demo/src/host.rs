@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use mls_srtp::delivery::MediaSignal;
 use mls_srtp::id::{ParticipantId, RoomName};
+use mls_srtp::schedule::Profile;
 use mls_srtp_sfu::{
     DisconnectReason, Event, ParticipantId as SfuParticipant, RoomId, ServerStats, SfuConfig,
     SfuError, SfuHandle, SfuServer, Tap,
 };
 use mls_srtp_signaling::media::{MediaRequest, MediaRequestKind};
-use mls_srtp_signaling::{RoomEvent, ServerBuilder, ServerHandle, ServiceConfig, StartError};
+use mls_srtp_signaling::{
+    RoomConfig, RoomEvent, ServerBuilder, ServerHandle, ServiceConfig, StartError,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -40,19 +43,24 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts both services. What the signaling service accepts is told to `events`.
+    /// Starts both services; media in their rooms is protected with `profile`. What the signaling service accepts is told to `events`.
     ///
     /// # Errors
     /// [`HostError`], naming the address that is taken.
     pub async fn start(
         listen: SocketAddr,
         media: SocketAddr,
+        profile: Profile,
         events: mpsc::UnboundedSender<RoomEvent>,
     ) -> Result<Self, HostError> {
         let (requests, request_inbox) = mpsc::unbounded_channel();
         let (sfu_events, sfu_inbox) = mpsc::unbounded_channel();
         let config = ServiceConfig {
             listen,
+            room: RoomConfig {
+                profile,
+                ..RoomConfig::default()
+            },
             ..ServiceConfig::default()
         };
         let server = ServerBuilder::new(config)

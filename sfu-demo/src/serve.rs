@@ -10,7 +10,7 @@ use crate::host::Host;
 /// Serves; 0 after Ctrl-C, 1 if an address is taken.
 pub async fn run(args: &Serve) -> ExitCode {
     let (events, mut inbox) = mpsc::unbounded_channel();
-    let host = match Host::start(args.listen, args.media, events).await {
+    let host = match Host::start(args.listen, args.media, args.profile, events).await {
         Ok(host) => host,
         Err(error) => {
             eprintln!("error: {error}");

@@ -144,6 +144,26 @@ fn a_whole_conference_holds_and_its_recordings_play() {
     }
 }
 
+#[test]
+fn a_conference_in_counter_mode_holds() {
+    let (profile, seconds) = ("aes128_cm_hmac_sha1_80", "8");
+    let output = run(&[
+        "demo",
+        "--participants",
+        "2",
+        "--seconds",
+        seconds,
+        "--profile",
+        profile,
+        "--json",
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.lines().last().expect("a last line");
+    let report: Value = serde_json::from_str(last).expect("the last line is JSON");
+    assert_eq!(report["verdict"], "ok", "{}", report["reasons"]);
+    assert_eq!(report["profile"], profile);
+}
+
 /// A running `serve` on ports of its own.
 struct Serve {
     child: Child,
@@ -265,6 +285,7 @@ fn wrong_arguments_end_with_code_2_and_a_clear_line() {
         &["participant", "--room", ""],
         &["serve", "--listen", "here"],
         &["demo", "--participants", "16", "--seconds", "8"],
+        &["demo", "--profile", "aes128_cm_hmac_sha1_32"],
         &["fly"],
     ] {
         let output = run(args);
