@@ -119,7 +119,7 @@ impl Session {
         let mut manager = KeyManager::new(config.participant, config.manager)?;
         manager.announce_streams(config.streams);
         let link = Link::connect(&config.url, config.link).await?;
-        manager.handle_connected();
+        manager.handle_connected(media.origin().now());
         manager.join(config.room, config.token)?;
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let (events, event_receiver) = mpsc::unbounded_channel();
@@ -208,7 +208,7 @@ impl Driver {
                 self.tell(SessionEvent::Disconnected(error.to_string()));
             }
             LinkEvent::Back => {
-                self.manager.handle_connected();
+                self.manager.handle_connected(now);
                 self.tell(SessionEvent::Reconnected);
             }
         }

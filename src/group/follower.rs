@@ -10,7 +10,8 @@ use openmls::prelude::{
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
 use super::{
-    GroupError, RoomPolicy, Roster, ServiceIdentity, credential, decode, rules, submission, terms,
+    GroupError, NamesOnly, RoomPolicy, Roster, ServiceIdentity, credential, decode, rules,
+    submission, terms,
 };
 use crate::delivery::{Blob, Refusal};
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
@@ -281,6 +282,7 @@ impl GroupFollower {
             roster: &self.roster,
             terms: self.group.group_context().extensions(),
             removing: &self.removing()?,
+            validator: &NamesOnly,
             signature_key: &signature_key,
         };
         rules::check_commit(&staged, &sender, &before)?;

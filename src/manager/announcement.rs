@@ -39,6 +39,11 @@ impl KeyManager {
             super::Phase::Member(stay) => stay,
             _ => return,
         };
+        if stay.must_renew {
+            // What was encrypted in this epoch before the restart, nobody knows any more.
+            stay.owes_announcement = true;
+            return;
+        }
         match stay.engine.encrypt(identity, &bytes) {
             Ok(message) => {
                 stay.owes_announcement = false;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use mls_srtp::delivery::{Blob, ClientMessage, Refusal, ServiceMessage};
+use mls_srtp::delivery::{Blob, ClientMessage, LogBody, LogEntry, Refusal, ServiceMessage};
 use mls_srtp::event::Event;
 use mls_srtp::group::ServiceIdentity;
-use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Ssrc};
+use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Seq, Ssrc};
 use mls_srtp::manager::Output;
 use mls_srtp::pipeline::{
     MediaConfig, MediaPipeline, MediaUpdate, Opening, ProtectError, Stream, StreamSource,
@@ -131,9 +131,10 @@ impl World {
     pub fn connect(&mut self, user: &str) {
         self.next_client += 1;
         let client = ClientId(self.next_client);
+        let now = self.now;
         let participant = self.get(user);
         participant.client = Some(client);
-        participant.manager.handle_connected();
+        participant.manager.handle_connected(now);
         self.carry_out(user);
     }
 
@@ -261,9 +262,11 @@ impl World {
     pub fn carry_out(&mut self, user: &str) {
         let now = self.now;
         let participant = self.get(user);
+        let mut reconnect = false;
         while let Some(output) = participant.manager.poll_output() {
             match output {
                 Output::Send(message) => participant.outbox.push_back(message),
+                Output::Reconnect => reconnect = true,
                 Output::Media(update) => {
                     if !matches!(update, MediaUpdate::Close) {
                         participant.hoard.apply(update.clone(), now);
@@ -274,6 +277,30 @@ impl World {
                 _ => {}
             }
         }
+        if reconnect {
+            self.disconnect(user);
+            self.connect(user);
+        }
+    }
+
+    /// Shows a participant a log entry that cannot follow what it has.
+    pub fn show_gap(&mut self, user: &str) {
+        let now = self.now;
+        let (group_id, epoch) = self.at(user).manager.position().expect("a member");
+        let body = LogBody::Proposal {
+            epoch,
+            proposal: garbage(),
+        };
+        let entry = LogEntry {
+            group_id,
+            seq: Seq::new(500),
+            term: 0,
+            chain: garbage(),
+            body,
+        };
+        let manager = &mut self.get(user).manager;
+        manager.handle_message(ServiceMessage::Entry(entry), now);
+        self.carry_out(user);
     }
 
     /// One protected packet of a participant.

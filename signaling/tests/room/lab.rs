@@ -87,6 +87,15 @@ fn session() -> [u8; 16] {
     [NEXT.fetch_add(1, Ordering::Relaxed); 16]
 }
 
+/// Nobody takes a held committer's turn: these tests are about what the room takes from one.
+fn patient() -> ManagerConfig {
+    ManagerConfig {
+        takeover_after: Duration::from_secs(60),
+        takeover_after_most: Duration::from_secs(60),
+        ..ManagerConfig::default()
+    }
+}
+
 impl Lab {
     pub fn new(setup: Setup) -> Self {
         let shared = Shared {
@@ -121,7 +130,7 @@ impl Lab {
 
     /// Somebody connects and asks to join; nothing is delivered yet.
     pub fn enter(&mut self, user: &'static str) {
-        let mut manager = KeyManager::new(name(user), ManagerConfig::default()).expect("a key");
+        let mut manager = KeyManager::new(name(user), patient()).expect("a key");
         manager.join(room_name(), None).expect("in no room");
         let person = Person {
             manager,
@@ -134,7 +143,8 @@ impl Lab {
             events: Vec::new(),
         };
         self.people.insert(user, person);
-        self.get(user).manager.handle_connected();
+        let now = self.now;
+        self.get(user).manager.handle_connected(now);
         self.carry_out(user);
     }
 
@@ -166,9 +176,10 @@ impl Lab {
 
     pub fn reconnect(&mut self, user: &str) {
         let client = self.stranger();
+        let now = self.now;
         let person = self.get(user);
         person.client = client;
-        person.manager.handle_connected();
+        person.manager.handle_connected(now);
         self.carry_out(user);
     }
 
@@ -179,7 +190,7 @@ impl Lab {
         let person = self.get(user);
         let room = person.told.first().cloned().expect("was told of the room");
         person.manager.handle_disconnected();
-        person.manager.handle_connected();
+        person.manager.handle_connected(now);
         while person.manager.poll_output().is_some() {}
         person.manager.handle_message(room, now);
         self.carry_out(user);
