@@ -68,9 +68,8 @@ mod tests {
 
     #[test]
     fn clients_do_not_come_back_in_step() {
-        let delays: std::collections::HashSet<_> = (0..20)
-            .map(|_| Backoff::new(CONFIG).delay())
-            .collect();
+        let delays: std::collections::HashSet<_> =
+            (0..20).map(|_| Backoff::new(CONFIG).delay()).collect();
         assert!(delays.len() > 10, "{delays:?}");
     }
 

@@ -96,6 +96,10 @@ pub struct Serve {
     /// UDP address of the SFU; participants must be able to reach it.
     #[arg(long, default_value = "127.0.0.1:5004", value_name = "IP:PORT")]
     pub media: SocketAddr,
+    /// Where participants reach the SFU, if not at the address above: behind NAT the outside
+    /// address.
+    #[arg(long, value_name = "IP:PORT")]
+    pub public: Option<SocketAddr>,
     /// How media is protected end to end in rooms that are created here: aead_aes_128_gcm,
     /// aead_aes_256_gcm or aes128_cm_hmac_sha1_80.
     #[arg(long, default_value_t, value_name = "PROFILE")]

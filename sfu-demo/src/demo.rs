@@ -10,6 +10,8 @@ use mls_srtp::pipeline::{MediaConfig, MediaPipeline, MediaStats, MediaUpdate};
 use mls_srtp::schedule::Profile;
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig, HeadlessError};
+use mls_srtp_participant::leg::LegConfig;
+use mls_srtp_participant::session::LinkConfig;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -17,7 +19,7 @@ use crate::audit::{Audit, LeaverResult};
 use crate::cli::Demo;
 use crate::epochs::EpochLog;
 use crate::frames::FrameCheck;
-use crate::host::{Host, HostError};
+use crate::host::{Host, HostConfig, HostError};
 use crate::media::SampleMedia;
 use crate::report::Report;
 use crate::results;
@@ -103,7 +105,13 @@ impl Conference {
         let media = SampleMedia::load().map_err(DemoError::Samples)?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (events, inbox) = mpsc::unbounded_channel();
-        let host = Host::start(loopback, loopback, args.profile, events).await?;
+        let config = HostConfig {
+            listen: loopback,
+            media: loopback,
+            public: None,
+            profile: args.profile,
+        };
+        let host = Host::start(config, events).await?;
         let origin = ClockOrigin::start();
         let leaver = name(1);
         let audit = Audit::new(media.check(), leaver.to_string(), origin);
@@ -159,7 +167,8 @@ impl Conference {
             room: RoomName::new("demo").map_err(|e| DemoError::Samples(e.to_string()))?,
             participant: participant.clone(),
             token: None,
-            udp_addr: "127.0.0.1:0".into(),
+            leg: LegConfig::new("127.0.0.1:0"),
+            link: LinkConfig::default(),
             sound: Arc::clone(&self.media.sound),
             picture: Arc::clone(&self.media.picture),
             record: self

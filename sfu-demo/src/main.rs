@@ -9,6 +9,8 @@ mod host;
 mod media;
 mod participant;
 mod readable;
+#[cfg(test)]
+mod recovery;
 mod report;
 mod results;
 mod serve;

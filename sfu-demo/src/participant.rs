@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig};
+use mls_srtp_participant::leg::LegConfig;
+use mls_srtp_participant::session::LinkConfig;
 
 use crate::cli::Participant;
 use crate::media::SampleMedia;
@@ -35,7 +37,8 @@ async fn take_part(args: Participant) -> Result<(), String> {
         room: args.room,
         participant: args.name,
         token: None,
-        udp_addr: "0.0.0.0:0".into(),
+        leg: LegConfig::new("0.0.0.0:0"),
+        link: LinkConfig::default(),
         sound: Arc::clone(&media.sound),
         picture: Arc::clone(&media.picture),
         record: args.record,

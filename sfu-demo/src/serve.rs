@@ -5,12 +5,18 @@ use std::process::ExitCode;
 use tokio::sync::mpsc;
 
 use crate::cli::Serve;
-use crate::host::Host;
+use crate::host::{Host, HostConfig};
 
 /// Serves; 0 after Ctrl-C, 1 if an address is taken.
 pub async fn run(args: &Serve) -> ExitCode {
     let (events, mut inbox) = mpsc::unbounded_channel();
-    let host = match Host::start(args.listen, args.media, args.profile, events).await {
+    let config = HostConfig {
+        listen: args.listen,
+        media: args.media,
+        public: args.public,
+        profile: args.profile,
+    };
+    let host = match Host::start(config, events).await {
         Ok(host) => host,
         Err(error) => {
             eprintln!("error: {error}");
