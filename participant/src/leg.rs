@@ -202,7 +202,7 @@ impl MediaLeg {
     }
 
     /// Asks the sender of a picture for a keyframe, if we are connected.
-    pub async fn request_keyframe(&self, ssrc: Ssrc) {
+    pub async fn request_keyframe(&mut self, ssrc: Ssrc) {
         if let State::Live(live) = &self.state {
             // The next frame that is missing asks again.
             let _ = live.connection.request_keyframe(ssrc).await;

@@ -10,6 +10,7 @@ use mls_srtp_participant::leg::LegConfig;
 use mls_srtp_participant::session::LinkConfig;
 
 use crate::cli::Participant;
+use crate::interrupt::Interrupt;
 use crate::media::SampleMedia;
 
 /// How long leaving may take.
@@ -55,10 +56,11 @@ async fn take_part(args: Participant) -> Result<(), String> {
             tokio::time::sleep(LOOK).await;
         }
     };
+    let mut interrupt = Interrupt::listen();
     tokio::select! {
         () = over => {}
         () = tokio::time::sleep(length) => {}
-        _ = tokio::signal::ctrl_c() => {}
+        () = interrupt.heard() => {}
     }
     headless.leave().await;
     let stats = headless

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -274,6 +275,25 @@ fn ctrl_c_ends_a_demo_with_goodbyes() {
     interrupt(&child);
     while output.read_line(&mut line).is_ok_and(|read| read > 0) {}
     assert_eq!(child.wait().expect("ends").code(), Some(130));
+}
+
+/// A process that sees the second Ctrl-C ends at once, whatever it is doing.
+#[test]
+fn ctrl_c_is_heard_while_the_report_is_made() {
+    let mut child = sfu_demo(&["demo", "--participants", "2", "--seconds", "8"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("runs");
+    let mut output = BufReader::new(child.stdout.take().expect("piped"));
+    let began = Instant::now();
+    // Sending ends eight seconds after the start; the report is made in the half second after it.
+    std::thread::sleep(Duration::from_millis(8_200));
+    interrupt(&child);
+    let mut rest = String::new();
+    while output.read_line(&mut rest).is_ok_and(|read| read > 0) {}
+    let code = child.wait().expect("ends").code();
+    assert_eq!(code, Some(130), "after {:?}: {rest}", began.elapsed());
+    assert!(!rest.contains("verdict"), "{rest}");
 }
 
 #[test]

@@ -18,9 +18,13 @@ pub struct PacketKey {
 }
 
 /// What SRTP calls a transform (RFC 3711 §4): a cipher and what authenticates.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the usual one stays in place, without a pointer to follow for each packet"
+)]
 enum Transform {
     Gcm(Gcm),
-    CounterMode(CounterMode),
+    CounterMode(Box<CounterMode>),
 }
 
 impl PacketKey {
@@ -29,7 +33,9 @@ impl PacketKey {
         let profile = keys.profile();
         let transform = match profile {
             Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => Transform::Gcm(Gcm::new(keys)),
-            Profile::Aes128CmHmacSha1_80 => Transform::CounterMode(CounterMode::new(keys)),
+            Profile::Aes128CmHmacSha1_80 => {
+                Transform::CounterMode(Box::new(CounterMode::new(keys)))
+            }
         };
         Self {
             transform,

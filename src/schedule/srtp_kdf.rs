@@ -9,10 +9,10 @@ use crate::secret::Secret;
 
 /// What a derived value is for (RFC 3711 §4.3.1). RTCP stays on the hop, so its labels are absent.
 #[derive(Clone, Copy)]
-enum KdfLabel {
-    RtpEncryption = 0x00,
-    RtpAuthentication = 0x01,
-    RtpSalt = 0x02,
+enum RtpLabel {
+    Encryption = 0x00,
+    Authentication = 0x01,
+    Salt = 0x02,
 }
 
 /// What protects the RTP packets of one sender in one epoch.
@@ -26,12 +26,12 @@ pub struct SessionKeys {
 
 impl SessionKeys {
     pub(super) fn derive(profile: Profile, master_key: &Secret, master_salt: &Secret) -> Self {
-        let keystream = |label: KdfLabel, len| keystream(master_key, master_salt, label as u8, len);
+        let keystream = |label: RtpLabel, len| keystream(master_key, master_salt, label as u8, len);
         Self {
             profile,
-            key: keystream(KdfLabel::RtpEncryption, profile.key_len()),
-            auth_key: keystream(KdfLabel::RtpAuthentication, profile.auth_key_len()),
-            salt: keystream(KdfLabel::RtpSalt, profile.salt_len()),
+            key: keystream(RtpLabel::Encryption, profile.key_len()),
+            auth_key: keystream(RtpLabel::Authentication, profile.auth_key_len()),
+            salt: keystream(RtpLabel::Salt, profile.salt_len()),
         }
     }
 

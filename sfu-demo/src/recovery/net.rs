@@ -1,6 +1,7 @@
 //! A network that can fail: a UDP relay before the SFU and a TCP relay before the service.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -51,14 +52,17 @@ impl UdpRelay {
             if self.is_cut() {
                 continue;
             }
-            if !backs.contains_key(&client) {
-                let back = UdpSocket::bind(LOOPBACK).await.expect("a port");
-                back.connect(sfu).await.expect("an address");
-                let back = Arc::new(back);
-                tokio::spawn(self.clone().carry_back(Arc::clone(&back), client));
-                backs.insert(client, back);
-            }
-            let _ = backs[&client].send(&datagram[..len]).await;
+            let back = match backs.entry(client) {
+                Entry::Occupied(back) => back.into_mut(),
+                Entry::Vacant(place) => {
+                    let back = UdpSocket::bind(LOOPBACK).await.expect("a port");
+                    back.connect(sfu).await.expect("an address");
+                    let back = place.insert(Arc::new(back));
+                    tokio::spawn(self.clone().carry_back(Arc::clone(back), client));
+                    back
+                }
+            };
+            let _ = back.send(&datagram[..len]).await;
         }
     }
 
