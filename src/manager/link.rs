@@ -2,7 +2,7 @@
 
 use super::entering::Entering;
 use super::{KeyManager, Output, Phase};
-use crate::delivery::{ClientMessage, CloseReason, PROTOCOL_VERSION, Refusal, Resume};
+use crate::delivery::{Blob, ClientMessage, CloseReason, PROTOCOL_VERSION, Refusal, Resume};
 use crate::event::{Event, FatalCause, ResyncCause};
 use crate::id::{Epoch, GroupId, Seq};
 use crate::time::{Moment, earlier};
@@ -36,6 +36,7 @@ impl KeyManager {
             .map(|(stay, session)| Resume {
                 group_id: stay.group_id,
                 seq: stay.seq,
+                chain: stay.chain.clone(),
                 session,
             });
         let participant = self.identity.participant().clone();
@@ -96,19 +97,20 @@ impl KeyManager {
         self.reconnect();
     }
 
-    /// Word of where the group stands: fresh proof if that is where we are.
+    /// Word of where the group stands: fresh proof if that is where we are. In one ordered
+    /// connection it cannot stand anywhere else, neither ahead nor behind nor in another history.
     pub(super) fn handle_ping(
         &mut self,
-        (group_id, epoch, seq): (GroupId, Epoch, Seq),
+        (group_id, epoch, seq, chain): (GroupId, Epoch, Seq, &Blob),
         now: Moment,
     ) {
         let Some(stay) = self.stay_mut(group_id) else {
             return;
         };
-        if stay.seq < seq {
-            self.log_gap(now);
-        } else if stay.seq == seq && stay.engine.epoch() == epoch {
+        if stay.seq == seq && stay.chain == *chain && stay.engine.epoch() == epoch {
             self.proven(now);
+        } else {
+            self.log_gap(now);
         }
     }
 

@@ -279,7 +279,8 @@ impl KeyManager {
                 group_id,
                 epoch,
                 seq,
-            } => self.handle_ping((group_id, epoch, seq), now),
+                chain,
+            } => self.handle_ping((group_id, epoch, seq, &chain), now),
             ServiceMessage::Refused {
                 request,
                 reason,

@@ -47,23 +47,45 @@ fn without_word_from_the_service_sending_ends_until_it_speaks_again() {
 }
 
 #[test]
-fn a_ping_of_another_epoch_proves_nothing() {
+fn a_ping_of_another_group_proves_nothing() {
     let mut world = three();
     world.get("bob").hold_receiving = true;
-    let (group_id, epoch) = world.at("bob").manager.position().expect("a member");
-    // The service goes on with pings of the state before the last commit.
+    let (_, epoch) = world.at("bob").manager.position().expect("a member");
     for _ in 0..17 {
         world.run(Duration::from_secs(1));
         let ping = mls_srtp::delivery::ServiceMessage::Ping {
-            group_id,
-            epoch: mls_srtp::id::Epoch::new(epoch.get() - 1),
+            group_id: mls_srtp::id::GroupId::new([9; 16]),
+            epoch,
             seq: mls_srtp::id::Seq::new(1),
+            chain: mls_srtp::delivery::Blob::default(),
         };
         let now = world.now;
         world.get("bob").manager.handle_message(ping, now);
         world.carry_out("bob");
     }
     assert_eq!(world.packet("bob"), Err(ProtectError::Suspended));
+}
+
+#[test]
+fn word_of_another_history_makes_a_member_ask_again() {
+    for seq in [1, 500] {
+        let mut world = three();
+        let (group_id, epoch) = world.at("bob").manager.position().expect("a member");
+        let client = world.client_of("bob");
+        let ping = mls_srtp::delivery::ServiceMessage::Ping {
+            group_id,
+            epoch,
+            seq: mls_srtp::id::Seq::new(seq),
+            chain: mls_srtp::delivery::Blob::new(vec![1; 32]),
+        };
+        let now = world.now;
+        world.get("bob").manager.handle_message(ping, now);
+        world.carry_out("bob");
+        assert_ne!(world.client_of("bob"), client, "over a new connection");
+        world.run(A_WHILE);
+        assert_eq!(world.assert_agreed(&EVERYBODY), (group_id, epoch));
+        world.everybody_hears_everybody();
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use mls_srtp::delivery::{
     Blob, ClientMessage, CloseReason, ExternalSenderInfo, GroupHead, LogEntry, PROTOCOL_VERSION,
-    Refusal, Resume, ServiceMessage,
+    Refusal, Resume, ServiceMessage, chain,
 };
 use mls_srtp::id::ParticipantId;
 use mls_srtp::time::Moment;
@@ -87,7 +87,7 @@ impl Room {
         let going = handshake.proposals.remove_of(leaf);
         let goes_on = self.clients.proves_session(participant, &resume.session)
             && handshake.follower.group_id() == resume.group_id
-            && resume.seq <= self.log.newest()
+            && (resume.seq < self.log.newest() || self.is_at_end(resume))
             && (going.is_none() || self.wishes.only_lost(participant));
         let mut missed = self.entries_after(resume).filter(|_| goes_on)?;
         if let Some(remove) = going {
@@ -99,13 +99,22 @@ impl Room {
         Some(missed)
     }
 
+    /// Whether somebody has the whole log, and no other history.
+    fn is_at_end(&self, resume: &Resume) -> bool {
+        resume.seq == self.log.newest() && resume.chain == *self.log.chain()
+    }
+
+    /// What somebody missed; nothing if it does not follow what it has.
     fn entries_after(&self, resume: &Resume) -> Option<Vec<LogEntry>> {
         let store = &self.shared.store;
         let entries = store.entries_after(&self.name, resume.group_id, resume.seq);
-        entries.unwrap_or_else(|error| {
+        let entries = entries.unwrap_or_else(|error| {
             tracing::error!(room = %self.name, %error, "the store failed");
             None
-        })
+        })?;
+        let first = entries.first();
+        let follows = first.is_none_or(|entry| chain::follows(&resume.chain, entry));
+        follows.then_some(entries)
     }
 
     /// A client's connection is gone.

@@ -353,6 +353,7 @@ impl Room {
             group_id,
             epoch,
             seq: self.log.newest(),
+            chain: self.log.chain().clone(),
         });
     }
 

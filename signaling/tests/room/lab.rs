@@ -354,9 +354,16 @@ impl Lab {
             _ => None,
         });
         let session = session.into_iter().next().expect("was welcomed");
+        let told = self.people.values().flat_map(|person| &person.told);
+        let mut chains = told.filter_map(|message| match message {
+            ServiceMessage::Entry(entry) if entry.seq == seq => Some(entry.chain.clone()),
+            ServiceMessage::Welcome { seq: at, chain, .. } if *at == seq => Some(chain.clone()),
+            _ => None,
+        });
         Resume {
             group_id,
             seq,
+            chain: chains.next().unwrap_or_default(),
             session,
         }
     }

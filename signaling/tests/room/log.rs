@@ -8,9 +8,7 @@ use mls_srtp_signaling::room::{ClientId, RoomOutput};
 use mls_srtp_signaling::store::MemoryStore;
 use mls_srtp_signaling::{RoomConfig, RoomEventKind};
 
-use crate::lab::{
-    Lab, Setup, entries_in, hello, name, newest, take_commit, whole_log, with_seen_seq,
-};
+use crate::lab::{Lab, Setup, entries_in, hello, newest, take_commit, whole_log, with_seen_seq};
 
 #[test]
 fn positions_and_chain_go_on_over_generations() {
@@ -181,12 +179,17 @@ fn who_cannot_prove_its_session_gets_nothing_and_a_new_session() {
         ..good
     }));
     assert!(!is_resumed(|good, seq| Resume { seq, ..good }));
+    let chain = Blob::new(vec![0xee; 32]);
+    assert!(!is_resumed(|good, _| Resume {
+        chain: chain.clone(),
+        ..good
+    }));
     let group_id = mls_srtp::id::GroupId::new([9; 16]);
     assert!(!is_resumed(|good, _| Resume { group_id, ..good }));
 }
 
 #[test]
-fn who_missed_more_than_the_log_holds_takes_its_leaf_anew() {
+fn who_missed_more_than_the_log_holds_takes_its_leaf_back() {
     let mut lab = Lab::new(Setup {
         store: Box::new(MemoryStore::new(2)),
         config: RoomConfig::default(),
@@ -201,8 +204,9 @@ fn who_missed_more_than_the_log_holds_takes_its_leaf_anew() {
     lab.pass(500);
     assert_eq!(lab.roster("alice").len(), 4);
     assert_eq!(lab.position("bob"), lab.position("alice"));
-    let returned = RoomEventKind::Returned {
-        participant: name("bob"),
-    };
-    assert!(lab.happened().contains(&&returned), "by an external commit");
+    let told = &lab.get("bob").told;
+    let welcome = |m: &&ServiceMessage| matches!(m, ServiceMessage::Welcome { .. });
+    assert_eq!(told.iter().filter(welcome).count(), 1, "its first one");
+    let info = |m: &&ServiceMessage| matches!(m, ServiceMessage::GroupInfo { .. });
+    assert_eq!(told.iter().filter(info).count(), 1);
 }

@@ -123,7 +123,7 @@ fn media_is_for_members_and_needs_an_sfu() {
 }
 
 #[test]
-fn a_joiner_that_goes_before_its_commit_leaves_no_leaf_behind() {
+fn a_joiner_that_goes_before_its_commit_is_never_added() {
     let mut lab = Lab::with(&["alice", "bob"]);
     lab.get("alice").held = true;
     lab.enter("carol");
@@ -133,7 +133,7 @@ fn a_joiner_that_goes_before_its_commit_leaves_no_leaf_behind() {
     lab.pass(500);
     assert_eq!(lab.roster("alice"), ["alice", "bob"]);
     let epoch = lab.position("alice").map(|(_, epoch)| epoch.get());
-    assert_eq!(epoch, Some(1), "its Add was taken back");
+    assert_eq!(epoch, Some(1), "its Add was withdrawn");
 }
 
 /// To which clients a Welcome was sent.
@@ -202,13 +202,13 @@ fn a_second_connection_of_a_device_replaces_the_first() {
     assert_eq!(
         lab.roster("alice"),
         ["alice", "bob"],
-        "it may still come back"
+        "it may take its leaf back"
     );
     lab.pass(300);
     assert_eq!(
         lab.roster("alice"),
         ["alice"],
-        "its leaf is gone, its state was not shown"
+        "it did not within the grace time"
     );
 }
 
