@@ -83,6 +83,20 @@ fn one_decliner_ranks_last_and_keeps_nobody_out_over_epochs() {
 }
 
 #[test]
+fn two_users_together_keep_somebody_out_though_a_third_would_commit() {
+    let mut lab = Lab::with(&["alice", "bob", "carol"]);
+    lab.get("alice").held = true;
+    lab.enter("dave");
+    lab.pass(150);
+    let message = declined(&lab, newest_proposal(&lab));
+    for (user, dropped) in [("bob", 0), ("carol", 1)] {
+        assert_eq!(lab.refusal(user, message.clone()), None);
+        assert_eq!(withdrawals(&lab), dropped);
+    }
+    assert_eq!(last_refusal(&mut lab, "dave"), Some(Refusal::Declined));
+}
+
+#[test]
 fn a_wish_that_nobody_could_commit_is_dropped() {
     let mut lab = Lab::with(&["alice"]);
     lab.get("alice").held = true;
