@@ -81,6 +81,7 @@ impl Hostile {
                 resume: Some(Resume {
                     group_id,
                     seq,
+                    chain: blob.clone(),
                     session: blob,
                 }),
             },
