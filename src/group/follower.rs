@@ -249,7 +249,10 @@ impl GroupFollower {
     }
 
     /// Verifies and stages a commit, and holds it against the rules that members share.
-    fn process_commit(&self, commit: &Blob) -> Result<(Sender, StagedCommit), FollowError> {
+    pub(super) fn process_commit(
+        &self,
+        commit: &Blob,
+    ) -> Result<(Sender, StagedCommit), FollowError> {
         let message = decode::protocol_message(commit)?;
         if message.epoch() != self.group.group_context().epoch() {
             return Err(FollowError::WrongEpoch {

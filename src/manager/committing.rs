@@ -17,8 +17,9 @@ impl KeyManager {
         if stay.turn.commit_at().is_none_or(|at| at > now) {
             return;
         }
-        // Restored state must catch up first; it does not know yet what it would commit.
-        if stay.must_renew && !self.resumed {
+        // Before the service has gone on with our stay, we cannot know what it would be that we
+        // commit, and its answer would take our commit for one that never arrived.
+        if !self.resumed {
             return;
         }
         let renews = stay.turn.renews(now);
@@ -59,11 +60,24 @@ impl KeyManager {
         let mut declined: Vec<(Seq, String)> = Vec::new();
         for known in &mut stay.proposals {
             if let Some((_, reason)) = faulty.iter().find(|(r, _)| *r == known.reference) {
-                known.declined = true;
+                known.declined = Some(reason.clone());
                 declined.push((known.seq, reason.clone()));
             }
         }
         for (seq, reason) in declined {
+            self.send_declined(group_id, seq, reason);
+        }
+    }
+
+    /// Says again what may have been lost with a connection.
+    pub(super) fn decline_again(&mut self) {
+        let Some(stay) = self.stay() else { return };
+        let group_id = stay.group_id;
+        let declined = stay.proposals.iter().filter_map(|known| {
+            let reason = known.declined.clone()?;
+            Some((known.seq, reason))
+        });
+        for (seq, reason) in declined.collect::<Vec<_>>() {
             self.send_declined(group_id, seq, reason);
         }
     }

@@ -91,6 +91,7 @@ impl KeyManager {
             }
             // The report may have been lost with the connection.
             self.report_applied();
+            self.decline_again();
         }
         self.announce();
     }

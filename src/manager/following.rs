@@ -53,15 +53,16 @@ impl KeyManager {
         let Processed::Proposal(proposed) = stay.engine.process(proposal)? else {
             return Err(GroupError::Malformed("a proposal"));
         };
+        let declined = proposed.objection.map(|objection| objection.to_string());
         stay.proposals.push(Known {
             seq,
             reference: proposed.reference,
-            declined: proposed.objection.is_some(),
+            declined: declined.clone(),
         });
         stay.review_pending(now);
-        if let Some(objection) = proposed.objection {
+        if let Some(reason) = declined {
             let group_id = stay.group_id;
-            self.send_declined(group_id, seq, objection.to_string());
+            self.send_declined(group_id, seq, reason);
         }
         Ok(())
     }

@@ -324,9 +324,7 @@ impl KeyManager {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Moment> {
         let commit = match &self.phase {
-            Phase::Member(stay) if self.connected && (self.resumed || !stay.must_renew) => {
-                stay.turn.commit_at()
-            }
+            Phase::Member(stay) if self.connected && self.resumed => stay.turn.commit_at(),
             _ => None,
         };
         let stay = self.stay().and_then(Stay::poll_timeout);

@@ -53,8 +53,8 @@ pub(super) struct Stay {
 pub(super) struct Known {
     pub(super) seq: Seq,
     pub(super) reference: ProposalRef,
-    /// We leave it out of our commits.
-    pub(super) declined: bool,
+    /// Why we leave it out of our commits, if we do.
+    pub(super) declined: Option<String>,
 }
 
 /// A member whom we do not trust.
@@ -111,13 +111,16 @@ impl Stay {
 
     /// Something changed in what is to be committed.
     pub(super) fn review_pending(&mut self, now: Moment) {
-        let pending = self.proposals.iter().any(|known| !known.declined);
+        let pending = self.proposals.iter().any(|known| known.declined.is_none());
         self.turn.set_pending(pending, now);
     }
 
     /// The proposals that our commits leave out.
     pub(super) fn left_out(&self) -> Vec<ProposalRef> {
-        let declined = self.proposals.iter().filter(|known| known.declined);
+        let declined = self
+            .proposals
+            .iter()
+            .filter(|known| known.declined.is_some());
         declined.map(|known| known.reference.clone()).collect()
     }
 

@@ -81,7 +81,7 @@ impl Hostile {
                 resume: Some(Resume {
                     group_id,
                     seq,
-                    chain: blob.clone(),
+                    chain: Blob::default(),
                     session: blob,
                 }),
             },

@@ -4,50 +4,11 @@ use mls_srtp::delivery::{
     Blob, ClientMessage, LogBody, LogEntry, Refusal, Resume, ServiceMessage, chain,
 };
 use mls_srtp::id::Seq;
-use mls_srtp_signaling::RoomConfig;
 use mls_srtp_signaling::room::{ClientId, RoomOutput};
 use mls_srtp_signaling::store::MemoryStore;
+use mls_srtp_signaling::{RoomConfig, RoomEventKind};
 
-use crate::lab::{Lab, Setup, entries_in, hello};
-
-/// The commit that waits in somebody's outbox.
-fn take_commit(lab: &mut Lab, user: &str) -> ClientMessage {
-    let outbox = &mut lab.get(user).outbox;
-    let at = outbox
-        .iter()
-        .position(|message| matches!(message, ClientMessage::Commit { .. }));
-    outbox.remove(at.expect("a commit")).expect("is there")
-}
-
-fn with_seen_seq(mut commit: ClientMessage, seq: Seq) -> ClientMessage {
-    if let ClientMessage::Commit { seen_seq, .. } = &mut commit {
-        *seen_seq = seq;
-    }
-    commit
-}
-
-fn newest(lab: &mut Lab, user: &str) -> Seq {
-    let told = lab.get(user).told.iter();
-    let seqs = told.filter_map(|message| match message {
-        ServiceMessage::Entry(entry) => Some(entry.seq),
-        ServiceMessage::Welcome { seq, .. } => Some(*seq),
-        _ => None,
-    });
-    seqs.max().expect("heard of an entry")
-}
-
-/// Everything that was ever logged, from what was sent to whomever.
-fn whole_log(lab: &Lab) -> Vec<LogEntry> {
-    let mut log: Vec<LogEntry> = Vec::new();
-    for output in &lab.outputs {
-        if let RoomOutput::Send(_, ServiceMessage::Entry(entry)) = output
-            && log.iter().all(|known| known.seq != entry.seq)
-        {
-            log.push(entry.clone());
-        }
-    }
-    log
-}
+use crate::lab::{Lab, Setup, entries_in, hello, newest, take_commit, whole_log, with_seen_seq};
 
 #[test]
 fn positions_and_chain_go_on_over_generations() {

@@ -14,7 +14,7 @@ use mls_srtp_signaling::media::MediaRequestKind;
 use mls_srtp_signaling::room::{ClientId, RoomOutput};
 use mls_srtp_signaling::store::{LogHead, MemoryStore, Store, StoreError};
 
-use crate::lab::{Lab, Setup, hello, name};
+use crate::lab::{Lab, Setup, closed, hello, name};
 
 /// Chairs may evict; mallory may not enter.
 struct Chaired;
@@ -31,13 +31,6 @@ impl AccessControl for Chaired {
 
 fn offer() -> MediaSignal {
     MediaSignal::Offer { sdp: "v=0".into() }
-}
-
-fn closed(lab: &mut Lab, user: &str) -> Option<CloseReason> {
-    lab.get(user).told.iter().find_map(|message| match message {
-        ServiceMessage::Closed { reason } => Some(*reason),
-        _ => None,
-    })
 }
 
 #[test]
@@ -205,13 +198,13 @@ fn a_second_connection_of_a_device_replaces_the_first() {
     // What the replaced connection still says counts for nothing.
     assert!(lab.say(first, ClientMessage::Leave).is_empty());
     lab.room.disconnected(first, lab.now);
-    lab.pass(300);
+    lab.pass(4_900);
     assert_eq!(
         lab.roster("alice"),
         ["alice", "bob"],
         "it may take its leaf back"
     );
-    lab.pass(6_000);
+    lab.pass(300);
     assert_eq!(
         lab.roster("alice"),
         ["alice"],
