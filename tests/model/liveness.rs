@@ -23,6 +23,8 @@ pub struct Graph {
     nodes: Vec<Node>,
     /// Steps that happen by themselves.
     calm: Vec<(u32, u32)>,
+    /// The state whose steps the checker is taking.
+    current: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -36,9 +38,7 @@ struct Node {
 
 impl Graph {
     fn id(&mut self, state: &State, parent: Option<u32>) -> u32 {
-        let mut hasher = DefaultHasher::new();
-        state.hash(&mut hasher);
-        let print = hasher.finish();
+        let print = print_of(state);
         let next = u32::try_from(self.nodes.len()).expect("fewer states than that");
         let id = *self.ids.entry(print).or_insert(next);
         if id == next {
@@ -87,23 +87,24 @@ impl Graph {
     }
 }
 
+fn print_of(state: &State) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    state.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The steps that lead through states with these hashes.
 fn replay(room: &Room, way: &[u64]) -> Vec<Action> {
-    let print = |state: &State| {
-        let mut hasher = DefaultHasher::new();
-        state.hash(&mut hasher);
-        hasher.finish()
-    };
     let mut starts = room.init_states().into_iter();
     let mut state = starts
-        .find(|state| print(state) == way[0])
+        .find(|state| print_of(state) == way[0])
         .expect("the way begins at a start");
     let mut steps = Vec::new();
     for next in &way[1..] {
         let (action, there) = room
             .next_steps(&state)
             .into_iter()
-            .find(|(_, there)| print(there) == *next)
+            .find(|(_, there)| print_of(there) == *next)
             .expect("the way was walked before");
         steps.push(action);
         state = there;
@@ -138,14 +139,17 @@ impl Model for Recorded {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        self.graph().id(state, None);
+        let mut graph = self.graph();
+        graph.current = graph.id(state, None);
+        drop(graph);
         self.room.actions(state, actions);
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let next = self.room.next_state(last, action)?;
         let mut graph = self.graph();
-        let from = graph.id(last, None);
+        // The checker asks for the actions of a state, and then takes them.
+        let from = graph.current;
         let to = graph.id(&next, Some(from));
         if action.is_calm() {
             graph.calm.push((from, to));

@@ -18,10 +18,11 @@ impl Turn<'_> {
             .author
             .is_some_and(|leaf| service.members.has(leaf));
         let fits = !self.rules.cas_on_epoch || (current && is_member);
-        let complete = !self.rules.refuse_omission || self.omitted(&commit, seen, author).is_empty();
+        let complete =
+            !self.rules.refuse_omission || self.omitted(&commit, seen, author).is_empty();
         let overlooks = late && !self.overlooked_removes(&commit).is_empty();
-        let sound = !self.rules.refuse_withdrawn
-            || commit.id.takes.common(service.withdrawn).is_empty();
+        let sound =
+            !self.rules.refuse_withdrawn || commit.id.takes.common(service.withdrawn).is_empty();
         if fits && complete && sound && !overlooks {
             self.note_what_is_wrong(&commit, seen, author);
             self.accept(commit);
@@ -63,9 +64,7 @@ impl Turn<'_> {
     fn note_what_is_wrong(&mut self, commit: &Commit, seen: Seq, author: Device) {
         let service = &self.state.service;
         let takes = commit.id.takes;
-        let foreign = takes
-            .without(service.open)
-            .without(service.withdrawn);
+        let foreign = takes.without(service.open).without(service.withdrawn);
         let stays = |leaf: &Leaf| {
             service.going[leaf.device()].is_none() && service.joins[leaf.device()].is_none()
         };

@@ -3,7 +3,7 @@
 use stateright::{Model, Property};
 
 use crate::proposals::{DEVICES, Device, Proposal};
-use crate::state::{Member, Phase, Presence, State};
+use crate::state::{Down, Member, Phase, Presence, State, Up};
 
 pub const ONE_HISTORY: &str = "two in one epoch of the group have one history and one roster";
 pub const ONE_COMMIT: &str = "an epoch ends by one commit";
@@ -17,6 +17,9 @@ pub const HEARD: &str = "a wish that the service took is open, fulfilled or refu
 pub const NOT_UNASKED: &str = "nobody is removed who came back in time and wants to stay";
 pub const APPLICABLE: &str = "who follows the log can apply every commit in it";
 pub const NOT_CLOSED_OVER: &str = "a group does not end while a connected member wants to stay";
+
+/// Not of a state but of all that follow it: see [`crate::liveness`].
+pub const SETTLES: &str = "once nothing more happens, every wish is fulfilled or refused";
 
 pub fn all<M: Model<State = State>>() -> Vec<Property<M>> {
     let always = Property::<M>::always;
@@ -49,8 +52,7 @@ fn in_group(state: &State) -> impl Iterator<Item = &Member> {
 fn one_history(state: &State) -> bool {
     in_group(state).all(|one| {
         in_group(state).all(|other| {
-            one.epoch != other.epoch
-                || (one.opened == other.opened && one.members == other.members)
+            one.epoch != other.epoch || (one.opened == other.opened && one.members == other.members)
         })
     })
 }
@@ -73,7 +75,8 @@ fn no_lost_wish(state: &State) -> bool {
             let goes = service.going[device].is_some() || service.joins[device].is_some();
             let leaf = service.members.of_device(device);
             let removed = !goes || leaf.is_none_or(|leaf| proposed(Proposal::Remove(leaf)));
-            let added = service.joins[device].is_none() || !service.open.adds.of_device(device).is_none();
+            let added =
+                service.joins[device].is_none() || !service.open.adds.of_device(device).is_none();
             removed && added
         })
 }
@@ -81,7 +84,7 @@ fn no_lost_wish(state: &State) -> bool {
 /// What a connected device asked for has not been forgotten.
 fn heard(state: &State, device: Device) -> bool {
     let (service, member) = (&state.service, &state.members[device]);
-    let quiet = member.up.is_empty() && member.down.is_empty() && state.is_linked(device);
+    let quiet = member.online && member.up.is_empty() && member.down.is_empty();
     if service.closed || !quiet {
         return true;
     }
@@ -115,5 +118,24 @@ pub fn is_settled(state: &State) -> bool {
                 Phase::Waiting | Phase::Leaving => false,
             }
     };
-    service.closed || (nothing_open && state.members.iter().all(settled))
+    service.closed || (nothing_open && state.members.iter().all(settled)) || only_silent(state)
+}
+
+/// Members are left, but none that ever commits again, and nobody can become one. No rule helps
+/// such a room; the silent have to be evicted, or to go.
+fn only_silent(state: &State) -> bool {
+    let on_its_way = state.members.iter().any(|member| {
+        let commits = member.up.iter().any(|m| matches!(m, Up::Commit { .. }));
+        let welcomed = member
+            .down
+            .iter()
+            .any(|(_, m)| matches!(m, Down::Welcome { .. }));
+        commits || welcomed
+    });
+    let mut inside = state
+        .members
+        .iter()
+        .filter(|m| m.phase == Phase::In)
+        .peekable();
+    inside.peek().is_some() && inside.all(|member| member.silent) && !on_its_way
 }

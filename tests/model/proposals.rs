@@ -75,10 +75,6 @@ impl Leaves {
         self.0 == 0
     }
 
-    pub fn len(self) -> u32 {
-        self.0.count_ones()
-    }
-
     pub fn iter(self) -> impl Iterator<Item = Leaf> {
         (0..16).map(Leaf).filter(move |leaf| self.has(*leaf))
     }

@@ -17,12 +17,17 @@ pub struct Rules {
     pub withdraw_on_return: bool,
     /// The service proposes every open wish again in every epoch.
     pub resign_wishes: bool,
+    /// A newer key package of a device takes back the Add of its older one. Otherwise that Add may
+    /// be one that nobody wants to commit, and stand in the way of the new one for ever.
+    pub newer_key_withdraws: bool,
+    /// That an older connection of a device is gone means nothing once it has a newer one.
+    pub newest_connection_counts: bool,
+    /// The last one who leaves ends the group, and nobody before.
+    pub keep_while_somebody_stays: bool,
     /// A Welcome goes only to the connection that brought the key package it is for.
     pub welcome_only_its_key: bool,
     /// Two decliners drop a wish, or one if there are no two who could commit.
     pub fewer_decliners_if_few: bool,
-    /// A dropped wish to join leaves a wish to remove what the device still has in the group.
-    pub dropped_join_still_removes: bool,
     /// Members change their state only when the log brings their commit back.
     pub wait_for_acceptance: bool,
     /// Committers of any rank commit when those before them do not.
@@ -47,9 +52,11 @@ impl Rules {
         renewal_lifts_withdrawal: true,
         withdraw_on_return: true,
         resign_wishes: true,
+        newer_key_withdraws: true,
+        newest_connection_counts: true,
+        keep_while_somebody_stays: true,
         welcome_only_its_key: true,
         fewer_decliners_if_few: true,
-        dropped_join_still_removes: true,
         wait_for_acceptance: true,
         takeover: true,
         drop_on_lost_race: true,

@@ -32,6 +32,8 @@ impl Turn<'_> {
     }
 
     fn hello(&mut self, device: Device, from: Option<Seq>) {
+        let older = self.state.service.has_lost_connection(device);
+        self.state.service.older[device] = older && !self.rules.newest_connection_counts;
         let known = self.state.service.presence[device] != Presence::Unknown;
         let leaf = self.state.service.members.of_device(device);
         if from.is_none() || !known || leaf.is_none() {
@@ -73,6 +75,10 @@ impl Turn<'_> {
         }
         // Its old leaf goes all the same: for the sake of this wish.
         self.withdraw_loss(device, false);
+        let older = self.state.service.open.adds.of_device(device);
+        if let (Some(older), true) = (older, self.rules.newer_key_withdraws) {
+            self.withdraw(Proposal::Add(older));
+        }
         self.state.service.presence[device] = Presence::Here { follows: false };
         self.state.service.joins[device] = Some(Join {
             leaf,
@@ -91,7 +97,7 @@ impl Turn<'_> {
         }
         if has_leaf {
             self.state.service.going[device] = Some(Going { lost: false });
-            match self.somebody_stays() {
+            match self.somebody_stays() && self.rules.keep_while_somebody_stays {
                 true => self.sign_wishes(),
                 false => self.close(),
             }
@@ -126,15 +132,15 @@ impl Turn<'_> {
     fn drop_join(&mut self, device: Device) {
         self.send(device, Down::JoinRefused);
         self.forget_wishes(device);
-        if self.rules.dropped_join_still_removes
-            && self.state.service.members.of_device(device).is_some()
-        {
+        // What the device still has in the group goes all the same.
+        if self.state.service.members.of_device(device).is_some() {
             self.lose(device);
         }
     }
 
     /// The service sees that a connection is gone.
     pub fn notice(&mut self, device: Device) {
+        self.state.service.older[device] = false;
         if let Some(join) = &mut self.state.service.joins[device] {
             join.held = false;
         }

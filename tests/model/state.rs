@@ -112,6 +112,9 @@ pub struct Service {
     pub joins: [Option<Join>; DEVICES],
     pub going: [Option<Going>; DEVICES],
     pub presence: [Presence; DEVICES],
+    /// A device came back before the end of its older connection was noticed, and that end is still
+    /// to count.
+    pub older: [bool; DEVICES],
     /// The group is over.
     pub closed: bool,
 }
@@ -194,6 +197,7 @@ impl State {
                 joins: [None; DEVICES],
                 going: [None; DEVICES],
                 presence: std::array::from_fn(presence),
+                older: [false; DEVICES],
                 closed: false,
             },
             members: std::array::from_fn(member),
@@ -216,6 +220,14 @@ impl State {
         if let Presence::Here { follows } = self.service.presence[device] {
             self.service.presence[device] = Presence::Broken { follows };
         }
+    }
+}
+
+impl Service {
+    /// Whether the end of a connection of a device is still to be noticed.
+    pub fn has_lost_connection(&self, device: Device) -> bool {
+        let broken = matches!(self.presence[device], Presence::Broken { .. });
+        broken || self.older[device]
     }
 }
 

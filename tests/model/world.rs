@@ -6,7 +6,7 @@ use crate::member::next_for;
 use crate::proposals::{DEVICES, Device, Proposal};
 use crate::rules::{Budget, Rules};
 use crate::service::{Turn, can_go_on, committers};
-use crate::state::{Broken, Phase, Presence, State, Up};
+use crate::state::{Phase, Presence, State, Up};
 use crate::{normal, properties};
 
 /// A step. Timers have no times: each may fire whenever it runs, so that no property hangs on a
@@ -76,7 +76,7 @@ impl Model for Room {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        if state.service.closed || state.broken != Broken::default() {
+        if state.service.closed {
             return;
         }
         for device in 0..DEVICES {
@@ -109,9 +109,11 @@ impl Room {
             actions.push(Action::Ask(device, 0));
             let others = (1 << DEVICES) - 1 - (1 << device);
             if budget.distrusts > 0 {
-                actions.extend((1..=others).filter(|by| by & !others == 0).map(|by| {
-                    Action::Ask(device, by)
-                }));
+                actions.extend(
+                    (1..=others)
+                        .filter(|by| by & !others == 0)
+                        .map(|by| Action::Ask(device, by)),
+                );
             }
         }
         let free = member.may_send(1) && (member.greeted || !member.online);
@@ -142,7 +144,9 @@ impl Room {
         if next_for(state, device).is_some() && member.may_send(1) {
             actions.push(Action::Take(device));
         }
-        let declines = member.to_decline(&state.distrusted_by, &self.rules).is_some();
+        let declines = member
+            .to_decline(&state.distrusted_by, &self.rules)
+            .is_some();
         if declines && member.may_send(1) {
             actions.push(Action::Decline(device));
         }
@@ -259,7 +263,7 @@ fn steps_of_service(state: &State, device: Device, actions: &mut Vec<Action>) {
             actions.push(Action::ReceiveLate(device));
         }
     }
-    if matches!(service.presence[device], Presence::Broken { .. }) {
+    if service.has_lost_connection(device) {
         actions.push(Action::Notice(device));
     }
     let away = matches!(service.presence[device], Presence::Away | Presence::Unknown);
