@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::stay::Stay;
+use super::stay::{Known, Stay};
 use super::{Goal, KeyManager, Phase};
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, ExternalSenderInfo};
@@ -82,6 +82,9 @@ struct WireStay {
     group_id: GroupId,
     seq: Seq,
     chain: Blob,
+    /// The proposals of the epoch. The library keeps them too, but does not know their places in
+    /// the log, by which they are taken back.
+    proposals: Vec<Known>,
     /// What the others announced.
     streams: Vec<(ParticipantId, Vec<Stream>)>,
     /// What the MLS library keeps.
@@ -106,6 +109,7 @@ impl KeyManager {
                 group_id: stay.group_id,
                 seq: stay.seq,
                 chain: stay.chain.clone(),
+                proposals: stay.proposals.clone(),
                 streams: stay.heard.clone(),
                 values: stay.engine.save(),
             }),
@@ -152,6 +156,8 @@ impl KeyManager {
         stay.must_renew = true;
         stay.owes_announcement = true;
         stay.turn.want_renewal();
+        stay.proposals = wire.proposals;
+        stay.review_pending(now);
         if stay.engine.has_pending_commit() {
             stay.turn.submitted(now);
         }

@@ -1,5 +1,7 @@
 //! What a member knows of its group and its log.
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, LogEntry, chain};
 use crate::epoch::SendSwitch;
@@ -47,6 +49,7 @@ pub(super) struct Stay {
 }
 
 /// A proposal of the current epoch.
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Known {
     pub(super) seq: Seq,
     pub(super) reference: ProposalRef,

@@ -20,13 +20,16 @@ use super::world::World;
 /// here is that some fall into every phase of an epoch change.
 const PACKET_EVERY: Duration = Duration::from_millis(60);
 
+/// Who sent it, in which epoch, and its bytes.
+type Packet = (usize, Option<Epoch>, Rc<[u8]>);
+
 /// The SFU and the packets that are on their way from it.
 pub struct Sfu {
     dice: Dice,
     /// In a hundred.
     loss: u64,
     doubling: u64,
-    under_way: BTreeMap<(usize, usize), (usize, Option<Epoch>, Rc<[u8]>)>,
+    under_way: BTreeMap<(usize, usize), Packet>,
     count: usize,
     off: bool,
     /// Whose media the service has asked to cut off, until it is connected anew.

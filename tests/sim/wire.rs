@@ -219,10 +219,8 @@ impl World {
                     self.queue
                         .put(self.now, Happening::Gone(client.0, Side::Service));
                 }
-                RoomOutput::Media(request) => {
-                    if request.kind == MediaRequestKind::Removed {
-                        self.sfu.cut_off(&request.participant);
-                    }
+                RoomOutput::Media(request) if request.kind == MediaRequestKind::Removed => {
+                    self.sfu.cut_off(&request.participant);
                 }
                 _ => {}
             }

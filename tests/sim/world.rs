@@ -120,6 +120,7 @@ impl World {
 
     fn is_together(&self) -> Result<(), String> {
         check_converged(&self.people)?;
+        self.ledger.are_not_forked(&self.people)?;
         for person in self.people.iter().filter(|p| p.wants == Wants::In) {
             let up_to_date = self.ledger.is_up_to_date(person.who);
             up_to_date.map_err(|violation| violation.to_string())?;

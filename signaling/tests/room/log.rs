@@ -1,12 +1,10 @@
 //! Order: the log, its chain, resuming, commits.
 
-use mls_srtp::delivery::{
-    Blob, ClientMessage, LogBody, LogEntry, Refusal, Resume, ServiceMessage, chain,
-};
+use mls_srtp::delivery::{Blob, LogBody, Refusal, Resume, ServiceMessage, chain};
 use mls_srtp::id::Seq;
+use mls_srtp_signaling::RoomConfig;
 use mls_srtp_signaling::room::{ClientId, RoomOutput};
 use mls_srtp_signaling::store::MemoryStore;
-use mls_srtp_signaling::{RoomConfig, RoomEventKind};
 
 use crate::lab::{Lab, Setup, entries_in, hello, newest, take_commit, whole_log, with_seen_seq};
 

@@ -19,7 +19,7 @@ use mls_srtp::event::Event;
 use mls_srtp::id::{Epoch, GroupId, LeafIndex};
 use mls_srtp::pipeline::MediaUpdate;
 
-use super::participant::ends;
+use super::participant::{Participant, Wants, ends};
 use super::schedule::Flavour;
 use super::service::Acknowledged;
 use agreement::Agreement;
@@ -221,6 +221,21 @@ impl Ledger {
     pub fn was_there(&self, who: usize, epoch: Option<Epoch>) -> bool {
         let codes = &self.views[who].codes;
         epoch.is_some_and(|epoch| codes.contains_key(&epoch))
+    }
+
+    /// Whether all who want to be in the room show one code. Says who does not.
+    pub fn are_not_forked(&self, people: &[Participant]) -> Result<(), String> {
+        let present = people.iter().filter(|person| person.wants == Wants::In);
+        let codes = present.map(|person| {
+            let view = &self.views[person.who];
+            let code = view.place.and_then(|(_, epoch, _)| view.codes.get(&epoch));
+            (person.who, code)
+        });
+        let codes: Vec<_> = codes.collect();
+        match codes.iter().find(|(_, code)| *code != codes[0].1) {
+            Some((who, _)) => Err(format!("p{who} and p{} are in a fork", codes[0].0)),
+            None => Ok(()),
+        }
     }
 
     /// How often each check was made: a run in which an invariant had nothing to look at proves
