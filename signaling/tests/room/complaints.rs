@@ -77,6 +77,20 @@ fn one_user_alone_has_nobody_removed() {
 }
 
 #[test]
+fn one_user_counts_once_however_many_commits_it_complains_about() {
+    let mut lab = Lab::with(&["alice", "bob", "carol"]);
+    for _ in 0..2 {
+        complain(&mut lab, "bob");
+        lab.enter("bob");
+        lab.pass(500);
+        lab.renew("alice");
+    }
+    complain(&mut lab, "bob");
+    assert_eq!(complaints(&lab), 3);
+    assert!(!is_evicted(&lab, "alice"));
+}
+
+#[test]
 fn a_second_user_has_the_author_removed_though_commits_lie_between() {
     let mut lab = Lab::with(&["alice", "bob", "carol", "dave"]);
     complain(&mut lab, "bob");
