@@ -59,9 +59,8 @@ impl Action {
 #[derive(Debug, Clone)]
 pub struct Room {
     pub rules: Rules,
-    pub budget: Budget,
-    /// How many devices are members at first: one start for each number.
-    pub members: Vec<usize>,
+    /// Where it may start from.
+    pub starts: Vec<State>,
 }
 
 impl Model for Room {
@@ -69,10 +68,7 @@ impl Model for Room {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let starts = self.members.iter();
-        starts
-            .map(|count| State::quiet(*count, self.budget))
-            .collect()
+        self.starts.clone()
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -102,6 +98,30 @@ impl Model for Room {
 }
 
 impl Room {
+    /// A room that starts at rest with so many members; one start for each number.
+    pub fn of(members: &[usize], rules: Rules, budget: Budget) -> Self {
+        let starts = members.iter().map(|count| State::quiet(*count, budget));
+        Self {
+            rules,
+            starts: starts.collect(),
+        }
+    }
+
+    /// The room after these steps.
+    pub fn after(&self, steps: &[Action]) -> Self {
+        let walk = |start: &State| {
+            steps.iter().fold(start.clone(), |state, step| {
+                let mut possible = Vec::new();
+                self.actions(&state, &mut possible);
+                assert!(possible.contains(step), "{step:?} cannot happen here");
+                self.next_state(&state, *step).expect("a step")
+            })
+        };
+        let starts = self.starts.iter().map(walk).collect();
+        let rules = self.rules;
+        Self { rules, starts }
+    }
+
     fn misfortunes(&self, state: &State, device: Device, actions: &mut Vec<Action>) {
         let (budget, member) = (&state.budget, &state.members[device]);
         let gone = matches!(member.phase, Phase::Outside | Phase::Crashed);
