@@ -59,12 +59,9 @@ fn rtp(sequence: u16, len: usize) -> Vec<u8> {
 }
 
 fn packets(c: &mut Criterion) {
-    for (label, profile) in [
-        ("128", Profile::AeadAes128Gcm),
-        ("256", Profile::AeadAes256Gcm),
-    ] {
+    for profile in Profile::ALL {
         for len in [160, 1200] {
-            let mut group = c.benchmark_group(format!("aes-{label}-gcm/{len} B"));
+            let mut group = c.benchmark_group(format!("{profile}/{len} B"));
             group.throughput(Throughput::Bytes(len as u64));
             let mut sender = pipeline(0, 2, profile);
             let mut sequence = 0u16;

@@ -1,8 +1,11 @@
-//! Numbers of the key manager.
+//! Numbers and trust of the key manager.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Times of a [`crate::KeyManager`]; each default states its reason.
+use crate::group::{CredentialValidator, NamesOnly};
+
+/// Times and trust of a [`crate::KeyManager`]; each default states its reason.
 #[derive(Debug, Clone)]
 pub struct ManagerConfig {
     /// How long the committer waits for more proposals before it commits. Default 100 ms: a flash
@@ -14,6 +17,34 @@ pub struct ManagerConfig {
     /// How long sending waits for all members to report an epoch before it moves there anyway.
     /// Default 300 ms, well below the receivers' early-packet buffer.
     pub switch_cap: Duration,
+    /// How long each committer has, after its commit is due, before the next in rank takes over.
+    /// Adapts to twice the measured latency of commits, but is never less than this. Default
+    /// 300 ms.
+    pub takeover_after: Duration,
+    /// The most that it adapts to. Default 5 s: a removal must not wait for longer.
+    pub takeover_after_most: Duration,
+    /// How long the service may take to answer a commit, a wish to enter or a wish to leave before
+    /// the connection counts as broken. Default 10 s.
+    pub answer_patience: Duration,
+    /// How long a member may hear nothing from the service before its connection counts as broken.
+    /// Default 6 s, three of the service's pings.
+    pub silence: Duration,
+    /// How long we send without word from the service that the group is still in our epoch.
+    /// Default 15 s: a service that hides a removal gains no more than this.
+    pub max_exposure: Duration,
+    /// How long a member whom we do not trust may stay before we leave. Default 5 s.
+    pub distrust_patience: Duration,
+    /// How often each member renews its leaf. Default 1 h: whoever stole our keys is locked out
+    /// again after that.
+    pub rotation: Duration,
+    /// How long a room must be without a commit before somebody renews its leaf. Default 2 s, so
+    /// that renewals come one by one and never beside a flash crowd.
+    pub renewal_gap: Duration,
+    /// Above so many members, every second member that was added renews its leaf soon: until then
+    /// the tree is blank above it, and every commit costs more for all. Default 32.
+    pub fill_above: usize,
+    /// Whose credentials are accepted. Default [`NamesOnly`].
+    pub validator: Arc<dyn CredentialValidator>,
 }
 
 impl Default for ManagerConfig {
@@ -22,6 +53,16 @@ impl Default for ManagerConfig {
             batch_window: Duration::from_millis(100),
             quiet_after: Duration::from_secs(1),
             switch_cap: Duration::from_millis(300),
+            takeover_after: Duration::from_millis(300),
+            takeover_after_most: Duration::from_secs(5),
+            answer_patience: Duration::from_secs(10),
+            silence: Duration::from_secs(6),
+            max_exposure: Duration::from_secs(15),
+            distrust_patience: Duration::from_secs(5),
+            rotation: Duration::from_secs(3_600),
+            renewal_gap: Duration::from_secs(2),
+            fill_above: 32,
+            validator: Arc::new(NamesOnly),
         }
     }
 }

@@ -42,6 +42,32 @@ pub enum Event {
     MediaReady,
     /// Somebody new can see us: video senders give a keyframe.
     KeyframeWanted,
+    /// The service has said nothing about the group for `max_exposure`: nothing is sent any more,
+    /// for somebody may have been removed without our knowing.
+    Stalled,
+    /// The service spoke again; sending goes on.
+    StallEnded,
+    /// A commit that we cannot approve of brought somebody in, or was somebody's. Nothing is sent
+    /// while that member is in the group.
+    Untrusted {
+        /// Who.
+        participant: ParticipantId,
+        /// Its leaf.
+        leaf: LeafIndex,
+        /// Why, for a person.
+        reason: String,
+    },
+    /// That member is gone.
+    TrustRestored {
+        /// Who was meant.
+        participant: ParticipantId,
+    },
+    /// Nobody could follow a member's commit, so the service ended the group. We enter the room's
+    /// next group by ourselves.
+    RoomReset {
+        /// Whose commit it was.
+        author: ParticipantId,
+    },
     /// Our stay broke and we are entering the room anew, without anybody's help.
     Resyncing {
         /// Why.
@@ -93,6 +119,15 @@ pub enum FatalCause {
     WrongRoom,
     /// Entering anew did not help, several times over.
     CannotStay(ResyncCause),
+    /// Somebody in the group is not trusted here, and stays.
+    NotTrusted {
+        /// Who.
+        participant: ParticipantId,
+        /// Why, for a person.
+        reason: String,
+    },
+    /// The group's terms are no longer the room's, though no commit may change them.
+    TermsBroken,
     /// The service closed the connection for good.
     Closed(CloseReason),
     /// Our own side failed.

@@ -78,6 +78,7 @@ fn case(profile: Profile, epoch: u64, leaf: u16) -> Value {
         "master_key": hex(master.key().expose()),
         "master_salt": hex(master.salt().expose()),
         "session_key": hex(session.key().expose()),
+        "session_auth_key": hex(session.auth_key().expose()),
         "session_salt": hex(session.salt().expose()),
         "packets": packets,
     })
@@ -86,7 +87,7 @@ fn case(profile: Profile, epoch: u64, leaf: u16) -> Value {
 #[test]
 fn published_vectors_are_what_this_implementation_makes() {
     let mut cases = Vec::new();
-    for profile in [Profile::AeadAes128Gcm, Profile::AeadAes256Gcm] {
+    for profile in Profile::ALL {
         for (epoch, leaf) in [(0, 0), (1, 5), (65_536, 65_535)] {
             cases.push(case(profile, epoch, leaf));
         }

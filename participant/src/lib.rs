@@ -13,6 +13,7 @@
 //! - [`rtx`]: turns retransmissions back into the packets they repeat. Needed wherever the
 //!   interceptor is used and RTX is negotiated.
 //! - [`connection`]: one peer connection to an SFU with all of that in place.
+//! - [`leg`]: such a connection that is made again whenever it is lost.
 //! - [`session`]: the key manager, driven over a WebSocket.
 //! - [`headless`]: all of it put together, without a screen.
 //! - [`stream`], [`reassemble`]: frames to packets and back.
@@ -26,10 +27,12 @@ pub mod e2e;
 pub mod files;
 pub mod headless;
 pub mod kind;
+pub mod leg;
 mod link;
 pub mod publish;
 pub mod reassemble;
 pub mod record;
+pub mod retry;
 pub mod rtx;
 pub mod samples;
 pub mod session;

@@ -4,13 +4,33 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use mls_srtp::delivery::ClientMessage;
+use tokio::time::Instant;
 
+use crate::retry::{Backoff, RetryConfig};
 use crate::signaling::{Signaling, SignalingError};
 
-/// Delay before the first attempt to connect again; doubled with each failure up to the last.
-const FIRST_RETRY: Duration = Duration::from_millis(200);
-/// Longest delay between attempts.
-const LAST_RETRY: Duration = Duration::from_secs(5);
+/// Times of the connection to the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkConfig {
+    /// A connection on which nothing was received for so long, pings included, counts as lost.
+    /// Default 6 s, three times the service's heartbeat: a connection whose other end has vanished
+    /// gives no other sign, and what is sent on it is lost.
+    pub silence: Duration,
+    /// Delays between attempts to connect again. Default 200 ms to 5 s.
+    pub retry: RetryConfig,
+}
+
+impl Default for LinkConfig {
+    fn default() -> Self {
+        Self {
+            silence: Duration::from_secs(6),
+            retry: RetryConfig {
+                first: Duration::from_millis(200),
+                last: Duration::from_secs(5),
+            },
+        }
+    }
+}
 
 type Attempt = Pin<Box<dyn Future<Output = Result<Signaling, SignalingError>> + Send>>;
 
@@ -25,37 +45,64 @@ pub(crate) enum LinkEvent {
 }
 
 enum State {
-    Up(Box<Signaling>),
-    /// A write failed; not told yet.
-    Failed(SignalingError),
-    Down {
-        attempt: Attempt,
-        delay: Duration,
+    Up {
+        signaling: Box<Signaling>,
+        since: Instant,
     },
+    /// Lost; not told yet.
+    Failed {
+        error: SignalingError,
+        lived: Duration,
+    },
+    /// On the way back.
+    Down(Attempt),
+}
+
+impl State {
+    fn up(signaling: Signaling) -> Self {
+        Self::Up {
+            signaling: Box::new(signaling),
+            since: Instant::now(),
+        }
+    }
 }
 
 /// The link of one session.
 pub(crate) struct Link {
     url: String,
+    config: LinkConfig,
+    backoff: Backoff,
     state: State,
 }
 
 impl Link {
     /// Connects for the first time.
-    pub(crate) async fn connect(url: &str) -> Result<Self, SignalingError> {
-        let signaling = Signaling::connect(url).await?;
+    pub(crate) async fn connect(url: &str, config: LinkConfig) -> Result<Self, SignalingError> {
+        let signaling = Signaling::connect(url, config.silence).await?;
         Ok(Self {
             url: url.to_owned(),
-            state: State::Up(Box::new(signaling)),
+            config,
+            backoff: Backoff::new(config.retry),
+            state: State::up(signaling),
         })
     }
 
     /// Sends an envelope if the link is up. A failure is told by [`Self::next`].
     pub(crate) async fn send(&mut self, message: &ClientMessage) {
-        if let State::Up(signaling) = &mut self.state
+        if let State::Up { signaling, since } = &mut self.state
             && let Err(error) = signaling.send(message).await
         {
-            self.state = State::Failed(error);
+            let lived = since.elapsed();
+            self.state = State::Failed { error, lived };
+        }
+    }
+
+    /// Gives the connection up, if there is one; [`Self::next`] tells and connects again.
+    pub(crate) fn reconnect(&mut self) {
+        if let State::Up { since, .. } = &self.state {
+            let error = SignalingError::Lost("given up to start anew".into());
+            let lived = since.elapsed();
+            self.state = State::Failed { error, lived };
         }
     }
 
@@ -63,24 +110,27 @@ impl Link {
     pub(crate) async fn next(&mut self) -> LinkEvent {
         loop {
             match &mut self.state {
-                State::Up(signaling) => match signaling.receive().await {
+                State::Up { signaling, since } => match signaling.receive().await {
                     Ok(json) => return LinkEvent::Received(json),
-                    Err(error) => self.state = State::Failed(error),
+                    Err(error) => {
+                        let lived = since.elapsed();
+                        self.state = State::Failed { error, lived };
+                    }
                 },
-                State::Failed(_) => {
-                    if let State::Failed(error) = self.go_down(FIRST_RETRY) {
+                State::Failed { lived, .. } => {
+                    self.backoff.lost_after(*lived);
+                    if let State::Failed { error, .. } = self.go_down() {
                         return LinkEvent::Lost(error);
                     }
                 }
-                State::Down { attempt, delay } => match attempt.await {
+                State::Down(attempt) => match attempt.await {
                     Ok(signaling) => {
-                        self.state = State::Up(Box::new(signaling));
+                        self.state = State::up(signaling);
                         return LinkEvent::Back;
                     }
                     Err(error) => {
                         tracing::debug!(%error, "not back yet");
-                        let delay = (*delay * 2).min(LAST_RETRY);
-                        self.go_down(delay);
+                        self.go_down();
                     }
                 },
             }
@@ -89,18 +139,21 @@ impl Link {
 
     /// Says goodbye if there is anybody to say it to.
     pub(crate) async fn close(&mut self) {
-        if let State::Up(signaling) = self.go_down(LAST_RETRY) {
+        if let State::Up { signaling, .. } = self.go_down() {
             signaling.close().await;
         }
     }
 
-    /// Starts the next attempt and returns the state before it.
-    fn go_down(&mut self, delay: Duration) -> State {
-        let url = self.url.clone();
+    /// Prepares the next attempt and returns the state before it.
+    fn go_down(&mut self) -> State {
+        let (url, silence, delay) = (self.url.clone(), self.config.silence, self.backoff.delay());
         let attempt: Attempt = Box::pin(async move {
             tokio::time::sleep(delay).await;
-            Signaling::connect(&url).await
+            Signaling::connect(&url, silence).await
         });
-        std::mem::replace(&mut self.state, State::Down { attempt, delay })
+        std::mem::replace(&mut self.state, State::Down(attempt))
     }
 }
+
+#[cfg(test)]
+mod tests;

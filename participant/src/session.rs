@@ -16,6 +16,7 @@ use mls_srtp::{KeyManager, ManagerConfig, Output};
 use tokio::sync::mpsc;
 
 use crate::e2e::E2eMedia;
+pub use crate::link::LinkConfig;
 use crate::link::{Link, LinkEvent};
 use crate::signaling::SignalingError;
 
@@ -40,6 +41,8 @@ pub struct SessionConfig {
     pub streams: Vec<Stream>,
     /// Times of the key manager.
     pub manager: ManagerConfig,
+    /// Times of the connection to the service.
+    pub link: LinkConfig,
 }
 
 /// What the application hears of its stay.
@@ -115,8 +118,8 @@ impl Session {
     ) -> Result<(Self, SessionEvents), SessionError> {
         let mut manager = KeyManager::new(config.participant, config.manager)?;
         manager.announce_streams(config.streams);
-        let link = Link::connect(&config.url).await?;
-        manager.handle_connected();
+        let link = Link::connect(&config.url, config.link).await?;
+        manager.handle_connected(media.origin().now());
         manager.join(config.room, config.token)?;
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let (events, event_receiver) = mpsc::unbounded_channel();
@@ -205,7 +208,7 @@ impl Driver {
                 self.tell(SessionEvent::Disconnected(error.to_string()));
             }
             LinkEvent::Back => {
-                self.manager.handle_connected();
+                self.manager.handle_connected(now);
                 self.tell(SessionEvent::Reconnected);
             }
         }
@@ -252,6 +255,7 @@ impl Driver {
                     }
                     self.media.apply(update);
                 }
+                Output::Reconnect => self.link.reconnect(),
                 Output::MediaSignal(signal) => self.tell(SessionEvent::Signal(signal)),
                 Output::Event(event) => {
                     going_on &= !matches!(event, Event::Left | Event::Removed | Event::Fatal(_));

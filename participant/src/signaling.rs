@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use mls_srtp::delivery::{ClientMessage, MAX_ENVELOPE_BYTES};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
@@ -27,6 +28,9 @@ pub enum SignalingError {
     /// No answer, or the peer took nothing, for ten seconds.
     #[error("the signaling service does not answer")]
     TimedOut,
+    /// Nothing was received for so long, not even a ping: the other end has vanished.
+    #[error("nothing was heard from the signaling service for {0:?}")]
+    Silent(Duration),
     /// The connection ended.
     #[error("the connection to the signaling service was lost: {0}")]
     Lost(String),
@@ -35,11 +39,15 @@ pub enum SignalingError {
 /// An open connection.
 pub(crate) struct Signaling {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Longest silence that is believed.
+    silence: Duration,
+    /// When the last frame of any kind came.
+    heard: Instant,
 }
 
 impl Signaling {
-    /// Connects to `ws://host:port/`.
-    pub(crate) async fn connect(url: &str) -> Result<Self, SignalingError> {
+    /// Connects to `ws://host:port/`; a connection that is silent for `silence` counts as lost.
+    pub(crate) async fn connect(url: &str, silence: Duration) -> Result<Self, SignalingError> {
         let limits = WebSocketConfig::default()
             .max_message_size(Some(MAX_ENVELOPE_BYTES))
             .max_frame_size(Some(MAX_ENVELOPE_BYTES));
@@ -50,7 +58,11 @@ impl Signaling {
                 url: url.to_owned(),
                 reason: error.to_string(),
             }),
-            Ok(Ok((socket, _))) => Ok(Self { socket }),
+            Ok(Ok((socket, _))) => Ok(Self {
+                socket,
+                silence,
+                heard: Instant::now(),
+            }),
         }
     }
 
@@ -67,7 +79,12 @@ impl Signaling {
     /// The next envelope's JSON. Cancelling loses nothing.
     pub(crate) async fn receive(&mut self) -> Result<Vec<u8>, SignalingError> {
         loop {
-            match self.socket.next().await {
+            let deadline = self.heard + self.silence;
+            let Ok(frame) = timeout_at(deadline, self.socket.next()).await else {
+                return Err(SignalingError::Silent(self.silence));
+            };
+            self.heard = Instant::now();
+            match frame {
                 Some(Ok(Message::Text(text))) => return Ok(text.as_bytes().to_vec()),
                 Some(Ok(Message::Close(_))) | None => {
                     return Err(SignalingError::Lost("closed by the service".into()));

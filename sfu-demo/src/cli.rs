@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use mls_srtp::id::{ParticipantId, RoomName};
+use mls_srtp::schedule::Profile;
 
 /// End-to-end encrypted conferences: MLS keys, SRTP media, an SFU that cannot read it.
 ///
@@ -46,6 +47,10 @@ pub struct Demo {
     /// At least 7 more than half the number of participants.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(8..=120))]
     pub seconds: u64,
+    /// How media is protected end to end: aead_aes_128_gcm, aead_aes_256_gcm or
+    /// aes128_cm_hmac_sha1_80.
+    #[arg(long, default_value_t, value_name = "PROFILE")]
+    pub profile: Profile,
     /// Record what each participant decrypted as .ogg and .ivf under this folder.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
@@ -76,6 +81,7 @@ impl Default for Demo {
         Self {
             participants: 4,
             seconds: 20,
+            profile: Profile::default(),
             record: None,
             json: false,
         }
@@ -90,6 +96,14 @@ pub struct Serve {
     /// UDP address of the SFU; participants must be able to reach it.
     #[arg(long, default_value = "127.0.0.1:5004", value_name = "IP:PORT")]
     pub media: SocketAddr,
+    /// Where participants reach the SFU, if not at the address above: behind NAT the outside
+    /// address.
+    #[arg(long, value_name = "IP:PORT")]
+    pub public: Option<SocketAddr>,
+    /// How media is protected end to end in rooms that are created here: aead_aes_128_gcm,
+    /// aead_aes_256_gcm or aes128_cm_hmac_sha1_80.
+    #[arg(long, default_value_t, value_name = "PROFILE")]
+    pub profile: Profile,
 }
 
 #[derive(Debug, Args)]

@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mls_srtp::id::{ParticipantId, RoomName};
+use mls_srtp::id::{Epoch, ParticipantId, RoomName};
 use mls_srtp::pipeline::{MediaConfig, MediaPipeline, MediaStats, MediaUpdate};
+use mls_srtp::schedule::Profile;
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig, HeadlessError};
+use mls_srtp_participant::leg::LegConfig;
+use mls_srtp_participant::session::LinkConfig;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -16,7 +19,8 @@ use crate::audit::{Audit, LeaverResult};
 use crate::cli::Demo;
 use crate::epochs::EpochLog;
 use crate::frames::FrameCheck;
-use crate::host::{Host, HostError};
+use crate::host::{Host, HostConfig, HostError};
+use crate::interrupt::Interrupt;
 use crate::media::SampleMedia;
 use crate::report::Report;
 use crate::results;
@@ -67,6 +71,7 @@ pub struct Conference {
     pub leaver: ParticipantId,
     hoard: Arc<Mutex<MediaPipeline>>,
     record: Option<PathBuf>,
+    pub profile: Profile,
     view: View,
 }
 
@@ -74,26 +79,14 @@ pub struct Conference {
 ///
 /// # Errors
 /// [`DemoError`] when it could not even begin.
-pub async fn run(
-    args: &Demo,
-    interrupt: impl Future<Output = ()>,
-) -> Result<Option<Report>, DemoError> {
+pub async fn run(args: &Demo, mut interrupt: Interrupt) -> Result<Option<Report>, DemoError> {
     let mut conference = Conference::start(args).await?;
-    let played = tokio::select! {
-        played = conference.play(args) => Some(played),
-        () = interrupt => None,
+    let finished = tokio::select! {
+        finished = conference.play_and_report(args) => finished.map(Some),
+        () = interrupt.heard() => Ok(None),
     };
-    match played {
-        Some(Ok(())) => Ok(Some(conference.finish().await)),
-        Some(Err(error)) => {
-            conference.abandon().await;
-            Err(error)
-        }
-        None => {
-            conference.abandon().await;
-            Ok(None)
-        }
-    }
+    conference.stop().await;
+    finished
 }
 
 impl Conference {
@@ -101,7 +94,13 @@ impl Conference {
         let media = SampleMedia::load().map_err(DemoError::Samples)?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (events, inbox) = mpsc::unbounded_channel();
-        let host = Host::start(loopback, loopback, events).await?;
+        let config = HostConfig {
+            listen: loopback,
+            media: loopback,
+            public: None,
+            profile: args.profile,
+        };
+        let host = Host::start(config, events).await?;
         let origin = ClockOrigin::start();
         let leaver = name(1);
         let audit = Audit::new(media.check(), leaver.to_string(), origin);
@@ -127,6 +126,7 @@ impl Conference {
             leaver,
             hoard: Arc::new(Mutex::new(MediaPipeline::new(MediaConfig::default()))),
             record: args.record.clone(),
+            profile: args.profile,
             view,
         })
     }
@@ -156,7 +156,8 @@ impl Conference {
             room: RoomName::new("demo").map_err(|e| DemoError::Samples(e.to_string()))?,
             participant: participant.clone(),
             token: None,
-            udp_addr: "127.0.0.1:0".into(),
+            leg: LegConfig::new("127.0.0.1:0"),
+            link: LinkConfig::default(),
             sound: Arc::clone(&self.media.sound),
             picture: Arc::clone(&self.media.picture),
             record: self
@@ -214,7 +215,13 @@ impl Conference {
         }
     }
 
-    async fn finish(mut self) -> Report {
+    async fn play_and_report(&mut self, args: &Demo) -> Result<Report, DemoError> {
+        self.play(args).await?;
+        Ok(self.report().await)
+    }
+
+    /// Ends sending, looks at what came of it, and lets everybody leave.
+    async fn report(&mut self) -> Report {
         let everybody = lock(&self.everybody).clone();
         for headless in &everybody {
             headless.stop_publishing().await;
@@ -229,33 +236,44 @@ impl Conference {
             .iter()
             .find(|e| e.removed.contains(&self.leaver))
             .map(|e| e.epoch);
-        let leaver = removal.map_or(LeaverResult::default(), |removal| {
-            self.audit.try_leaver(&mut lock(&self.hoard), removal)
-        });
-        let mut report = results::collect(&self, &everybody, &epochs, &server, leaver, ended_at);
-        let control = self.media.check();
-        let payloads = self.media.payloads();
-        let forwarded = self.audit.readable().0;
-        // As many plain payloads as the SFU's check saw sealed ones.
-        let plain = payloads
-            .iter()
-            .cycle()
-            .take(usize::try_from(forwarded).unwrap_or(0));
-        let readable = plain
-            .clone()
-            .filter(|payload| control.readable(payload))
-            .count();
-        report.sfu.control_forwarded = plain.count() as u64;
-        report.sfu.control_readable = readable as u64;
+        let (leaver, control_forwarded, control_readable) = self.examine(removal).await;
+        let mut report = results::collect(self, &everybody, &epochs, &server, leaver, ended_at);
+        report.sfu.control_forwarded = control_forwarded;
+        report.sfu.control_readable = control_readable;
         self.say_goodbye(everybody, &mut report).await;
         report.judge();
-        self.view.end();
-        self.host.stop().await;
         report
     }
 
-    /// Ends without a report.
-    async fn abandon(mut self) {
+    /// What the leaver's keys still open, then how many payloads the readability check was shown
+    /// in plain, as many as the SFU forwarded, and how many of these it found readable. All of it
+    /// takes a while, so it runs where it does not keep Ctrl-C from being heard.
+    async fn examine(&self, removal: Option<Epoch>) -> (LeaverResult, u64, u64) {
+        let (audit, hoard, media) = (
+            self.audit.clone(),
+            Arc::clone(&self.hoard),
+            self.media.clone(),
+        );
+        let examining = tokio::task::spawn_blocking(move || {
+            let leaver = removal.map_or(LeaverResult::default(), |removal| {
+                audit.try_leaver(&mut lock(&hoard), removal)
+            });
+            let (control, payloads) = (media.check(), media.payloads());
+            let forwarded = usize::try_from(audit.readable().0).unwrap_or(0);
+            let plain = payloads.iter().cycle().take(forwarded);
+            let readable = plain.clone().filter(|payload| control.readable(payload));
+            (
+                leaver,
+                plain.clone().count() as u64,
+                readable.count() as u64,
+            )
+        });
+        // A panic in there has been shown, and zeros do not pass.
+        examining.await.unwrap_or_default()
+    }
+
+    /// Whoever is still there leaves, and the services stop.
+    async fn stop(mut self) {
         self.view.end();
         let everybody = lock(&self.everybody).clone();
         self.say_goodbye(everybody, &mut Report::default()).await;

@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use mls_srtp::delivery::MediaSignal;
 use mls_srtp::id::{ParticipantId, RoomName};
+use mls_srtp::schedule::Profile;
 use mls_srtp_sfu::{
     DisconnectReason, Event, ParticipantId as SfuParticipant, RoomId, ServerStats, SfuConfig,
     SfuError, SfuHandle, SfuServer, Tap,
 };
 use mls_srtp_signaling::media::{MediaRequest, MediaRequestKind};
-use mls_srtp_signaling::{RoomEvent, ServerBuilder, ServerHandle, ServiceConfig, StartError};
+use mls_srtp_signaling::{
+    RoomConfig, RoomEvent, ServerBuilder, ServerHandle, ServiceConfig, StartError,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -31,6 +34,19 @@ pub enum HostError {
     Sfu(#[from] SfuError),
 }
 
+/// Where to serve, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct HostConfig {
+    /// Address of the signaling service.
+    pub listen: SocketAddr,
+    /// UDP address of the SFU.
+    pub media: SocketAddr,
+    /// Where participants reach the SFU, if not at `media`.
+    pub public: Option<SocketAddr>,
+    /// How media is protected in the rooms.
+    pub profile: Profile,
+}
+
 /// Running services.
 pub struct Host {
     address: SocketAddr,
@@ -45,22 +61,26 @@ impl Host {
     /// # Errors
     /// [`HostError`], naming the address that is taken.
     pub async fn start(
-        listen: SocketAddr,
-        media: SocketAddr,
+        config: HostConfig,
         events: mpsc::UnboundedSender<RoomEvent>,
     ) -> Result<Self, HostError> {
         let (requests, request_inbox) = mpsc::unbounded_channel();
         let (sfu_events, sfu_inbox) = mpsc::unbounded_channel();
-        let config = ServiceConfig {
-            listen,
+        let service = ServiceConfig {
+            listen: config.listen,
+            room: RoomConfig {
+                profile: config.profile,
+                ..RoomConfig::default()
+            },
             ..ServiceConfig::default()
         };
-        let server = ServerBuilder::new(config)
+        let server = ServerBuilder::new(service)
             .media(requests)
             .events(events)
             .bind()
             .await?;
-        let sfu = SfuServer::start(media, SfuConfig::new(media), move |event| {
+        let sfu_config = SfuConfig::new(config.public.unwrap_or(config.media));
+        let sfu = SfuServer::start(config.media, sfu_config, move |event| {
             // The receiver goes only when everything stops.
             let _ = sfu_events.send(event);
         })?;
@@ -95,6 +115,12 @@ impl Host {
     /// Shows every forwarded packet to `tap`.
     pub fn set_tap(&self, tap: Tap) {
         self.sfu.handle().set_tap(Some(tap), Box::new(|_| {}));
+    }
+
+    /// The SFU itself, for tests that misuse it.
+    #[cfg(test)]
+    pub fn sfu(&self) -> SfuHandle {
+        self.sfu.handle()
     }
 
     /// The SFU's counters so far.

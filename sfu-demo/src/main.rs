@@ -6,9 +6,12 @@ mod demo;
 mod epochs;
 mod frames;
 mod host;
+mod interrupt;
 mod media;
 mod participant;
 mod readable;
+#[cfg(test)]
+mod recovery;
 mod report;
 mod results;
 mod serve;
@@ -18,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use interrupt::{INTERRUPTED, Interrupt};
 use report::Report;
 
 #[tokio::main]
@@ -43,20 +47,14 @@ async fn run_demo(args: &cli::Demo) -> ExitCode {
         eprintln!("error: {wrong}");
         return ExitCode::from(2);
     }
-    let interrupt = async {
-        // Where Ctrl-C cannot be heard, the demo runs to its end.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    match demo::run(args, interrupt).await {
+    match demo::run(args, Interrupt::listen()).await {
         Ok(Some(report)) => {
             show(&report, args.json);
             ExitCode::from(u8::from(report.verdict != "ok"))
         }
         Ok(None) => {
             eprintln!("interrupted; everybody has left");
-            ExitCode::from(130)
+            ExitCode::from(INTERRUPTED)
         }
         Err(error) => {
             eprintln!("error: {error}");

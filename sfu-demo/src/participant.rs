@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig};
+use mls_srtp_participant::leg::LegConfig;
+use mls_srtp_participant::session::LinkConfig;
 
 use crate::cli::Participant;
+use crate::interrupt::Interrupt;
 use crate::media::SampleMedia;
 
 /// How long leaving may take.
@@ -35,7 +38,8 @@ async fn take_part(args: Participant) -> Result<(), String> {
         room: args.room,
         participant: args.name,
         token: None,
-        udp_addr: "0.0.0.0:0".into(),
+        leg: LegConfig::new("0.0.0.0:0"),
+        link: LinkConfig::default(),
         sound: Arc::clone(&media.sound),
         picture: Arc::clone(&media.picture),
         record: args.record,
@@ -52,10 +56,11 @@ async fn take_part(args: Participant) -> Result<(), String> {
             tokio::time::sleep(LOOK).await;
         }
     };
+    let mut interrupt = Interrupt::listen();
     tokio::select! {
         () = over => {}
         () = tokio::time::sleep(length) => {}
-        _ = tokio::signal::ctrl_c() => {}
+        () = interrupt.heard() => {}
     }
     headless.leave().await;
     let stats = headless

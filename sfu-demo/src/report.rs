@@ -9,6 +9,8 @@ pub struct Report {
     pub verdict: &'static str,
     /// Why it failed; empty when it did not.
     pub reasons: Vec<String>,
+    /// How media was protected end to end.
+    pub profile: &'static str,
     /// Distinct epochs seen, epoch 0 included.
     pub epochs: usize,
     /// Everybody who took part.

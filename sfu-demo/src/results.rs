@@ -36,6 +36,7 @@ pub fn collect(
     seen.dedup();
     let (inspected, readable) = conference.audit.readable();
     Report {
+        profile: conference.profile.name(),
         epochs: seen.len(),
         lost_packets: stayed.map(|one| one.unaccounted).sum(),
         epoch_changes: epoch_changes(conference, everybody, epochs),

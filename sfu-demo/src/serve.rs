@@ -5,12 +5,19 @@ use std::process::ExitCode;
 use tokio::sync::mpsc;
 
 use crate::cli::Serve;
-use crate::host::Host;
+use crate::host::{Host, HostConfig};
+use crate::interrupt::Interrupt;
 
 /// Serves; 0 after Ctrl-C, 1 if an address is taken.
 pub async fn run(args: &Serve) -> ExitCode {
     let (events, mut inbox) = mpsc::unbounded_channel();
-    let host = match Host::start(args.listen, args.media, events).await {
+    let config = HostConfig {
+        listen: args.listen,
+        media: args.media,
+        public: args.public,
+        profile: args.profile,
+    };
+    let host = match Host::start(config, events).await {
         Ok(host) => host,
         Err(error) => {
             eprintln!("error: {error}");
@@ -23,14 +30,13 @@ pub async fn run(args: &Serve) -> ExitCode {
         host.media_addr()
     );
     println!("open access: anyone may enter any room under any name");
-    let interrupted = tokio::signal::ctrl_c();
-    tokio::pin!(interrupted);
+    let mut interrupt = Interrupt::listen();
     loop {
         tokio::select! {
             Some(event) = inbox.recv() => {
                 println!("{} epoch {}: {:?}", event.room, event.epoch, event.kind);
             }
-            _ = &mut interrupted => break,
+            () = interrupt.heard() => break,
         }
     }
     host.stop().await;

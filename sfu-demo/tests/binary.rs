@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -144,6 +145,26 @@ fn a_whole_conference_holds_and_its_recordings_play() {
     }
 }
 
+#[test]
+fn a_conference_in_counter_mode_holds() {
+    let (profile, seconds) = ("aes128_cm_hmac_sha1_80", "8");
+    let output = run(&[
+        "demo",
+        "--participants",
+        "2",
+        "--seconds",
+        seconds,
+        "--profile",
+        profile,
+        "--json",
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.lines().last().expect("a last line");
+    let report: Value = serde_json::from_str(last).expect("the last line is JSON");
+    assert_eq!(report["verdict"], "ok", "{}", report["reasons"]);
+    assert_eq!(report["profile"], profile);
+}
+
 /// A running `serve` on ports of its own.
 struct Serve {
     child: Child,
@@ -256,6 +277,25 @@ fn ctrl_c_ends_a_demo_with_goodbyes() {
     assert_eq!(child.wait().expect("ends").code(), Some(130));
 }
 
+/// A process that sees the second Ctrl-C ends at once, whatever it is doing.
+#[test]
+fn ctrl_c_is_heard_while_the_report_is_made() {
+    let mut child = sfu_demo(&["demo", "--participants", "2", "--seconds", "8"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("runs");
+    let mut output = BufReader::new(child.stdout.take().expect("piped"));
+    let began = Instant::now();
+    // Sending ends eight seconds after the start; the report is made in the half second after it.
+    std::thread::sleep(Duration::from_millis(8_200));
+    interrupt(&child);
+    let mut rest = String::new();
+    while output.read_line(&mut rest).is_ok_and(|read| read > 0) {}
+    let code = child.wait().expect("ends").code();
+    assert_eq!(code, Some(130), "after {:?}: {rest}", began.elapsed());
+    assert!(!rest.contains("verdict"), "{rest}");
+}
+
 #[test]
 fn wrong_arguments_end_with_code_2_and_a_clear_line() {
     for args in [
@@ -265,6 +305,7 @@ fn wrong_arguments_end_with_code_2_and_a_clear_line() {
         &["participant", "--room", ""],
         &["serve", "--listen", "here"],
         &["demo", "--participants", "16", "--seconds", "8"],
+        &["demo", "--profile", "aes128_cm_hmac_sha1_32"],
         &["fly"],
     ] {
         let output = run(args);

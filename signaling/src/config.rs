@@ -62,6 +62,17 @@ pub struct RoomConfig {
     pub ping_every: Duration,
     /// How far a commit may trail behind the oldest uncommitted Remove. Default 500 ms.
     pub remove_slack: Duration,
+    /// How long nobody but its author may have applied a commit that somebody complained about,
+    /// before the group is ended; also how long a removal that complaints led to may take.
+    /// Default 3 s: ten times what a commit takes to reach everybody.
+    pub apply_patience: Duration,
+    /// How long after an external commit the next one may come. Default 100 ms: each costs all
+    /// members an epoch, and defeats the commit that is on its way.
+    pub external_window: Duration,
+    /// How many committers are published; members that rank lower never take over. Default 16: as
+    /// many would have to fail at once before a room stands still, and the list of a large room
+    /// does not go to everybody whenever somebody comes.
+    pub max_committers: usize,
     /// Log entries kept for members that return. Default 4,096; one that missed more joins anew.
     pub log_entries: usize,
     /// Largest application message in bytes. Default 16 KiB; announcements have a few hundred.
@@ -82,6 +93,9 @@ impl Default for RoomConfig {
             grace: Duration::from_secs(5),
             ping_every: Duration::from_secs(2),
             remove_slack: Duration::from_millis(500),
+            apply_patience: Duration::from_secs(3),
+            external_window: Duration::from_millis(100),
+            max_committers: 16,
             log_entries: 4_096,
             max_application: 16 * 1024,
             max_key_package: 16 * 1024,

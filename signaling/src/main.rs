@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use mls_srtp::schedule::Profile;
 use mls_srtp_signaling::{RoomConfig, ServerBuilder, ServiceConfig};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -26,6 +27,10 @@ struct Cli {
     /// Seconds without a sign of life after which a connection counts as lost.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(5..=3_600))]
     silence: u64,
+    /// How media is protected in rooms that are created here: aead_aes_128_gcm, aead_aes_256_gcm
+    /// or aes128_cm_hmac_sha1_80.
+    #[arg(long, default_value_t, value_name = "PROFILE")]
+    profile: Profile,
     /// What to log to stderr, such as "info" or "mls_srtp_signaling=debug".
     #[arg(long, default_value = "info", env = "RUST_LOG", value_name = "FILTER", value_parser = filter)]
     log: String,
@@ -63,6 +68,7 @@ async fn main() -> ExitCode {
     let room = RoomConfig {
         max_participants: cli.max_participants as usize,
         grace: Duration::from_secs(cli.grace),
+        profile: cli.profile,
         ..RoomConfig::default()
     };
     let config = ServiceConfig {

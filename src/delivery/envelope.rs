@@ -153,6 +153,8 @@ pub struct Resume {
     pub group_id: GroupId,
     /// The newest log entry it processed.
     pub seq: Seq,
+    /// Hash chain value of that entry: a member that was shown another history is not resumed.
+    pub chain: Blob,
     /// The session that [`ServiceMessage::Room`] gave it; nobody else knows it.
     pub session: Blob,
 }
@@ -234,6 +236,9 @@ pub enum ServiceMessage {
         epoch: Epoch,
         /// Its newest log entry.
         seq: Seq,
+        /// Hash chain value of that entry. One that differs from a member's own is another
+        /// history.
+        chain: Blob,
     },
     /// A message was refused; the connection goes on.
     Refused {

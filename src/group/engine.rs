@@ -3,54 +3,25 @@
 //! Nothing here decides anything. What is processed is staged, looked at by the caller, and merged
 //! only when the service has accepted it; our own commit included.
 
+use std::sync::{Arc, PoisonError};
+
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
-    CredentialWithKey, KeyPackage, LeafNodeIndex, MlsGroup, MlsGroupJoinConfig, MlsMessageOut,
-    OpenMlsProvider, OpenMlsRand, ProcessedMessageContent, Proposal, Sender, StagedCommit,
-    StagedWelcome,
+    LeafNodeIndex, MlsGroup, MlsMessageOut, OpenMlsProvider, OpenMlsRand, ProcessedMessageContent,
+    Proposal, QueuedProposal, Sender, StagedCommit,
 };
-use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::OpenMlsRustCrypto;
+use zeroize::Zeroizing;
 
-use super::{GroupError, RoomPolicy, Roster, credential, decode, rules, terms};
-use crate::delivery::{Blob, ExternalSenderInfo};
+use super::{
+    CredentialValidator, Door, GroupError, Identity, RoomPolicy, Roster, RuleViolation, credential,
+    decode, rules, terms,
+};
+use crate::delivery::Blob;
 use crate::epoch::{EpochSecrets, GroupCode};
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
 use crate::schedule::{EXPORTER, ExportedSecret, HASH_LEN, exporter_context};
 use crate::secret::Secret;
-
-/// A participant's name and the Ed25519 key that signs for it.
-pub struct Identity {
-    participant: ParticipantId,
-    signer: SignatureKeyPair,
-}
-
-impl Identity {
-    /// Draws a new signature key for a participant.
-    ///
-    /// # Errors
-    /// [`GroupError::Crypto`] when the system has no randomness.
-    pub fn generate(participant: ParticipantId) -> Result<Self, GroupError> {
-        let scheme = terms::CIPHERSUITE.signature_algorithm();
-        let signer = SignatureKeyPair::new(scheme).map_err(|_| GroupError::Crypto)?;
-        Ok(Self {
-            participant,
-            signer,
-        })
-    }
-
-    /// Who it is.
-    pub fn participant(&self) -> &ParticipantId {
-        &self.participant
-    }
-
-    fn credential(&self) -> CredentialWithKey {
-        CredentialWithKey {
-            credential: credential::of(&self.participant),
-            signature_key: self.signer.to_public_vec().into(),
-        }
-    }
-}
 
 /// What the creator of a group sends to the service.
 pub(crate) struct Creation {
@@ -58,8 +29,13 @@ pub(crate) struct Creation {
     pub(crate) tree: Blob,
 }
 
+/// How a commit refers to a proposal (RFC 9420 §5.2).
+pub(crate) type ProposalRef = openmls::prelude::hash_ref::ProposalRef;
+
 /// What a committer sends to the service.
 pub(crate) struct CommitBundle {
+    /// The Adds that had to be left out, and why: with them there would have been no commit.
+    pub(crate) declined: Vec<(ProposalRef, String)>,
     pub(crate) commit: Blob,
     pub(crate) welcome: Option<Blob>,
     pub(crate) group_info: Blob,
@@ -68,15 +44,23 @@ pub(crate) struct CommitBundle {
 /// An accepted message, staged where it is a commit.
 pub(crate) enum Processed {
     /// A proposal of the service; it is queued for the next commit.
-    Proposal,
-    /// Somebody else's commit.
-    Commit(Box<StagedCommit>),
+    Proposal(Proposed),
+    /// Somebody else's commit, and what in it breaks the rules.
+    Commit(Box<StagedCommit>, Option<RuleViolation>),
     /// The echo of our own pending commit.
     OwnCommit,
     /// An application message and the leaf that signed it.
     Application(LeafIndex, Vec<u8>),
     /// The echo of our own application message.
     OwnApplication,
+}
+
+/// A queued proposal.
+pub(crate) struct Proposed {
+    pub(crate) reference: ProposalRef,
+    /// What keeps us from committing it, if it is an Add. It is queued all the same: somebody else
+    /// may commit it.
+    pub(crate) objection: Option<RuleViolation>,
 }
 
 /// The leaves that a commit filled and emptied.
@@ -92,90 +76,34 @@ pub struct RosterChange {
 pub(crate) struct Engine {
     provider: OpenMlsRustCrypto,
     group: MlsGroup,
-}
-
-/// A key package that waits for its Welcome, with the private keys that open it.
-pub(crate) struct Invitation {
-    provider: OpenMlsRustCrypto,
-    key_package: Blob,
-}
-
-impl Invitation {
-    /// Makes a key package to be used once.
-    pub(crate) fn new(identity: &Identity) -> Result<Self, GroupError> {
-        let provider = OpenMlsRustCrypto::default();
-        let bundle = KeyPackage::builder()
-            .leaf_node_capabilities(terms::capabilities())
-            .build(
-                terms::CIPHERSUITE,
-                &provider,
-                &identity.signer,
-                identity.credential(),
-            )
-            .map_err(|e| GroupError::library("making a key package", &e))?;
-        let message = MlsMessageOut::from(bundle.key_package().clone());
-        let key_package = encode(&message)?;
-        Ok(Self {
-            provider,
-            key_package,
-        })
-    }
-
-    pub(crate) fn key_package(&self) -> &Blob {
-        &self.key_package
-    }
-
-    /// Joins by the Welcome, which must lead into a group of exactly these terms.
-    pub(crate) fn accept(
-        self,
-        welcome: &Blob,
-        tree: &Blob,
-        policy: &RoomPolicy,
-        external_sender: &ExternalSenderInfo,
-    ) -> Result<Engine, GroupError> {
-        let (welcome, tree) = (decode::welcome(welcome)?, decode::tree(tree)?);
-        let config = MlsGroupJoinConfig::builder()
-            .wire_format_policy(terms::wire_format_policy())
-            .use_ratchet_tree_extension(false)
-            .max_past_epochs(0)
-            .build();
-        // Lifetimes were checked when the key packages were admitted. A leaf that has not been
-        // renewed since must not keep a newcomer out, nor must a clock that is off.
-        let staged = StagedWelcome::build_from_welcome(&self.provider, &config, welcome)
-            .map_err(|e| GroupError::invalid("the Welcome", &e))?
-            .with_ratchet_tree(tree)
-            .skip_lifetime_validation()
-            .build()
-            .map_err(|e| GroupError::invalid("the Welcome", &e))?;
-        terms::check(staged.group_context().extensions(), policy, external_sender)?;
-        for member in staged.members() {
-            LeafIndex::try_from(member.index.u32()).map_err(|_| GroupError::TooLarge)?;
-            credential::participant(&member.credential)?;
-        }
-        let group = staged
-            .into_group(&self.provider)
-            .map_err(|e| GroupError::invalid("the Welcome", &e))?;
-        Ok(Engine {
-            provider: self.provider,
-            group,
-        })
-    }
+    validator: Arc<dyn CredentialValidator>,
 }
 
 impl Engine {
+    pub(super) fn new(
+        provider: OpenMlsRustCrypto,
+        group: MlsGroup,
+        validator: &Arc<dyn CredentialValidator>,
+    ) -> Self {
+        Self {
+            provider,
+            group,
+            validator: Arc::clone(validator),
+        }
+    }
+
     /// Creates a one-member group with the room's terms.
     pub(crate) fn create(
         identity: &Identity,
         group_id: GroupId,
-        policy: &RoomPolicy,
-        external_sender: &ExternalSenderInfo,
+        door: &Door,
     ) -> Result<(Self, Creation), GroupError> {
         let provider = OpenMlsRustCrypto::default();
         let group = MlsGroup::builder()
             .with_group_id(openmls::group::GroupId::from_slice(group_id.as_bytes()))
             .ciphersuite(terms::CIPHERSUITE)
             .with_capabilities(terms::capabilities())
-            .with_group_context_extensions(terms::extensions(policy, external_sender)?)
+            .with_group_context_extensions(terms::extensions(&door.policy, &door.external_sender)?)
             .with_wire_format_policy(terms::wire_format_policy())
             .use_ratchet_tree_extension(false)
             .max_past_epochs(0)
@@ -192,7 +120,7 @@ impl Engine {
             group_info: encode(&group_info)?,
             tree: Blob::new(tree),
         };
-        Ok((Self { provider, group }, creation))
+        Ok((Self::new(provider, group, &door.validator), creation))
     }
 
     /// Sixteen random bytes.
@@ -204,17 +132,8 @@ impl Engine {
             .map_err(|_| GroupError::Crypto)
     }
 
-    /// Makes sure that the Welcome led into the group that the envelope named.
-    pub(crate) fn expect_group(self, group_id: GroupId) -> Result<Self, GroupError> {
-        let same = self.group.group_id().as_slice() == group_id.as_bytes();
-        if same {
-            Ok(self)
-        } else {
-            Err(GroupError::Malformed("a Welcome into the named group"))
-        }
-    }
-
-    /// Takes an accepted message. A proposal is queued if the rules allow it.
+    /// Takes an accepted message. A proposal is queued if it is of a kind that the rules allow; a
+    /// commit is staged in any case, for an accepted commit has to be followed or fled from.
     pub(crate) fn process(&mut self, message: &Blob) -> Result<Processed, GroupError> {
         let message = decode::protocol_message(message)?;
         let processed = self
@@ -224,11 +143,15 @@ impl Engine {
         let sender = processed.sender().clone();
         match processed.into_content() {
             ProcessedMessageContent::ProposalMessage(proposal) => {
-                rules::check_proposal(&proposal)?;
+                rules::check_kind(&proposal)?;
+                let proposed = Proposed {
+                    reference: proposal.proposal_reference_ref().clone(),
+                    objection: self.objection_to(&proposal),
+                };
                 self.group
                     .store_pending_proposal(self.provider.storage(), *proposal)
                     .map_err(|e| GroupError::library("storing a proposal", &e))?;
-                Ok(Processed::Proposal)
+                Ok(Processed::Proposal(proposed))
             }
             ProcessedMessageContent::StagedCommitMessage(staged) => {
                 let signature_key = |leaf| {
@@ -239,10 +162,11 @@ impl Engine {
                     roster: &self.roster(),
                     terms: self.group.extensions(),
                     removing: &self.removing(),
+                    validator: &*self.validator,
                     signature_key: &signature_key,
                 };
-                rules::check_commit(&staged, &sender, &before)?;
-                Ok(Processed::Commit(staged))
+                let violation = rules::check_commit(&staged, &sender, &before).err();
+                Ok(Processed::Commit(staged, violation))
             }
             ProcessedMessageContent::OwnPendingCommit => Ok(Processed::OwnCommit),
             ProcessedMessageContent::ApplicationMessage(message) => {
@@ -256,12 +180,87 @@ impl Engine {
         }
     }
 
-    /// Builds a commit of all queued proposals. The group changes only by [`Self::merge_own`].
+    /// What keeps us from committing an Add.
+    fn objection_to(&self, proposal: &QueuedProposal) -> Option<RuleViolation> {
+        let Proposal::Add(add) = proposal.proposal() else {
+            return None;
+        };
+        let trusted = || rules::check_trust(&*self.validator, add.key_package().leaf_node());
+        rules::check_key_package(add.key_package())
+            .and_then(|_| trusted())
+            .err()
+    }
+
+    /// Forgets a queued proposal, which was withdrawn.
+    pub(crate) fn forget_proposal(&mut self, reference: &ProposalRef) {
+        // Gone already is as good.
+        let _ = self
+            .group
+            .remove_pending_proposal(self.provider.storage(), reference);
+    }
+
+    /// Builds a commit of all queued proposals but `leave_out`, and of none but Removes and sound
+    /// Adds if one of the Adds is at fault. The group changes only by [`Self::merge_own`].
     pub(crate) fn commit(
         &mut self,
         identity: &Identity,
         renew_leaf: bool,
+        leave_out: &[ProposalRef],
     ) -> Result<CommitBundle, GroupError> {
+        let first = self.build_commit(identity, renew_leaf, |r| !leave_out.contains(r));
+        let mut declined = Vec::new();
+        let (commit, welcome, group_info) = match first {
+            Ok(messages) => messages,
+            Err(error) => {
+                declined = self.faulty_adds(identity, leave_out);
+                if declined.is_empty() {
+                    return Err(error);
+                }
+                let faulty = |r: &ProposalRef| declined.iter().any(|(other, _)| other == r);
+                self.build_commit(identity, renew_leaf, |r| {
+                    !leave_out.contains(r) && !faulty(r)
+                })?
+            }
+        };
+        Ok(CommitBundle {
+            declined,
+            commit: encode(&commit)?,
+            welcome: welcome.as_ref().map(encode).transpose()?,
+            group_info: encode(&group_info.ok_or(GroupError::Crypto)?)?,
+        })
+    }
+
+    /// Tries every queued Add alone.
+    fn faulty_adds(
+        &mut self,
+        identity: &Identity,
+        leave_out: &[ProposalRef],
+    ) -> Vec<(ProposalRef, String)> {
+        let adds: Vec<ProposalRef> = self
+            .group
+            .pending_proposals()
+            .filter(|queued| matches!(queued.proposal(), Proposal::Add(_)))
+            .map(|queued| queued.proposal_reference_ref().clone())
+            .filter(|reference| !leave_out.contains(reference))
+            .collect();
+        let mut faulty = Vec::new();
+        for add in adds {
+            if let Err(error) = self.build_commit(identity, false, |r| *r == add) {
+                faulty.push((add, error.to_string()));
+            } else {
+                // It was only a trial.
+                let _ = self.discard_own();
+            }
+        }
+        faulty
+    }
+
+    fn build_commit(
+        &mut self,
+        identity: &Identity,
+        renew_leaf: bool,
+        include: impl Fn(&ProposalRef) -> bool,
+    ) -> Result<(MlsMessageOut, Option<MlsMessageOut>, Option<MlsMessageOut>), GroupError> {
         let provider = &self.provider;
         let bundle = self
             .group
@@ -271,18 +270,13 @@ impl Engine {
             .map_err(|e| GroupError::library("building a commit", &e))?
             .create_group_info(true)
             .use_ratchet_tree_extension(false)
-            .build(provider.rand(), provider.crypto(), &identity.signer, |_| {
-                true
+            .build(provider.rand(), provider.crypto(), &identity.signer, |p| {
+                include(p.proposal_reference_ref())
             })
             .map_err(|e| GroupError::library("building a commit", &e))?
             .stage_commit(provider)
             .map_err(|e| GroupError::library("building a commit", &e))?;
-        let (commit, welcome, group_info) = bundle.into_messages();
-        Ok(CommitBundle {
-            commit: encode(&commit)?,
-            welcome: welcome.as_ref().map(encode).transpose()?,
-            group_info: encode(&group_info.ok_or(GroupError::Crypto)?)?,
-        })
+        Ok(bundle.into_messages())
     }
 
     /// Goes on to the epoch of our own commit, which the service has accepted.
@@ -357,9 +351,44 @@ impl Engine {
         removes.collect()
     }
 
-    /// Whether proposals are queued.
-    pub(crate) fn has_proposals(&self) -> bool {
-        self.group.pending_proposals().next().is_some()
+    /// Whether a commit of our own waits for the service's word.
+    pub(crate) fn has_pending_commit(&self) -> bool {
+        self.group.pending_commit().is_some()
+    }
+
+    /// Whether the group still states these terms.
+    pub(crate) fn states(&self, door: &Door) -> bool {
+        terms::check(self.group.extensions(), &door.policy, &door.external_sender).is_ok()
+    }
+
+    /// Everything that the MLS library keeps of the group, secrets included, in a fixed order.
+    pub(crate) fn save(&self) -> Vec<(Vec<u8>, Zeroizing<Vec<u8>>)> {
+        let values = self.provider.storage().values.read();
+        // A writer that panicked left the map as it was.
+        let values = values.unwrap_or_else(PoisonError::into_inner);
+        let mut saved: Vec<_> = values
+            .iter()
+            .map(|(key, value)| (key.clone(), Zeroizing::new(value.clone())))
+            .collect();
+        saved.sort_by(|(a, _), (b, _)| a.cmp(b));
+        saved
+    }
+
+    /// The group as [`Self::save`] left it.
+    pub(crate) fn load(
+        group_id: GroupId,
+        saved: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+        validator: &Arc<dyn CredentialValidator>,
+    ) -> Result<Self, GroupError> {
+        let provider = OpenMlsRustCrypto::default();
+        if let Ok(mut values) = provider.storage().values.write() {
+            values.extend(saved.into_iter().map(|(key, value)| (key, value.to_vec())));
+        }
+        let group_id = openmls::group::GroupId::from_slice(group_id.as_bytes());
+        let group = MlsGroup::load(provider.storage(), &group_id)
+            .map_err(|e| GroupError::library("loading a group", &e))?
+            .ok_or(GroupError::Malformed("a saved group"))?;
+        Ok(Self::new(provider, group, validator))
     }
 
     /// Our own leaf.
@@ -416,6 +445,11 @@ fn change_of(staged: &StagedCommit, before: &Roster) -> RosterChange {
         let leaf = add.add_proposal().key_package().leaf_node();
         credential::participant(leaf.credential()).ok()
     });
+    // An external commit brings its own author.
+    let external = staged
+        .queued_proposals()
+        .any(|queued| matches!(queued.proposal(), Proposal::ExternalInit(_)));
+    let returned = external.then(|| rules::external_joiner(staged).ok());
     let removed = staged.remove_proposals().filter_map(|remove| {
         let leaf = to_leaf(remove.remove_proposal().removed()).ok()?;
         before
@@ -423,16 +457,16 @@ fn change_of(staged: &StagedCommit, before: &Roster) -> RosterChange {
             .map(|member| ParticipantId::clone(member))
     });
     RosterChange {
-        added: added.collect(),
+        added: added.chain(returned.flatten()).collect(),
         removed: removed.collect(),
     }
 }
 
-fn to_leaf(leaf: LeafNodeIndex) -> Result<LeafIndex, GroupError> {
+pub(super) fn to_leaf(leaf: LeafNodeIndex) -> Result<LeafIndex, GroupError> {
     LeafIndex::try_from(leaf.u32()).map_err(|_| GroupError::TooLarge)
 }
 
-fn encode(message: &MlsMessageOut) -> Result<Blob, GroupError> {
+pub(super) fn encode(message: &MlsMessageOut) -> Result<Blob, GroupError> {
     message
         .to_bytes()
         .map(Blob::new)

@@ -1,122 +1,35 @@
 //! The delivery service's view of a group: it follows what is public and proposes as the group's
 //! external sender. It never holds a secret of the group.
 
+mod change;
+mod members;
+mod queue;
+
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
-    ExternalProposal, GroupEpoch, KeyPackage, LeafNode, LeafNodeIndex, MlsMessageOut,
-    OpenMlsProvider, ProcessedMessageContent, Proposal, ProposalStore, PublicGroup,
-    SenderExtensionIndex, StagedCommit,
+    ExternalProposal, GroupEpoch, KeyPackage, LeafNodeIndex, MlsMessageOut, OpenMlsProvider,
+    ProcessedMessageContent, ProposalStore, PublicGroup, Sender, SenderExtensionIndex,
+    StagedCommit,
 };
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
 use super::{
-    GroupError, RoomPolicy, Roster, ServiceIdentity, credential, decode, rules, submission, terms,
+    GroupError, NamesOnly, RoomPolicy, Roster, ServiceIdentity, decode, rules, submission, terms,
 };
-use crate::delivery::{Blob, Refusal};
+use crate::delivery::Blob;
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
-
-/// Why the service refuses something.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FollowError {
-    /// The object itself is at fault.
-    #[error(transparent)]
-    Group(#[from] GroupError),
-    /// For another epoch than the current one.
-    #[error("the group is in epoch {current}")]
-    WrongEpoch {
-        /// The current epoch.
-        current: Epoch,
-    },
-    /// The object is somebody else's than the client's who sent it.
-    #[error("that is {0}'s to do")]
-    NotYours(String),
-    /// A proposal that the author had seen is missing.
-    #[error("the commit leaves out a proposal that its author had seen")]
-    OmitsProposal,
-    /// The Welcome does not fit the Adds.
-    #[error("the Welcome is not for exactly those whom the commit adds")]
-    WrongWelcome,
-    /// The GroupInfo does not fit the commit.
-    #[error("the GroupInfo does not describe the epoch that the commit makes")]
-    WrongGroupInfo,
-}
-
-impl FollowError {
-    /// What the client is told.
-    pub fn refusal(&self) -> Refusal {
-        match self {
-            Self::WrongEpoch { .. } => Refusal::WrongEpoch,
-            Self::NotYours(_) => Refusal::Unauthorised,
-            Self::OmitsProposal => Refusal::OmitsProposal,
-            Self::WrongWelcome => Refusal::WrongWelcome,
-            Self::WrongGroupInfo => Refusal::WrongGroupInfo,
-            Self::Group(GroupError::Rule(_) | GroupError::Terms(_)) => Refusal::PolicyViolation,
-            Self::Group(_) => Refusal::InvalidMls,
-        }
-    }
-}
-
-impl From<rules::RuleViolation> for FollowError {
-    fn from(violation: rules::RuleViolation) -> Self {
-        Self::Group(violation.into())
-    }
-}
-
-/// A commit that may be accepted: see [`GroupFollower::merge`].
-pub struct StagedChange {
-    staged: StagedCommit,
-    outcome: CommitOutcome,
-}
-
-impl StagedChange {
-    /// What merging it will come to.
-    pub fn outcome(&self) -> &CommitOutcome {
-        &self.outcome
-    }
-
-    /// The epoch's proposals that it leaves out, as references from [`Proposed`].
-    pub fn omits(&self, reference: &ProposalReference) -> bool {
-        !self
-            .staged
-            .queued_proposals()
-            .any(|p| *p.proposal_reference_ref() == reference.0)
-    }
-}
-
-/// What an accepted commit did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommitOutcome {
-    /// The epoch that it began.
-    pub epoch: Epoch,
-    /// Its author.
-    pub author: LeafIndex,
-    /// Who came, without the leaf, which the tree decides on merging.
-    pub added: Vec<ParticipantId>,
-    /// Who went.
-    pub removed: Vec<(LeafIndex, ParticipantId)>,
-}
-
-/// The MLS reference of a proposal (RFC 9420 §5.2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProposalReference(openmls::prelude::hash_ref::ProposalRef);
-
-/// A proposal that the service signed.
-#[derive(Debug, Clone)]
-pub struct Proposed {
-    /// MLSMessage(PublicMessage).
-    pub message: Blob,
-    /// How a commit refers to it.
-    pub reference: ProposalReference,
-}
+pub use change::{CommitOutcome, FollowError, ProposalReference, Proposed, StagedChange};
+use members::{Members, keys_of_package};
+use queue::Queue;
 
 /// A group as its delivery service follows it.
 pub struct GroupFollower {
     provider: OpenMlsRustCrypto,
     group: PublicGroup,
     group_id: GroupId,
-    /// Of the current epoch: reading all credentials anew for every question would cost.
-    roster: Roster,
+    /// Of the current epoch.
+    members: Members,
+    queue: Queue,
 }
 
 impl GroupFollower {
@@ -150,9 +63,9 @@ impl GroupFollower {
         {
             return Err(FollowError::WrongGroupInfo);
         }
-        let roster = roster(&group)?;
-        let mut members = roster.iter().map(|member| &*member.participant);
-        match (members.next(), members.next()) {
+        let members = Members::of(&group)?;
+        let mut names = members.roster.iter().map(|member| &*member.participant);
+        match (names.next(), names.next()) {
             (Some(only), None) if only == creator => {}
             (Some(other), None) => return Err(FollowError::NotYours(other.to_string())),
             _ => return Err(FollowError::WrongGroupInfo),
@@ -161,7 +74,8 @@ impl GroupFollower {
             provider,
             group,
             group_id,
-            roster,
+            members,
+            queue: Queue::default(),
         })
     }
 
@@ -177,7 +91,18 @@ impl GroupFollower {
 
     /// Who is in it.
     pub fn roster(&self) -> &Roster {
-        &self.roster
+        &self.members.roster
+    }
+
+    /// The leaf of a participant.
+    pub fn leaf_of(&self, participant: &ParticipantId) -> Option<LeafIndex> {
+        self.members.leaf_of(participant)
+    }
+
+    /// Raw signature public key at a leaf, if it is occupied.
+    pub fn signature_key(&self, leaf: LeafIndex) -> Option<Blob> {
+        let leaf = self.group.leaf(LeafNodeIndex::new(leaf.into()))?;
+        Some(Blob::new(leaf.signature_key().as_slice().to_vec()))
     }
 
     /// The ratchet tree of the current epoch, for joiners.
@@ -191,18 +116,20 @@ impl GroupFollower {
             .map_err(|e| GroupError::library("exporting the tree", &e))?)
     }
 
-    /// Checks the key package that a client brings for itself.
+    /// Checks the key package that a client brings for itself; says its raw signature key.
     ///
     /// # Errors
     /// [`FollowError`] if it is invalid or names somebody else.
     pub fn check_key_package(
         key_package: &Blob,
         participant: &ParticipantId,
-    ) -> Result<(), FollowError> {
+    ) -> Result<Blob, FollowError> {
         let provider = OpenMlsRustCrypto::default();
-        let named = rules::check_key_package(&decode::key_package(&provider, key_package)?)?;
+        let key_package = decode::key_package(&provider, key_package)?;
+        let named = rules::check_key_package(&key_package)?;
         if named == *participant {
-            Ok(())
+            let key = key_package.leaf_node().signature_key().as_slice();
+            Ok(Blob::new(key.to_vec()))
         } else {
             Err(FollowError::NotYours(named.to_string()))
         }
@@ -250,7 +177,20 @@ impl GroupFollower {
         self.queue(&message)
     }
 
-    /// Looks at a commit with all that belongs to it. Nothing changes until [`Self::merge`].
+    /// Takes back a proposal of the current epoch: no commit may contain it any more.
+    ///
+    /// # Errors
+    /// [`FollowError::Group`] for a bug of the MLS library.
+    pub fn withdraw(&mut self, proposal: &ProposalReference) -> Result<(), FollowError> {
+        self.group
+            .remove_proposal(self.provider.storage(), &proposal.0)
+            .map_err(|e| GroupError::library("withdrawing a proposal", &e))?;
+        self.queue.withdraw(&proposal.0);
+        Ok(())
+    }
+
+    /// Looks at a member's commit with all that belongs to it. Nothing changes until
+    /// [`Self::merge`].
     ///
     /// # Errors
     /// [`FollowError`] naming what an outsider can see is wrong. Membership tag, confirmation tag
@@ -262,36 +202,37 @@ impl GroupFollower {
         welcome: Option<&Blob>,
         group_info: &Blob,
     ) -> Result<StagedChange, FollowError> {
-        let message = decode::protocol_message(commit)?;
-        if message.epoch() != self.group.group_context().epoch() {
-            return Err(FollowError::WrongEpoch {
-                current: self.epoch(),
-            });
-        }
-        let processed = self
-            .group
-            .process_message(self.provider.crypto(), message)
-            .map_err(|e| GroupError::invalid("the commit", &e))?;
-        let sender = processed.sender().clone();
-        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
-            return Err(GroupError::Malformed("a commit").into());
-        };
-        let signature_key = |leaf| Some(self.group.leaf(leaf)?.signature_key().as_slice().to_vec());
-        let before = rules::Before {
-            roster: &self.roster,
-            terms: self.group.group_context().extensions(),
-            removing: &self.removing()?,
-            signature_key: &signature_key,
-        };
-        rules::check_commit(&staged, &sender, &before)?;
-        let author = submission::author(&sender, author, &self.roster)?;
+        let (sender, staged) = self.process_commit(commit)?;
+        let author = submission::author(&sender, author, &self.members.roster)?;
         submission::welcome(&self.provider, &staged, welcome)?;
         submission::group_info(&staged, group_info)?;
-        let outcome = submission::outcome(&staged, author, &self.roster);
-        Ok(StagedChange {
-            staged: *staged,
-            outcome,
-        })
+        let outcome = submission::outcome(&staged, author, &self.members.roster);
+        Ok(StagedChange { staged, outcome })
+    }
+
+    /// Looks at an external commit (RFC 9420 §12.4.3.2) by which `newcomer` enters, or comes back
+    /// to its leaf with the signature key that it had there. Nothing changes until
+    /// [`Self::merge`].
+    ///
+    /// # Errors
+    /// [`FollowError`] naming what an outsider can see is wrong. That the secret which it shares
+    /// with the group is the group's, an outsider cannot check.
+    pub fn stage_external(
+        &self,
+        newcomer: &ParticipantId,
+        commit: &Blob,
+        group_info: &Blob,
+    ) -> Result<StagedChange, FollowError> {
+        let (sender, staged) = self.process_commit(commit)?;
+        submission::newcomer(&sender, newcomer, &staged, |leaf| self.signature_key(leaf))?;
+        submission::group_info(&staged, group_info)?;
+        let leaf = self.group.ext_commit_sender_index(&staged);
+        let leaf = leaf.map_err(|e| GroupError::library("finding a leaf", &e))?;
+        let leaf = LeafIndex::try_from(leaf.u32()).map_err(|_| GroupError::TooLarge)?;
+        let mut outcome = submission::outcome(&staged, leaf, &self.members.roster);
+        outcome.external = true;
+        outcome.added.push(newcomer.clone());
+        Ok(StagedChange { staged, outcome })
     }
 
     /// Goes on to the epoch of an accepted commit.
@@ -302,57 +243,56 @@ impl GroupFollower {
         self.group
             .merge_commit(self.provider.storage(), change.staged)
             .map_err(|e| GroupError::library("merging", &e))?;
-        self.roster = roster(&self.group)?;
+        self.queue = Queue::default();
+        self.members = Members::of(&self.group)?;
         Ok(change.outcome)
+    }
+
+    /// Verifies and stages a commit, and holds it against the rules that members share.
+    pub(super) fn process_commit(
+        &self,
+        commit: &Blob,
+    ) -> Result<(Sender, StagedCommit), FollowError> {
+        let message = decode::protocol_message(commit)?;
+        if message.epoch() != self.group.group_context().epoch() {
+            return Err(FollowError::WrongEpoch {
+                current: self.epoch(),
+            });
+        }
+        let processed = self.group.process_message(self.provider.crypto(), message);
+        let processed = processed.map_err(|error| {
+            if self.queue.withdrawn_in(commit) {
+                FollowError::WithdrawnProposal
+            } else {
+                GroupError::invalid("the commit", &error).into()
+            }
+        })?;
+        let sender = processed.sender().clone();
+        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
+            return Err(GroupError::Malformed("a commit").into());
+        };
+        let signature_key = |leaf| Some(self.group.leaf(leaf)?.signature_key().as_slice().to_vec());
+        let before = rules::Before {
+            roster: &self.members.roster,
+            terms: self.group.group_context().extensions(),
+            removing: &self.queue.removing(),
+            validator: &NamesOnly,
+            signature_key: &signature_key,
+        };
+        rules::check_commit(&staged, &sender, &before)?;
+        Ok((sender, *staged))
     }
 
     /// A key package whose keys are in the group, or about to be, makes every commit that adds it
     /// invalid (RFC 9420 §7.3, §12.2): proposed once, it would block the room.
     fn check_keys_unused(&self, new: &KeyPackage) -> Result<(), FollowError> {
-        let queued = self
-            .group
-            .queued_proposals(self.provider.storage())
-            .map_err(|e| GroupError::library("reading proposals", &e))?;
-        let mut leaving = Vec::new();
-        let mut used = Vec::new();
-        for (_, proposal) in &queued {
-            match proposal.proposal() {
-                Proposal::Remove(remove) => leaving.push(remove.removed()),
-                Proposal::Add(add) => used.extend(keys_of_package(add.key_package())?),
-                _ => {}
-            }
-        }
-        let members = self.roster.iter();
-        let leaves = members.map(|member| LeafNodeIndex::new(member.leaf.into()));
-        for leaf in leaves.filter(|leaf| !leaving.contains(leaf)) {
-            used.extend(
-                self.group
-                    .leaf(leaf)
-                    .map(keys_of)
-                    .transpose()?
-                    .into_iter()
-                    .flatten(),
-            );
-        }
-        if keys_of_package(new)?.iter().any(|key| used.contains(key)) {
+        let keys = keys_of_package(new)?;
+        let holders = keys.iter().filter_map(|key| self.members.holder_of(key));
+        let stays = holders.into_iter().any(|leaf| !self.queue.removes(leaf));
+        if stays || self.queue.uses_any(&keys) {
             return Err(rules::RuleViolation::KeyInUse.into());
         }
         Ok(())
-    }
-
-    /// The leaves whose Remove is proposed.
-    fn removing(&self) -> Result<Vec<LeafIndex>, GroupError> {
-        let queued = self
-            .group
-            .queued_proposals(self.provider.storage())
-            .map_err(|e| GroupError::library("reading proposals", &e))?;
-        let removes = queued
-            .iter()
-            .filter_map(|(_, queued)| match queued.proposal() {
-                Proposal::Remove(remove) => LeafIndex::try_from(remove.removed().u32()).ok(),
-                _ => None,
-            });
-        Ok(removes.collect())
     }
 
     fn queue(&mut self, message: &MlsMessageOut) -> Result<Proposed, FollowError> {
@@ -368,41 +308,14 @@ impl GroupFollower {
             return Err(GroupError::Malformed("a proposal").into());
         };
         rules::check_proposal(&proposal)?;
-        let reference = ProposalReference(proposal.proposal_reference_ref().clone());
+        let reference = proposal.proposal_reference_ref().clone();
+        self.queue.insert(reference.clone(), proposal.proposal())?;
         self.group
             .add_proposal(self.provider.storage(), *proposal)
             .map_err(|e| GroupError::library("queueing a proposal", &e))?;
         Ok(Proposed {
             message: bytes,
-            reference,
+            reference: ProposalReference(reference),
         })
     }
-}
-
-fn roster(group: &PublicGroup) -> Result<Roster, GroupError> {
-    let mut members = Vec::new();
-    for member in group.members() {
-        let leaf = LeafIndex::try_from(member.index.u32()).map_err(|_| GroupError::TooLarge)?;
-        members.push((leaf, credential::participant(&member.credential)?));
-    }
-    Ok(Roster::new(members))
-}
-
-/// The public keys of a leaf that must be unique in a group, encoded.
-fn keys_of(leaf: &LeafNode) -> Result<[Vec<u8>; 2], GroupError> {
-    let encryption_key = leaf
-        .encryption_key()
-        .tls_serialize_detached()
-        .map_err(|e| GroupError::library("encoding a key", &e))?;
-    Ok([leaf.signature_key().as_slice().to_vec(), encryption_key])
-}
-
-/// The same of a key package, which has one more.
-fn keys_of_package(key_package: &KeyPackage) -> Result<[Vec<u8>; 3], GroupError> {
-    let [signature_key, encryption_key] = keys_of(key_package.leaf_node())?;
-    let init_key = key_package
-        .hpke_init_key()
-        .tls_serialize_detached()
-        .map_err(|e| GroupError::library("encoding a key", &e))?;
-    Ok([signature_key, encryption_key, init_key])
 }

@@ -3,8 +3,10 @@
 mod credential;
 mod decode;
 mod engine;
+mod entry;
 mod error;
 mod follower;
+mod identity;
 mod policy;
 mod roster;
 mod rules;
@@ -13,16 +15,20 @@ mod submission;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod validator;
 
 pub use credential::CredentialError;
-pub(crate) use engine::{Engine, Invitation, Processed};
-pub use engine::{Identity, RosterChange};
+pub use engine::RosterChange;
+pub(crate) use engine::{Engine, Processed, ProposalRef};
+pub(crate) use entry::{Door, Invitation, Return};
 pub use error::GroupError;
 pub use follower::{
     CommitOutcome, FollowError, GroupFollower, ProposalReference, Proposed, StagedChange,
 };
+pub use identity::Identity;
 pub use policy::{MediaMode, PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};
 pub use roster::{Member, Roster};
 pub use rules::RuleViolation;
 pub use service::ServiceIdentity;
 pub use terms::TermsError;
+pub use validator::{CredentialValidator, NamesOnly};

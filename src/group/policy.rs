@@ -135,7 +135,16 @@ mod tests {
     fn bytes_are_as_drawn_and_round_trip() {
         let bytes = policy().encode();
         assert_eq!(bytes, b"\x00\x01\x04demo\x00\x00\x00\x03\x00\x00\x08\x01");
-        assert_eq!(RoomPolicy::decode(&bytes), Ok(policy()));
+        for profile in Profile::ALL {
+            let policy = RoomPolicy {
+                profile,
+                ..policy()
+            };
+            let mut bytes = bytes.clone();
+            bytes[12..14].copy_from_slice(&profile.id().to_be_bytes());
+            assert_eq!(policy.encode(), bytes);
+            assert_eq!(RoomPolicy::decode(&bytes), Ok(policy));
+        }
     }
 
     #[test]

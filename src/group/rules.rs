@@ -8,7 +8,7 @@ use openmls::prelude::{
     QueuedProposal, Sender, SenderExtensionIndex, StagedCommit,
 };
 
-use super::{CredentialError, Roster, credential, terms};
+use super::{CredentialError, CredentialValidator, Roster, credential, terms};
 use crate::id::{LeafIndex, ParticipantId};
 
 /// What a proposal or commit did that it may not, though MLS itself would allow it.
@@ -73,15 +73,22 @@ pub enum RuleViolation {
     Full,
 }
 
-/// A proposal must be the service's Add or Remove. MLS would let an external sender change the
-/// GroupContext as well.
+/// A proposal must be the service's Add or Remove, and an Add's key package must be in order.
 pub(crate) fn check_proposal(proposal: &QueuedProposal) -> Result<(), RuleViolation> {
+    check_kind(proposal)?;
+    match proposal.proposal() {
+        Proposal::Add(add) => check_key_package(add.key_package()).map(|_| ()),
+        _ => Ok(()),
+    }
+}
+
+/// MLS would let an external sender change the GroupContext as well.
+pub(crate) fn check_kind(proposal: &QueuedProposal) -> Result<(), RuleViolation> {
     if *proposal.sender() != Sender::External(SenderExtensionIndex::new(0)) {
         return Err(RuleViolation::Proposer);
     }
     match proposal.proposal() {
-        Proposal::Add(add) => check_key_package(add.key_package()).map(|_| ()),
-        Proposal::Remove(_) => Ok(()),
+        Proposal::Add(_) | Proposal::Remove(_) => Ok(()),
         _ => Err(RuleViolation::ProposalType),
     }
 }
@@ -97,6 +104,29 @@ pub(crate) fn check_key_package(key_package: &KeyPackage) -> Result<ParticipantI
     check_leaf(key_package.leaf_node())
 }
 
+/// Asks the trust settings about a leaf's credential.
+pub(crate) fn check_trust(
+    validator: &dyn CredentialValidator,
+    leaf: &LeafNode,
+) -> Result<(), RuleViolation> {
+    let participant = credential::participant(leaf.credential())?;
+    check_key(validator, participant, leaf.signature_key().as_slice())
+}
+
+/// Asks the trust settings about a participant's key.
+pub(crate) fn check_key(
+    validator: &dyn CredentialValidator,
+    participant: ParticipantId,
+    signature_key: &[u8],
+) -> Result<(), RuleViolation> {
+    validator
+        .validate(&participant, signature_key)
+        .map_err(|reason| RuleViolation::Untrusted {
+            participant,
+            reason,
+        })
+}
+
 fn check_leaf(leaf: &LeafNode) -> Result<ParticipantId, RuleViolation> {
     if !terms::are_supported_by(leaf.capabilities()) {
         return Err(RuleViolation::Capabilities);
@@ -110,6 +140,7 @@ pub(crate) struct Before<'a> {
     pub(crate) terms: &'a Extensions<GroupContext>,
     /// The leaves whose Remove is proposed in this epoch.
     pub(crate) removing: &'a [LeafIndex],
+    pub(crate) validator: &'a dyn CredentialValidator,
     /// The signature key at a leaf.
     pub(crate) signature_key: &'a dyn Fn(LeafNodeIndex) -> Option<Vec<u8>>,
 }
@@ -137,7 +168,12 @@ pub(crate) fn check_commit(
         Sender::NewMemberCommit => check_external(staged, before)?,
         _ => return Err(RuleViolation::Committer),
     }
-    check_roster_after(staged, before.roster)
+    check_roster_after(staged, sender, before.roster)?;
+    for add in staged.add_proposals() {
+        let leaf = add.add_proposal().key_package().leaf_node();
+        check_trust(before.validator, leaf)?;
+    }
+    Ok(())
 }
 
 /// The participant whom an external commit brings in.
@@ -153,6 +189,9 @@ pub(crate) fn external_joiner(staged: &StagedCommit) -> Result<ParticipantId, Ru
 /// remove the old leaf of the same device. It may not escape a removal, nor a lock.
 fn check_external(staged: &StagedCommit, before: &Before<'_>) -> Result<(), RuleViolation> {
     let participant = external_joiner(staged)?;
+    if let Some(leaf) = staged.update_path_leaf_node() {
+        check_trust(before.validator, leaf)?;
+    }
     let mut removed = Vec::new();
     for proposal in staged.queued_proposals() {
         match proposal.proposal() {
@@ -207,7 +246,11 @@ fn check_own_leaf(
     }
 }
 
-fn check_roster_after(staged: &StagedCommit, before: &Roster) -> Result<(), RuleViolation> {
+fn check_roster_after(
+    staged: &StagedCommit,
+    sender: &Sender,
+    before: &Roster,
+) -> Result<(), RuleViolation> {
     let removed: HashSet<u32> = staged
         .remove_proposals()
         .map(|remove| remove.remove_proposal().removed().u32())
@@ -217,9 +260,15 @@ fn check_roster_after(staged: &StagedCommit, before: &Roster) -> Result<(), Rule
         .filter(|member| !removed.contains(&u32::from(member.leaf)))
         .map(|member| ParticipantId::clone(&member.participant))
         .collect();
+    let mut coming = Vec::new();
     for add in staged.add_proposals() {
         let leaf = add.add_proposal().key_package().leaf_node();
-        let participant = credential::participant(leaf.credential())?;
+        coming.push(credential::participant(leaf.credential())?);
+    }
+    if *sender == Sender::NewMemberCommit {
+        coming.push(external_joiner(staged)?);
+    }
+    for participant in coming {
         if !present.insert(participant.clone()) {
             return Err(RuleViolation::Twice(participant));
         }

@@ -24,6 +24,34 @@ pub(super) fn author(
     }
 }
 
+/// An external commit must come from the client that it brings in. One that takes the place of the
+/// device's old leaf keeps the signature key that was there: who merely goes by a device's name
+/// does not take over its leaf without any member's consent.
+pub(super) fn newcomer(
+    sender: &Sender,
+    newcomer: &ParticipantId,
+    staged: &StagedCommit,
+    signature_key: impl Fn(LeafIndex) -> Option<Blob>,
+) -> Result<(), FollowError> {
+    if *sender != Sender::NewMemberCommit {
+        return Err(rules::RuleViolation::ExternalCommit.into());
+    }
+    let named = rules::external_joiner(staged)?;
+    if named != *newcomer {
+        return Err(FollowError::NotYours(named.to_string()));
+    }
+    let leaf = staged.update_path_leaf_node();
+    let key = leaf.map(|leaf| leaf.signature_key().as_slice().to_vec());
+    for remove in staged.remove_proposals() {
+        let old = LeafIndex::try_from(remove.remove_proposal().removed().u32());
+        let old = old.map_err(|_| GroupError::TooLarge)?;
+        if signature_key(old).as_ref().map(Blob::as_slice) != key.as_deref() {
+            return Err(rules::RuleViolation::Identity.into());
+        }
+    }
+    Ok(())
+}
+
 /// The Welcome must be for exactly the key packages that the commit adds.
 pub(super) fn welcome(
     provider: &OpenMlsRustCrypto,
@@ -51,11 +79,12 @@ pub(super) fn welcome(
     }
 }
 
-/// The GroupInfo must describe exactly the context that the commit makes. It must not carry a
-/// tree: trees are served by position in the log.
+/// The GroupInfo must describe exactly the context that the commit makes, and hold the key that
+/// external commits need. It must not carry a tree: trees are served by position in the log.
 pub(super) fn group_info(staged: &StagedCommit, group_info: &Blob) -> Result<(), FollowError> {
     let info = decode::group_info(group_info)?;
     let fits = info.group_context() == staged.group_context()
+        && info.extensions().external_pub().is_some()
         && info.extensions().ratchet_tree().is_none();
     if fits {
         Ok(())
@@ -76,6 +105,7 @@ pub(super) fn outcome(staged: &StagedCommit, author: LeafIndex, before: &Roster)
     CommitOutcome {
         epoch: Epoch::new(staged.group_context().epoch().as_u64()),
         author,
+        external: false,
         added: added.collect(),
         removed: removed.collect(),
     }

@@ -39,6 +39,11 @@ impl KeyManager {
             super::Phase::Member(stay) => stay,
             _ => return,
         };
+        if stay.must_renew {
+            // What was encrypted in this epoch before the restart, nobody knows any more.
+            stay.owes_announcement = true;
+            return;
+        }
         match stay.engine.encrypt(identity, &bytes) {
             Ok(message) => {
                 stay.owes_announcement = false;
@@ -57,11 +62,20 @@ impl KeyManager {
     pub(super) fn hear_announcement(&mut self, sender: &ParticipantId, bytes: &[u8]) {
         if let Ok(MemberMessage::Streams { mut streams }) = serde_json::from_slice(bytes) {
             streams.truncate(MAX_STREAMS);
-            let participant = sender.clone();
-            self.outputs.push_back(Output::Media(MediaUpdate::Streams {
-                participant,
-                streams,
-            }));
+            self.streams_of(sender.clone(), streams);
         }
+    }
+
+    /// Remembers a member's streams and tells the media pipeline.
+    pub(super) fn streams_of(&mut self, participant: ParticipantId, streams: Vec<Stream>) {
+        let Some(stay) = self.any_stay() else { return };
+        let roster = stay.engine.roster();
+        stay.heard
+            .retain(|(who, _)| *who != participant && roster.leaf_of(who).is_some());
+        stay.heard.push((participant.clone(), streams.clone()));
+        self.outputs.push_back(Output::Media(MediaUpdate::Streams {
+            participant,
+            streams,
+        }));
     }
 }

@@ -3,20 +3,31 @@
 use super::{KeyManager, Phase};
 use crate::delivery::{ClientMessage, Refusal};
 use crate::event::Event;
+use crate::group::ProposalRef;
+use crate::id::{GroupId, Seq};
+use crate::time::Moment;
 
 impl KeyManager {
-    /// Commits all pending proposals together. Our own state changes only when the log brings the
-    /// commit back.
-    pub(super) fn commit(&mut self) {
+    /// Commits all pending proposals together, if our turn has come. Our own state changes only
+    /// when the log brings the commit back.
+    pub(super) fn commit_if_due(&mut self, now: Moment) {
         let (Phase::Member(stay), true) = (&mut self.phase, self.connected) else {
             return;
         };
-        if stay.commit_in_flight {
+        if stay.turn.commit_at().is_none_or(|at| at > now) {
             return;
         }
-        match stay.engine.commit(&self.identity, stay.wants_renewal) {
+        // Before the service has gone on with our stay, we cannot know what it would be that we
+        // commit, and its answer would take our commit for one that never arrived.
+        if !self.resumed {
+            return;
+        }
+        let renews = stay.turn.renews(now);
+        let left_out = stay.left_out();
+        match stay.engine.commit(&self.identity, renews, &left_out) {
             Ok(bundle) => {
-                stay.commit_in_flight = true;
+                stay.turn.submitted(now);
+                stay.renewing = renews;
                 let message = ClientMessage::Commit {
                     group_id: stay.group_id,
                     epoch: stay.engine.epoch(),
@@ -25,14 +36,57 @@ impl KeyManager {
                     welcome: bundle.welcome,
                     group_info: bundle.group_info,
                 };
+                // First, so that the service does not miss them in the commit.
+                self.decline(&bundle.declined);
                 self.send(message);
             }
-            // A proposal that the service should not have made. The next epoch has other ones.
-            Err(error) => self.event(Event::Refused {
-                request: "commit".into(),
-                reason: Refusal::InvalidMls,
-                detail: error.to_string(),
-            }),
+            // Nothing of this can be committed now. The next epoch has other proposals.
+            Err(error) => {
+                stay.turn.submitted(now);
+                stay.turn.refused(now);
+                self.event(Event::Refused {
+                    request: "commit".into(),
+                    reason: Refusal::InvalidMls,
+                    detail: error.to_string(),
+                });
+            }
         }
+    }
+
+    /// Tells the service which Adds we leave out of our commits.
+    fn decline(&mut self, faulty: &[(ProposalRef, String)]) {
+        let Some(stay) = self.any_stay() else { return };
+        let group_id = stay.group_id;
+        let mut declined: Vec<(Seq, String)> = Vec::new();
+        for known in &mut stay.proposals {
+            if let Some((_, reason)) = faulty.iter().find(|(r, _)| *r == known.reference) {
+                known.declined = Some(reason.clone());
+                declined.push((known.seq, reason.clone()));
+            }
+        }
+        for (seq, reason) in declined {
+            self.send_declined(group_id, seq, reason);
+        }
+    }
+
+    /// Says again what may have been lost with a connection.
+    pub(super) fn decline_again(&mut self) {
+        let Some(stay) = self.stay() else { return };
+        let group_id = stay.group_id;
+        let declined = stay.proposals.iter().filter_map(|known| {
+            let reason = known.declined.clone()?;
+            Some((known.seq, reason))
+        });
+        for (seq, reason) in declined.collect::<Vec<_>>() {
+            self.send_declined(group_id, seq, reason);
+        }
+    }
+
+    pub(super) fn send_declined(&mut self, group_id: GroupId, seq: Seq, reason: String) {
+        self.send(ClientMessage::Declined {
+            group_id,
+            seq,
+            reason,
+        });
     }
 }

@@ -1,10 +1,11 @@
 //! The way into a room: create its group, or be added to it.
 
-use super::{KeyManager, MediaMode, Output, Phase, Stay};
-use crate::delivery::{Blob, ClientMessage, ExternalSenderInfo, GroupHead};
+use super::returning::Returning;
+use super::{KeyManager, Output, Phase, Stay};
+use crate::delivery::{Blob, ClientMessage, GroupHead};
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{Engine, GroupError, Invitation, RoomPolicy, RosterChange};
-use crate::id::{Epoch, GroupId, Seq};
+use crate::group::{Door, Engine, GroupError, Invitation, MediaMode, RosterChange, RuleViolation};
+use crate::id::{GroupId, Seq};
 use crate::pipeline::MediaUpdate;
 use crate::time::Moment;
 
@@ -16,35 +17,36 @@ pub(super) enum Entering {
     Creating {
         group_id: GroupId,
         engine: Box<Engine>,
-        policy: RoomPolicy,
+        door: Door,
     },
     /// Our key package waits for a committer.
     Waiting {
         invitation: Box<Invitation>,
-        policy: RoomPolicy,
-        external_sender: ExternalSenderInfo,
+        door: Door,
     },
+    /// We take back the leaf of an earlier stay.
+    Returning(Box<Returning>),
 }
 
 impl KeyManager {
     /// The room as it stands: go in by the way that is open.
     pub(super) fn handle_room(
         &mut self,
-        policy: RoomPolicy,
-        external_sender: ExternalSenderInfo,
+        door: Door,
         group: Option<GroupHead>,
+        leaf_key: Option<&Blob>,
         resumed: bool,
         now: Moment,
     ) {
         let Some(goal) = &self.goal else { return };
-        if goal.room != policy.room || policy.mode != MediaMode::Srtp {
+        if goal.room != door.policy.room || door.policy.mode != MediaMode::Srtp {
             return self.end(Event::Fatal(FatalCause::WrongRoom));
         }
-        self.room = Some((policy.clone(), external_sender.clone()));
+        self.room = Some(door.clone());
         if let Some(stay) = self.stay() {
-            let same_group = group.is_some_and(|head| head.group_id == stay.group_id);
-            if same_group && resumed {
-                return self.resumed(group.map(|head| head.epoch), now);
+            let same_group = group.filter(|head| head.group_id == stay.group_id);
+            if let (Some(head), true) = (same_group, resumed) {
+                return self.resumed(head, now);
             }
             if let Phase::Leaving(_) = self.phase {
                 return self.end(Event::Left);
@@ -52,7 +54,7 @@ impl KeyManager {
             self.phase = Phase::Entering(Entering::Asked);
             self.outputs.push_back(Output::Media(MediaUpdate::Close));
             self.event(Event::Resyncing {
-                cause: if same_group {
+                cause: if same_group.is_some() {
                     ResyncCause::NotResumed
                 } else {
                     ResyncCause::GroupReplaced
@@ -60,8 +62,12 @@ impl KeyManager {
             });
         }
         let entered = match group {
-            None => self.offer_group(policy, &external_sender),
-            Some(_) => self.ask_to_be_added(policy, external_sender),
+            None => self.offer_group(door, now),
+            Some(head) if leaf_key == Some(&self.identity.public_key()) => {
+                self.ask_to_return(head.group_id, door, now);
+                Ok(())
+            }
+            Some(_) => self.ask_to_be_added(door, now),
         };
         if let Err(error) = entered {
             self.end(Event::Fatal(FatalCause::Internal(error)));
@@ -69,30 +75,33 @@ impl KeyManager {
     }
 
     /// The service goes on where we were. What was under way when the connection broke is lost.
-    fn resumed(&mut self, epoch: Option<Epoch>, now: Moment) {
+    fn resumed(&mut self, head: GroupHead, now: Moment) {
         if let Phase::Leaving(_) = self.phase {
             return self.send(ClientMessage::Leave);
         }
+        self.resumed = true;
         let Some(stay) = self.any_stay() else { return };
-        // The group is still in our epoch, so a commit of ours never arrived.
-        if epoch == Some(stay.engine.epoch())
-            && let Err(error) = stay.commit_refused(now)
-        {
-            return self.end(Event::Fatal(FatalCause::Internal(error)));
+        if head.epoch == stay.engine.epoch() {
+            // The group is still in our epoch, so a commit of ours never arrived.
+            if let Err(error) = stay.commit_refused(now) {
+                return self.end(Event::Fatal(FatalCause::Internal(error)));
+            }
+            if head.seq == stay.seq {
+                self.proven(now);
+            }
+            // The report may have been lost with the connection.
+            self.report_applied();
+            self.decline_again();
         }
         self.announce();
     }
 
-    fn offer_group(
-        &mut self,
-        policy: RoomPolicy,
-        external_sender: &ExternalSenderInfo,
-    ) -> Result<(), GroupError> {
+    fn offer_group(&mut self, door: Door, now: Moment) -> Result<(), GroupError> {
         let group_id = Engine::random_group_id()?;
-        let (engine, creation) =
-            Engine::create(&self.identity, group_id, &policy, external_sender)?;
+        let (engine, creation) = Engine::create(&self.identity, group_id, &door)?;
+        self.asked_at = now;
         self.send(ClientMessage::Create {
-            generation: policy.generation,
+            generation: door.policy.generation,
             group_id,
             group_info: creation.group_info,
             tree: creation.tree,
@@ -101,32 +110,23 @@ impl KeyManager {
         self.phase = Phase::Entering(Entering::Creating {
             group_id,
             engine,
-            policy,
+            door,
         });
         Ok(())
     }
 
-    pub(super) fn ask_to_be_added(
-        &mut self,
-        policy: RoomPolicy,
-        external_sender: ExternalSenderInfo,
-    ) -> Result<(), GroupError> {
-        if let Phase::Entering(Entering::Waiting {
-            policy: waiting, ..
-        }) = &self.phase
-            && *waiting == policy
+    pub(super) fn ask_to_be_added(&mut self, door: Door, now: Moment) -> Result<(), GroupError> {
+        if let Phase::Entering(Entering::Waiting { door: waiting, .. }) = &self.phase
+            && waiting.policy == door.policy
         {
             return Ok(());
         }
         let invitation = Box::new(Invitation::new(&self.identity)?);
+        self.asked_at = now;
         self.send(ClientMessage::Join {
             key_package: invitation.key_package().clone(),
         });
-        self.phase = Phase::Entering(Entering::Waiting {
-            invitation,
-            policy,
-            external_sender,
-        });
+        self.phase = Phase::Entering(Entering::Waiting { invitation, door });
         Ok(())
     }
 
@@ -136,13 +136,8 @@ impl KeyManager {
             Phase::Entering(Entering::Creating {
                 group_id: ours,
                 engine,
-                policy,
-            }) if ours == group_id => {
-                self.settle(
-                    Stay::new(self.config.clone(), group_id, *engine, policy, at, now),
-                    now,
-                );
-            }
+                door,
+            }) if ours == group_id => self.settle((group_id, *engine, door), at, now),
             other => self.phase = other,
         }
     }
@@ -157,34 +152,47 @@ impl KeyManager {
         now: Moment,
     ) {
         match std::mem::replace(&mut self.phase, Phase::Entering(Entering::Asked)) {
-            Phase::Entering(Entering::Waiting {
-                invitation,
-                policy,
-                external_sender,
-            }) => {
-                let joined = invitation
-                    .accept(welcome, tree, &policy, &external_sender)
-                    .and_then(|engine| engine.expect_group(group_id));
-                match joined {
-                    Ok(engine) => self.settle(
-                        Stay::new(self.config.clone(), group_id, engine, policy, at, now),
-                        now,
-                    ),
-                    Err(error) => self.resync(ResyncCause::CannotApply(error)),
+            Phase::Entering(Entering::Waiting { invitation, door }) => {
+                match invitation.accept((group_id, welcome, tree), &door) {
+                    Ok(engine) => self.settle((group_id, engine, door), at, now),
+                    Err(error) => self.cannot_enter(error, now),
                 }
             }
             other => self.phase = other,
         }
     }
 
+    /// The group is not one that we enter. If that is because of somebody in it, trying again
+    /// would not help.
+    pub(super) fn cannot_enter(&mut self, error: GroupError, now: Moment) {
+        if let GroupError::Rule(RuleViolation::Untrusted {
+            participant,
+            reason,
+        }) = error
+        {
+            self.send(ClientMessage::Leave);
+            return self.end(Event::Fatal(FatalCause::NotTrusted {
+                participant,
+                reason,
+            }));
+        }
+        self.resync(ResyncCause::CannotApply(error), now);
+    }
+
     /// We are in: tell everybody who must know.
-    fn settle(&mut self, mut stay: Stay, now: Moment) {
-        let leaf = match stay.engine.own_leaf() {
-            Ok(leaf) => leaf,
+    pub(super) fn settle(
+        &mut self,
+        (group_id, engine, door): (GroupId, Engine, Door),
+        at: (Seq, Blob),
+        now: Moment,
+    ) {
+        let mut stay = match Stay::new(&self.config, group_id, engine, door, at, now) {
+            Ok(stay) => stay,
             Err(error) => return self.end(Event::Fatal(FatalCause::Internal(error))),
         };
         stay.media_ready_at = Some(now + self.config.switch_cap);
-        let group_id = stay.group_id;
+        let leaf = stay.own_leaf;
+        self.resumed = true;
         self.phase = Phase::Member(Box::new(stay));
         self.event(Event::Joined { group_id, leaf });
         self.enter_epoch(&RosterChange::default(), now);

@@ -1,19 +1,26 @@
 //! Following the room's log: proposals, commits, application messages.
 
+use super::stay::Known;
 use super::{KeyManager, Output, Phase};
 use crate::delivery::{Blob, ClientMessage, LogBody, LogEntry};
 use crate::epoch::SwitchReason;
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{GroupError, Processed, RosterChange};
-use crate::id::{Epoch, GroupId};
+use crate::group::{GroupError, Processed, RosterChange, RuleViolation};
+use crate::id::{Epoch, GroupId, LeafIndex, Seq};
 use crate::pipeline::MediaUpdate;
 use crate::time::Moment;
 
 impl KeyManager {
     /// One entry of the log. Entries of another group, and those that we have already, do nothing.
     pub(super) fn handle_entry(&mut self, entry: LogEntry, now: Moment) {
-        if let LogBody::Created { .. } = entry.body {
-            return self.handle_created(entry.group_id, (entry.seq, entry.chain), now);
+        match &entry.body {
+            LogBody::Created { .. } => {
+                return self.handle_created(entry.group_id, (entry.seq, entry.chain), now);
+            }
+            LogBody::Commit { commit, .. } if self.is_our_return(commit) => {
+                return self.handle_returned(entry.group_id, (entry.seq, entry.chain), now);
+            }
+            _ => {}
         }
         let Some(stay) = self.stay_mut(entry.group_id) else {
             return;
@@ -22,60 +29,113 @@ impl KeyManager {
             return;
         }
         if !stay.follow(&entry) {
-            return self.resync(ResyncCause::LogGap);
+            return self.log_gap(now);
         }
         let applied = match &entry.body {
-            LogBody::Proposal { proposal, .. } => self.apply_proposal(proposal, now),
-            LogBody::Commit { commit, .. } => self.apply_commit(commit, now),
+            LogBody::Proposal { proposal, .. } => self.apply_proposal(entry.seq, proposal, now),
+            LogBody::Withdrawn { proposal, .. } => {
+                self.withdraw(*proposal, now);
+                Ok(())
+            }
+            LogBody::Commit { commit, author, .. } => self.apply_commit(*author, commit, now),
             LogBody::Application { message, .. } => self.apply_application(message),
-            LogBody::Created { .. } | LogBody::Withdrawn { .. } => Ok(()),
+            LogBody::Created { .. } => Ok(()),
         };
         if let Err(error) = applied {
-            self.cannot_apply(&entry, error);
+            self.cannot_apply(&entry, error, now);
         }
     }
 
-    fn apply_proposal(&mut self, proposal: &Blob, now: Moment) -> Result<(), GroupError> {
+    fn apply_proposal(&mut self, seq: Seq, proposal: &Blob, now: Moment) -> Result<(), GroupError> {
         let Some(stay) = self.any_stay() else {
             return Ok(());
         };
-        stay.engine.process(proposal)?;
-        stay.plan_commit(now);
+        let Processed::Proposal(proposed) = stay.engine.process(proposal)? else {
+            return Err(GroupError::Malformed("a proposal"));
+        };
+        let declined = proposed.objection.map(|objection| objection.to_string());
+        stay.proposals.push(Known {
+            seq,
+            reference: proposed.reference,
+            declined: declined.clone(),
+        });
+        stay.review_pending(now);
+        if let Some(reason) = declined {
+            let group_id = stay.group_id;
+            self.send_declined(group_id, seq, reason);
+        }
         Ok(())
+    }
+
+    /// A proposal of this epoch is taken back. A commit of ours that holds it will be refused.
+    fn withdraw(&mut self, seq: Seq, now: Moment) {
+        let Some(stay) = self.any_stay() else { return };
+        if let Some(at) = stay.proposals.iter().position(|known| known.seq == seq) {
+            let known = stay.proposals.remove(at);
+            stay.engine.forget_proposal(&known.reference);
+            stay.review_pending(now);
+        }
     }
 
     /// Merges an accepted commit, ours or another's, and goes on to its epoch.
-    fn apply_commit(&mut self, commit: &Blob, now: Moment) -> Result<(), GroupError> {
+    fn apply_commit(
+        &mut self,
+        author: LeafIndex,
+        commit: &Blob,
+        now: Moment,
+    ) -> Result<(), GroupError> {
         let Some(stay) = self.any_stay() else {
             return Ok(());
         };
-        let change = match stay.engine.process(commit)? {
-            Processed::OwnCommit => stay.engine.merge_own()?,
-            Processed::Commit(staged) => {
-                if stay.commit_in_flight {
+        let (change, own, violation) = match stay.engine.process(commit)? {
+            Processed::OwnCommit => (stay.engine.merge_own()?, true, None),
+            Processed::Commit(staged, violation) => {
+                if stay.engine.has_pending_commit() {
                     stay.engine.discard_own()?;
                 }
-                stay.engine.merge(*staged)?
+                (stay.engine.merge(*staged)?, false, violation)
             }
             _ => return Err(GroupError::Malformed("a commit")),
         };
-        stay.epoch_began(now);
         let still_in = stay.engine.is_member();
-        self.resyncs = 0;
         if !still_in {
-            let left = matches!(self.phase, Phase::Leaving(_));
+            let left = matches!(self.phase, Phase::Leaving { .. });
             self.end(if left { Event::Left } else { Event::Removed });
             return Ok(());
         }
-        let owed = self.stay().is_some_and(|stay| stay.owes_announcement);
-        let announce = !change.added.is_empty() || owed;
+        stay.epoch_began(author, own, now);
+        let terms_hold = stay.engine.states(&stay.door);
+        let owed = stay.owes_announcement;
+        self.resyncs = 0;
+        if !terms_hold {
+            self.send(ClientMessage::Leave);
+            self.end(Event::Fatal(FatalCause::TermsBroken));
+            return Ok(());
+        }
+        self.new_epoch(author, &change, violation, owed, now);
+        Ok(())
+    }
+
+    /// Everything that a merged commit entails, in the order in which it must happen.
+    fn new_epoch(
+        &mut self,
+        author: LeafIndex,
+        change: &RosterChange,
+        violation: Option<RuleViolation>,
+        owes_announcement: bool,
+        now: Moment,
+    ) {
+        // Before sending could move to the new epoch.
+        if let Some(violation) = violation {
+            self.distrust(author, &violation, now);
+        }
+        self.review_trust();
         // Keys first: once the report is out, others may send in the new epoch.
-        self.enter_epoch(&change, now);
-        if announce {
+        self.enter_epoch(change, now);
+        if !change.added.is_empty() || owes_announcement {
             self.announce();
         }
         self.report_applied();
-        Ok(())
     }
 
     fn apply_application(&mut self, message: &Blob) -> Result<(), GroupError> {
@@ -92,16 +152,20 @@ impl KeyManager {
 
     /// An accepted entry that we cannot apply. A proposal or application message that we refuse
     /// changes nothing; a commit leaves us behind, so we enter anew.
-    fn cannot_apply(&mut self, entry: &LogEntry, error: GroupError) {
-        if !matches!(entry.body, LogBody::Commit { .. }) {
+    fn cannot_apply(&mut self, entry: &LogEntry, error: GroupError, now: Moment) {
+        let LogBody::Commit { author, .. } = entry.body else {
             return;
+        };
+        // A commit of our own that we do not know was made after our state was stored.
+        let ours = self.stay().is_some_and(|stay| stay.own_leaf == author);
+        if !ours {
+            self.send(ClientMessage::CannotApply {
+                group_id: entry.group_id,
+                seq: entry.seq,
+                reason: error.to_string(),
+            });
         }
-        self.send(ClientMessage::CannotApply {
-            group_id: entry.group_id,
-            seq: entry.seq,
-            reason: error.to_string(),
-        });
-        self.resync(ResyncCause::CannotApply(error));
+        self.resync(ResyncCause::CannotApply(error), now);
     }
 
     /// Tells the service which epoch we have, so that others may send in it.
@@ -119,15 +183,18 @@ impl KeyManager {
     pub(super) fn enter_epoch(&mut self, change: &RosterChange, now: Moment) {
         let cap = self.config.switch_cap;
         let Some(stay) = self.any_stay() else { return };
-        let secrets = match stay.engine.secrets(stay.group_id, &stay.policy) {
+        let secrets = match stay.engine.secrets(stay.group_id, &stay.door.policy) {
             Ok(secrets) => secrets,
             Err(error) => return self.end(Event::Fatal(FatalCause::Internal(error))),
         };
         let (epoch, roster) = (secrets.epoch, secrets.roster.clone());
         let code = stay.engine.code();
-        let switched = stay
-            .switch
-            .applied(epoch, !change.removed.is_empty(), now, cap);
+        let removes = !change.removed.is_empty();
+        let switched = if stay.must_renew {
+            None
+        } else {
+            stay.switch.applied(epoch, removes, now, cap)
+        };
         self.outputs
             .push_back(Output::Media(MediaUpdate::Install(secrets)));
         let RosterChange { added, removed } = change.clone();

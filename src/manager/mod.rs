@@ -15,22 +15,27 @@
 mod announcement;
 mod committing;
 mod entering;
+mod exposure;
 mod following;
+mod link;
+mod returning;
+mod saved;
 mod stay;
+mod trust;
+mod turn;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::config::ManagerConfig;
-use crate::delivery::{
-    Blob, ClientMessage, CloseReason, ExternalSenderInfo, MAX_ENVELOPE_BYTES, MediaSignal,
-    PROTOCOL_VERSION, Refusal, Resume, ServiceMessage,
-};
+use crate::delivery::{Blob, ClientMessage, MAX_ENVELOPE_BYTES, MediaSignal, ServiceMessage};
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{GroupError, Identity, MediaMode, RoomPolicy, Roster};
+use crate::group::{Door, GroupError, Identity, Roster};
 use crate::id::{Epoch, GroupId, ParticipantId, RoomName};
 use crate::pipeline::{MediaEvent, MediaUpdate, Stream};
-use crate::time::Moment;
+use crate::time::{Moment, earlier};
 use entering::Entering;
+pub use saved::{RestoreError, SavedState};
 use stay::Stay;
 
 /// Entering anew so often without a commit in between will not help any more, and each time costs
@@ -49,6 +54,9 @@ pub enum Output {
     MediaSignal(MediaSignal),
     /// A fact for the application.
     Event(Event),
+    /// The connection to the service is of no use any more: drop it, with whatever is still under
+    /// way in it, and connect again.
+    Reconnect,
 }
 
 /// A command that does not fit the state: the caller's mistake.
@@ -100,9 +108,15 @@ pub struct KeyManager {
     identity: Identity,
     goal: Option<Goal>,
     connected: bool,
+    /// The service has gone on with our stay over this connection.
+    resumed: bool,
+    /// When the service last said anything over this connection.
+    heard_at: Moment,
+    /// When we last asked for something on our way in.
+    asked_at: Moment,
     session: Option<Blob>,
-    /// The room's terms and its service's key, as last told.
-    room: Option<(RoomPolicy, ExternalSenderInfo)>,
+    /// The room's terms, as last told.
+    room: Option<Door>,
     phase: Phase,
     /// Resyncs since a commit was last applied.
     resyncs: u32,
@@ -116,18 +130,30 @@ impl KeyManager {
     /// # Errors
     /// [`GroupError::Crypto`] when the system has no randomness.
     pub fn new(participant: ParticipantId, config: ManagerConfig) -> Result<Self, GroupError> {
-        Ok(Self {
+        Ok(Self::with_identity(
+            Identity::generate(participant)?,
             config,
-            identity: Identity::generate(participant)?,
+        ))
+    }
+
+    /// A key manager for a participant with the key of an earlier stay. If the service finds that
+    /// key at a leaf of the room's group, the manager takes the leaf back without anybody's help.
+    pub fn with_identity(identity: Identity, config: ManagerConfig) -> Self {
+        Self {
+            config,
+            identity,
             goal: None,
             connected: false,
+            resumed: false,
+            heard_at: Moment::default(),
+            asked_at: Moment::default(),
             session: None,
             room: None,
             phase: Phase::Idle,
             resyncs: 0,
             streams: Vec::new(),
             outputs: VecDeque::new(),
-        })
+        }
     }
 
     /// Who this is.
@@ -195,21 +221,6 @@ impl KeyManager {
         Ok(())
     }
 
-    /// The connection to the service is up, for the first time or again.
-    pub fn handle_connected(&mut self) {
-        self.connected = true;
-        self.say_hello();
-    }
-
-    /// The connection is gone. The driver connects again; the stay goes on meanwhile.
-    pub fn handle_disconnected(&mut self) {
-        self.connected = false;
-        if let Phase::Entering(_) = self.phase {
-            // Nothing that was asked for survives; ask anew.
-            self.phase = Phase::Entering(Entering::Asked);
-        }
-    }
-
     /// Takes one JSON envelope of the service.
     ///
     /// # Errors
@@ -224,17 +235,23 @@ impl KeyManager {
 
     /// Takes one message of the service.
     pub fn handle_message(&mut self, message: ServiceMessage, now: Moment) {
+        self.heard_at = now;
         match message {
             ServiceMessage::Room {
                 policy,
                 external_sender,
                 group,
+                leaf_key,
                 session,
-                ..
             } => {
                 // Another session means that the stay was not resumed.
                 let resumed = self.session.replace(session.clone()) == Some(session);
-                self.handle_room(policy, external_sender, group, resumed, now);
+                let door = Door {
+                    policy,
+                    external_sender,
+                    validator: Arc::clone(&self.config.validator),
+                };
+                self.handle_room(door, group, leaf_key.as_ref(), resumed, now);
             }
             ServiceMessage::Welcome {
                 group_id,
@@ -245,30 +262,36 @@ impl KeyManager {
             } => {
                 self.handle_welcome(group_id, (seq, chain), &welcome, &tree, now);
             }
+            ServiceMessage::GroupInfo {
+                group_id,
+                group_info,
+                tree,
+                ..
+            } => self.handle_group_info(group_id, &group_info, &tree, now),
             ServiceMessage::Entry(entry) => self.handle_entry(entry, now),
             ServiceMessage::Committers { group_id, leaves } => {
                 if let Some(stay) = self.stay_mut(group_id) {
-                    stay.committers = leaves;
-                    stay.plan_commit(now);
+                    stay.turn.set_committers(leaves);
                 }
             }
             ServiceMessage::Ready { group_id, epoch } => self.handle_ready(group_id, epoch),
-            ServiceMessage::Ping { group_id, seq, .. } => {
-                if self.stay_mut(group_id).is_some_and(|stay| stay.seq < seq) {
-                    self.resync(ResyncCause::LogGap);
-                }
-            }
+            ServiceMessage::Ping {
+                group_id,
+                epoch,
+                seq,
+                chain,
+            } => self.handle_ping((group_id, epoch, seq, &chain), now),
             ServiceMessage::Refused {
                 request,
                 reason,
                 detail,
-            } => {
-                self.handle_refused(request, reason, detail, now);
-            }
+            } => self.handle_refused(request, reason, detail, now),
+            ServiceMessage::RoomReset { author, .. } => self.event(Event::RoomReset { author }),
             ServiceMessage::Media(signal) => self.outputs.push_back(Output::MediaSignal(signal)),
             ServiceMessage::Closed { reason } => self.handle_closed(reason),
-            ServiceMessage::GroupInfo { .. } | ServiceMessage::RoomReset { .. } => {}
         }
+        // What came may have made it our turn.
+        self.commit_if_due(now);
     }
 
     /// Takes a fact of the media pipeline.
@@ -276,16 +299,17 @@ impl KeyManager {
         if let (MediaEvent::KeyWornOut { epoch }, Phase::Member(stay)) = (event, &mut self.phase)
             && stay.engine.epoch() == *epoch
         {
-            stay.wants_renewal = true;
-            stay.plan_commit(now);
+            stay.turn.want_renewal();
+            self.commit_if_due(now);
         }
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Moment) {
+        self.handle_link_timeout(now);
+        self.handle_trust_timeout(now);
         let Some(stay) = self.any_stay() else { return };
         let switched = stay.switch.handle_timeout(now);
-        let commit = stay.take_due_commit(now);
         let ready = stay.take_due_media_ready(now);
         if let Some(reason) = switched {
             self.switched(reason);
@@ -293,18 +317,18 @@ impl KeyManager {
         if ready {
             self.event(Event::MediaReady);
         }
-        if commit {
-            self.commit();
-        }
+        self.commit_if_due(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Moment> {
-        match &self.phase {
-            Phase::Member(stay) | Phase::Leaving(stay) => stay.poll_timeout(),
-            Phase::Idle | Phase::Entering(_) => None,
-        }
+        let commit = match &self.phase {
+            Phase::Member(stay) if self.connected && self.resumed => stay.turn.commit_at(),
+            _ => None,
+        };
+        let stay = self.stay().and_then(Stay::poll_timeout);
+        earlier(earlier(commit, stay), self.poll_link_timeout())
     }
 
     /// The next thing to do. Drain after every call that takes something in.
@@ -323,75 +347,6 @@ impl KeyManager {
         self.stay().map(|stay| (stay.group_id, stay.engine.epoch()))
     }
 
-    fn say_hello(&mut self) {
-        let (Some(goal), true) = (self.goal.clone(), self.connected) else {
-            return;
-        };
-        let resume = self
-            .stay()
-            .zip(self.session.clone())
-            .map(|(stay, session)| Resume {
-                group_id: stay.group_id,
-                seq: stay.seq,
-                session,
-            });
-        let participant = self.identity.participant().clone();
-        self.send(ClientMessage::Hello {
-            version: PROTOCOL_VERSION,
-            room: goal.room,
-            participant,
-            token: goal.token,
-            resume,
-        });
-    }
-
-    fn handle_refused(&mut self, request: String, reason: Refusal, detail: String, now: Moment) {
-        match (request.as_str(), &mut self.phase) {
-            ("hello", _) => {
-                return self.end(Event::Fatal(FatalCause::NotAdmitted { reason, detail }));
-            }
-            // The entry of the winner came before this and has dropped our commit already; another
-            // one may be under way by now.
-            ("commit", _) if reason == Refusal::WrongEpoch => {}
-            ("commit", Phase::Member(stay) | Phase::Leaving(stay)) => {
-                if let Err(error) = stay.commit_refused(now) {
-                    return self.end(Event::Fatal(FatalCause::Internal(error)));
-                }
-            }
-            // The epoch ended while our announcement was on its way; we have the new one.
-            ("application", Phase::Member(_)) if reason == Refusal::WrongEpoch => self.announce(),
-            // Somebody was faster; a `Room` that says who follows.
-            ("create", Phase::Entering(entering @ Entering::Creating { .. }))
-            | ("join", Phase::Entering(entering @ Entering::Waiting { .. })) => {
-                *entering = Entering::Asked;
-                if !matches!(reason, Refusal::RoomOccupied | Refusal::RoomVacant) {
-                    return self.end(Event::Fatal(FatalCause::NotAdmitted { reason, detail }));
-                }
-            }
-            _ => {}
-        }
-        self.event(Event::Refused {
-            request,
-            reason,
-            detail,
-        });
-    }
-
-    fn handle_closed(&mut self, reason: CloseReason) {
-        self.connected = false;
-        match (reason, &self.phase) {
-            (CloseReason::Removed, Phase::Leaving(_)) => self.end(Event::Left),
-            (CloseReason::Removed, Phase::Member(_)) => self.end(Event::Removed),
-            (CloseReason::Removed | CloseReason::Replaced | CloseReason::Barred, _)
-                if self.goal.is_some() =>
-            {
-                self.end(Event::Fatal(FatalCause::Closed(reason)));
-            }
-            // The driver connects again and the stay is resumed.
-            _ => {}
-        }
-    }
-
     /// Ends the stay: keys are erased, and `event` says how it ended.
     fn end(&mut self, event: Event) {
         let was_member = self.stay().is_some();
@@ -407,19 +362,20 @@ impl KeyManager {
 
     /// Gives the stay up and enters the room as a new member: the old leaf goes as the new one
     /// comes.
-    fn resync(&mut self, cause: ResyncCause) {
+    fn resync(&mut self, cause: ResyncCause, now: Moment) {
         if let Phase::Leaving(_) = self.phase {
             return self.end(Event::Left);
         }
         self.resyncs += 1;
         if self.resyncs > MAX_RESYNCS {
+            self.send(ClientMessage::Leave);
             return self.end(Event::Fatal(FatalCause::CannotStay(cause)));
         }
         self.phase = Phase::Entering(Entering::Asked);
         self.outputs.push_back(Output::Media(MediaUpdate::Close));
         self.event(Event::Resyncing { cause });
-        if let (Some((policy, external_sender)), true) = (self.room.clone(), self.connected)
-            && let Err(error) = self.ask_to_be_added(policy, external_sender)
+        if let (Some(door), true) = (self.room.clone(), self.connected)
+            && let Err(error) = self.ask_to_be_added(door, now)
         {
             self.end(Event::Fatal(FatalCause::Internal(error)));
         }

@@ -1,65 +1,101 @@
 //! What a member knows of its group and its log.
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, LogEntry, chain};
 use crate::epoch::SendSwitch;
-use crate::group::{Engine, GroupError, RoomPolicy};
-use crate::id::{GroupId, LeafIndex, Seq};
+use crate::group::{Door, Engine, GroupError, ProposalRef};
+use crate::id::{GroupId, LeafIndex, ParticipantId, Seq};
+use crate::pipeline::Stream;
 use crate::time::{Moment, earlier};
+
+use super::exposure::Exposure;
+use super::turn::Turn;
 
 /// A member's stay in one group.
 pub(super) struct Stay {
-    config: ManagerConfig,
     pub(super) group_id: GroupId,
     pub(super) engine: Engine,
-    pub(super) policy: RoomPolicy,
+    /// The room's terms.
+    pub(super) door: Door,
+    /// Our leaf, for as long as the stay lasts.
+    pub(super) own_leaf: LeafIndex,
     /// The newest log entry processed, and its chain value.
     pub(super) seq: Seq,
-    chain: Blob,
-    /// Who commits, as the service ranks them.
-    pub(super) committers: Vec<LeafIndex>,
+    pub(super) chain: Blob,
+    /// The log did not go on where it should, and we have asked for it again.
+    pub(super) gap: bool,
+    pub(super) turn: Turn,
+    /// The proposals of this epoch.
+    pub(super) proposals: Vec<Known>,
+    /// Our commit that is with the service renews our path.
+    pub(super) renewing: bool,
+    /// Restored from storage: nothing may be encrypted before a path commit of our own, made since,
+    /// has begun an epoch. What was sent in the epochs before it, nobody knows any more.
+    pub(super) must_renew: bool,
     pub(super) switch: SendSwitch,
-    /// Our own commit is with the service.
-    pub(super) commit_in_flight: bool,
-    /// A new epoch is wanted though nobody comes or goes.
-    pub(super) wants_renewal: bool,
-    /// Commits of ours that were refused in this epoch.
-    refusals: u32,
+    pub(super) exposure: Exposure,
+    /// Members who may hear nothing from us.
+    pub(super) suspects: Vec<Suspect>,
+    /// The media pipeline has been told to send nothing.
+    pub(super) suspended: bool,
+    /// What the others announced: a restart needs it, for nothing is said twice.
+    pub(super) heard: Vec<(ParticipantId, Vec<Stream>)>,
     /// Our streams could not be announced in this epoch.
     pub(super) owes_announcement: bool,
-    /// When the pending proposals are to be committed by us.
-    commit_at: Option<Moment>,
     /// When media may be connected at the latest.
     pub(super) media_ready_at: Option<Moment>,
-    epoch_since: Moment,
+}
+
+/// A proposal of the current epoch.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Known {
+    pub(super) seq: Seq,
+    pub(super) reference: ProposalRef,
+    /// Why we leave it out of our commits, if we do.
+    pub(super) declined: Option<String>,
+}
+
+/// A member whom we do not trust.
+pub(super) struct Suspect {
+    pub(super) leaf: LeafIndex,
+    pub(super) participant: ParticipantId,
+    pub(super) reason: String,
+    /// When we leave if it is still there.
+    pub(super) leave_at: Moment,
 }
 
 impl Stay {
     pub(super) fn new(
-        config: ManagerConfig,
+        config: &ManagerConfig,
         group_id: GroupId,
         engine: Engine,
-        policy: RoomPolicy,
+        door: Door,
         (seq, chain): (Seq, Blob),
         now: Moment,
-    ) -> Self {
-        Self {
-            config,
+    ) -> Result<Self, GroupError> {
+        let own_leaf = engine.own_leaf()?;
+        Ok(Self {
             group_id,
             engine,
-            policy,
+            door,
+            own_leaf,
             seq,
             chain,
-            committers: Vec::new(),
+            gap: false,
+            turn: Turn::new(config.clone(), own_leaf, now),
+            proposals: Vec::new(),
+            renewing: false,
+            must_renew: false,
             switch: SendSwitch::default(),
-            commit_in_flight: false,
-            wants_renewal: false,
-            refusals: 0,
+            exposure: Exposure::new(config.max_exposure, now),
+            suspects: Vec::new(),
+            suspended: false,
+            heard: Vec::new(),
             owes_announcement: false,
-            commit_at: None,
             media_ready_at: None,
-            epoch_since: now,
-        }
+        })
     }
 
     /// Whether an entry is the next one of the log that we have followed; takes it if so.
@@ -68,36 +104,46 @@ impl Stay {
         if follows {
             self.seq = entry.seq;
             self.chain = entry.chain.clone();
+            self.gap = false;
         }
         follows
     }
 
-    /// Decides when we commit what is pending: soon if we are the first committer, else not.
-    ///
-    /// Taking over from a first committer that stays silent will hang on the rank found here.
-    pub(super) fn plan_commit(&mut self, now: Moment) {
-        let wanted = self.wants_renewal || (self.engine.has_proposals() && self.rank() == Some(0));
-        if !wanted || self.commit_in_flight {
-            self.commit_at = None;
-        } else if self.commit_at.is_none() {
-            let quiet = now.since(self.epoch_since) >= self.config.quiet_after;
-            self.commit_at = Some(if quiet {
-                now
-            } else {
-                now + self.config.batch_window
-            });
+    /// Something changed in what is to be committed.
+    pub(super) fn review_pending(&mut self, now: Moment) {
+        let pending = self.proposals.iter().any(|known| known.declined.is_none());
+        self.turn.set_pending(pending, now);
+    }
+
+    /// The proposals that our commits leave out.
+    pub(super) fn left_out(&self) -> Vec<ProposalRef> {
+        let declined = self
+            .proposals
+            .iter()
+            .filter(|known| known.declined.is_some());
+        declined.map(|known| known.reference.clone()).collect()
+    }
+
+    /// The service refused our commit, or it never got there: drop it.
+    pub(super) fn commit_refused(&mut self, now: Moment) -> Result<(), GroupError> {
+        if self.engine.has_pending_commit() {
+            self.engine.discard_own()?;
         }
+        if self.turn.is_in_flight() {
+            self.turn.refused(now);
+        }
+        self.renewing = false;
+        Ok(())
     }
 
-    /// Our place among the committers.
-    fn rank(&self) -> Option<usize> {
-        let own = self.engine.own_leaf().ok()?;
-        self.committers.iter().position(|leaf| *leaf == own)
-    }
-
-    /// Whether our commit is due; asked once.
-    pub(super) fn take_due_commit(&mut self, now: Moment) -> bool {
-        self.commit_at.take_if(|at| *at <= now).is_some()
+    /// An accepted commit was merged: a new epoch has begun.
+    pub(super) fn epoch_began(&mut self, author: LeafIndex, own: bool, now: Moment) {
+        let renewed = own && std::mem::take(&mut self.renewing);
+        self.renewing = false;
+        self.must_renew &= !renewed;
+        self.proposals.clear();
+        let members = self.engine.roster().len();
+        self.turn.epoch_began(author, renewed, members, now);
     }
 
     /// Whether the time for connecting media has come; asked once.
@@ -105,31 +151,15 @@ impl Stay {
         self.media_ready_at.take_if(|at| *at <= now).is_some()
     }
 
-    /// The service refused our commit: drop it, and try again if something is still pending.
-    pub(super) fn commit_refused(&mut self, now: Moment) -> Result<(), GroupError> {
-        if std::mem::take(&mut self.commit_in_flight) {
-            self.engine.discard_own()?;
-        }
-        self.commit_at = None;
-        self.plan_commit(now);
-        // Whatever was wrong may take a while to right itself.
-        let pause = self.config.batch_window * (1 << self.refusals.min(6));
-        self.commit_at = self.commit_at.map(|at| at.max(now + pause));
-        self.refusals += 1;
-        Ok(())
-    }
-
-    /// A new epoch has begun: nothing that was planned for the old one counts.
-    pub(super) fn epoch_began(&mut self, now: Moment) {
-        self.commit_in_flight = false;
-        self.wants_renewal = false;
-        self.refusals = 0;
-        self.commit_at = None;
-        self.epoch_since = now;
-    }
-
     pub(super) fn poll_timeout(&self) -> Option<Moment> {
-        let own = earlier(self.commit_at, self.media_ready_at);
-        earlier(own, self.switch.poll_timeout())
+        let suspects = self.suspects.iter().map(|suspect| suspect.leave_at).min();
+        [
+            self.media_ready_at,
+            self.switch.poll_timeout(),
+            self.exposure.poll_timeout(),
+            suspects,
+        ]
+        .into_iter()
+        .fold(None, earlier)
     }
 }

@@ -1,11 +1,14 @@
 //! The one door to the AEAD: in place over a caller's buffer.
 
-use crate::schedule::SessionKeys;
+use crate::secret::Secret;
 
 /// Length of the nonce in bytes (RFC 7714 §8.1).
 pub(super) const NONCE_LEN: usize = 12;
 /// Length of the tag in bytes.
 pub(super) const TAG_LEN: usize = 16;
+
+/// Why a key always fits.
+const RIGHT_LENGTH: &str = "GCM session keys have 16 or 32 bytes";
 
 /// The tag did not fit: packet, nonce, associated data or key is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +19,8 @@ pub(super) struct TagMismatch;
 /// A wrong implementation breaks everything, so there are two and the tests hold them against
 /// each other: ring natively, RustCrypto where ring's assembly does not go (wasm32).
 pub(super) trait PacketAead: Sized {
-    /// Sets up the key schedule of the cipher.
-    fn new(keys: &SessionKeys) -> Self;
+    /// Sets up the key schedule of the cipher: AES-128 for 16 bytes of key, AES-256 for 32.
+    fn new(key: &Secret) -> Self;
     /// Encrypts `text` in place and returns the tag.
     fn seal(&self, nonce: [u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN];
     /// Verifies and decrypts `sealed` = ciphertext ‖ tag in place; the text ends where the tag
@@ -39,19 +42,18 @@ pub(super) use portable::RustCrypto as Aead;
 mod native {
     use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
-    use super::{NONCE_LEN, PacketAead, TAG_LEN, TagMismatch};
-    use crate::schedule::{Profile, SessionKeys};
+    use super::{NONCE_LEN, PacketAead, RIGHT_LENGTH, TAG_LEN, TagMismatch};
+    use crate::secret::Secret;
 
     pub(in crate::media) struct Ring(LessSafeKey);
 
     impl PacketAead for Ring {
-        fn new(keys: &SessionKeys) -> Self {
-            let algorithm = match keys.profile() {
-                Profile::AeadAes128Gcm => &AES_128_GCM,
-                Profile::AeadAes256Gcm => &AES_256_GCM,
+        fn new(key: &Secret) -> Self {
+            let algorithm = match key.len() {
+                16 => &AES_128_GCM,
+                _ => &AES_256_GCM,
             };
-            let key = UnboundKey::new(algorithm, keys.key().expose())
-                .expect("session keys have their profile's length");
+            let key = UnboundKey::new(algorithm, key.expose()).expect(RIGHT_LENGTH);
             Self(LessSafeKey::new(key))
         }
 
@@ -86,8 +88,8 @@ mod portable {
     use aes_gcm::aead::AeadInPlace;
     use aes_gcm::{Aes128Gcm, Aes256Gcm, KeyInit};
 
-    use super::{NONCE_LEN, PacketAead, TAG_LEN, TagMismatch};
-    use crate::schedule::{Profile, SessionKeys};
+    use super::{NONCE_LEN, PacketAead, RIGHT_LENGTH, TAG_LEN, TagMismatch};
+    use crate::secret::Secret;
 
     pub(in crate::media) enum RustCrypto {
         Aes128(Box<Aes128Gcm>),
@@ -95,15 +97,14 @@ mod portable {
     }
 
     impl PacketAead for RustCrypto {
-        fn new(keys: &SessionKeys) -> Self {
-            let key = keys.key().expose();
-            let right_length = "session keys have their profile's length";
-            match keys.profile() {
-                Profile::AeadAes128Gcm => Self::Aes128(Box::new(
-                    Aes128Gcm::new_from_slice(key).expect(right_length),
+        fn new(key: &Secret) -> Self {
+            let key = key.expose();
+            match key.len() {
+                16 => Self::Aes128(Box::new(
+                    Aes128Gcm::new_from_slice(key).expect(RIGHT_LENGTH),
                 )),
-                Profile::AeadAes256Gcm => Self::Aes256(Box::new(
-                    Aes256Gcm::new_from_slice(key).expect(right_length),
+                _ => Self::Aes256(Box::new(
+                    Aes256Gcm::new_from_slice(key).expect(RIGHT_LENGTH),
                 )),
             }
         }
@@ -140,14 +141,13 @@ mod portable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::Profile;
     use crate::testing::hex;
 
     #[test]
     fn both_implementations_agree() {
-        for profile in [Profile::AeadAes128Gcm, Profile::AeadAes256Gcm] {
-            let keys = SessionKeys::from_parts(profile, vec![3; profile.key_len()], vec![0; 12]);
-            let (ours, other) = (Aead::new(&keys), portable::RustCrypto::new(&keys));
+        for key_len in [16, 32] {
+            let key = Secret::new(vec![3; key_len]);
+            let (ours, other) = (Aead::new(&key), portable::RustCrypto::new(&key));
             for len in [0, 1, 15, 16, 17, 1188] {
                 let text: Vec<u8> = (0..len).map(|i: usize| i.to_le_bytes()[0]).collect();
                 let (mut a, mut b) = (text.clone(), text.clone());
@@ -181,27 +181,26 @@ mod tests {
         );
         let cases = [
             (
-                Profile::AeadAes128Gcm,
+                16,
                 "63e94885dcdab67ca727d7662f6b7e997ff5c0f76c06f32dc676a5f1730d6fda4ce09b4686303ded\
                  0bb9275bc84aa45896cf4d2fc5abf87245d9eade",
             ),
             (
-                Profile::AeadAes256Gcm,
+                32,
                 "d50ae4d1f5ce5d304ba297e47d470c282c3ece5dbffe0a50a2eaa5c1110555be8415f658c61de047\
                  6f1b6fad1d1eb30c4446839f57ff6f6cb26ac3be",
             ),
         ];
-        for (profile, sealed) in cases {
-            let key = (0u8..).take(profile.key_len()).collect();
-            let keys = SessionKeys::from_parts(profile, key, vec![0; 12]);
+        for (key_len, sealed) in cases {
+            let key = Secret::new((0u8..).take(key_len).collect());
             let aad = [&header[..], &hex("800005d4")].concat();
             let mut buffer = text.clone();
-            let tag = Aead::new(&keys).seal(nonce, &aad, &mut buffer);
+            let tag = Aead::new(&key).seal(nonce, &aad, &mut buffer);
             assert_eq!([&buffer[..], &tag].concat(), hex(sealed));
             // §17.3: nothing encrypted, the whole packet and the index authenticated.
-            if profile == Profile::AeadAes128Gcm {
+            if key_len == 16 {
                 let aad = [&header[..], &text, &hex("000005d4")].concat();
-                let tag = Aead::new(&keys).seal(nonce, &aad, &mut []);
+                let tag = Aead::new(&key).seal(nonce, &aad, &mut []);
                 assert_eq!(tag[..], hex("841dd9683dd78ec92ae58790125f62b3"));
             }
         }

@@ -3,6 +3,9 @@
 use super::Malformed;
 use crate::id::Ssrc;
 
+/// Longest packet in bytes: what a UDP datagram could carry. It also keeps the blocks of one packet
+/// far below the 2^16 that SRTP's counter mode has for it (RFC 3711 §4.1.1).
+const MAX_PACKET: usize = 65_535;
 /// Length of the header before the CSRC list in bytes.
 const FIXED: usize = 12;
 /// Longest associated data: the fixed header and 15 contributing sources.
@@ -42,8 +45,12 @@ impl RtpHeader {
     /// Reads the header of a whole RTP packet.
     ///
     /// # Errors
-    /// [`Malformed`] when the packet is not RTP version 2 or a length leads outside of it.
+    /// [`Malformed`] when the packet is not RTP version 2, a length leads outside of it, or it is
+    /// longer than any datagram.
     pub fn parse(packet: &[u8]) -> Result<Self, Malformed> {
+        if packet.len() > MAX_PACKET {
+            return Err(Malformed::Header);
+        }
         let fixed: &[u8; FIXED] = packet.first_chunk().ok_or(Malformed::Header)?;
         let [first, second, seq_high, seq_low, _, _, _, _, a, b, c, d] = *fixed;
         if first >> 6 != 2 {
@@ -170,5 +177,14 @@ mod tests {
                 "{packet}"
             );
         }
+    }
+
+    #[test]
+    fn what_no_datagram_carries_is_refused() {
+        let mut packet = hex("806000010000000200000003");
+        packet.resize(MAX_PACKET, 0);
+        assert!(RtpHeader::parse(&packet).is_ok());
+        packet.push(0);
+        assert_eq!(RtpHeader::parse(&packet), Err(Malformed::Header));
     }
 }

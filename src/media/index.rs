@@ -39,7 +39,8 @@ impl PacketIndex {
             .filter(|next| next.0 < 1 << 48)
     }
 
-    /// `00 00 ‖ SSRC ‖ ROC ‖ SEQ` (RFC 7714 §8.1), before the session salt is added.
+    /// `00 00 ‖ SSRC ‖ ROC ‖ SEQ`, before the session salt is added: GCM's nonce (RFC 7714 §8.1),
+    /// and in counter mode what changes of the initial counter block (RFC 3711 §4.1.1).
     pub(super) fn nonce(self, ssrc: Ssrc) -> [u8; 12] {
         let [a, b, c, d] = ssrc.get().to_be_bytes();
         let [_, _, e, f, g, h, i, j] = self.0.to_be_bytes();

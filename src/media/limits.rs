@@ -2,8 +2,9 @@
 
 /// Limits on the packets under one sender's key.
 ///
-/// With 1,200-byte packets the advantage of a distinguisher against GCM is about
-/// `(76 q)² / 2^129` (RFC 5116 §5.1 blocks): 2^-52 at 2^32 packets, which is the hard limit.
+/// With 1,200-byte packets the advantage of a distinguisher against AES, in GCM as in counter mode,
+/// is about `(76 q)² / 2^129` (RFC 5116 §5.1 blocks): 2^-52 at 2^32 packets, which is the hard
+/// limit for every profile. RFC 3711 §9.2 itself would allow 2^48.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyLimits {
     /// From here on a new epoch is asked for. Default 2^31 packets.

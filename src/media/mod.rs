@@ -1,4 +1,5 @@
-//! The end-to-end transform of one packet: SRTP with AES-GCM (RFC 7714) inside the hop's SRTP.
+//! The end-to-end transform of one packet: SRTP (RFC 3711, with AES-GCM RFC 7714) inside the hop's
+//! SRTP.
 //!
 //! This is the inner half of RFC 8723's DOUBLE. The outer half is the WebRTC stack's untouched
 //! DTLS-SRTP. Two things differ from RFC 8723: the packet carries an MKI and the low half of the
@@ -6,6 +7,8 @@
 //! Without that trailer it is a plain SRTP packet that any SRTP library opens.
 
 mod aead;
+mod counter_mode;
+mod gcm;
 mod header;
 mod index;
 mod limits;

@@ -1,46 +1,67 @@
 //! Sealing and opening one packet with one sender's key.
 
-use super::aead::{Aead, NONCE_LEN, PacketAead, TAG_LEN};
+use super::aead::TagMismatch;
+use super::counter_mode::CounterMode;
+use super::gcm::Gcm;
 use super::{Malformed, PacketIndex, RtpHeader};
-use crate::id::Ssrc;
-use crate::schedule::SessionKeys;
+use crate::schedule::{Profile, SessionKeys};
 
 /// The tag did not verify: forged, damaged, or protected with another key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the packet's tag does not verify")]
 pub struct AuthFailed;
 
-/// A sender's key of one epoch, ready for packets.
+/// A sender's keys of one epoch, ready for packets.
 pub struct PacketKey {
-    aead: Aead,
-    salt: [u8; NONCE_LEN],
+    transform: Transform,
+    tag_len: usize,
+}
+
+/// What SRTP calls a transform (RFC 3711 §4): a cipher and what authenticates.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the usual one stays in place, without a pointer to follow for each packet"
+)]
+enum Transform {
+    Gcm(Gcm),
+    CounterMode(Box<CounterMode>),
 }
 
 impl PacketKey {
     /// Sets up the cipher.
     pub fn new(keys: &SessionKeys) -> Self {
-        let mut salt = [0; NONCE_LEN];
-        for (to, from) in salt.iter_mut().zip(keys.salt().expose()) {
-            *to = *from;
-        }
+        let profile = keys.profile();
+        let transform = match profile {
+            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => Transform::Gcm(Gcm::new(keys)),
+            Profile::Aes128CmHmacSha1_80 => {
+                Transform::CounterMode(Box::new(CounterMode::new(keys)))
+            }
+        };
         Self {
-            aead: Aead::new(keys),
-            salt,
+            transform,
+            tag_len: profile.tag_len(),
         }
     }
 
-    /// Encrypts the payload in place and appends the tag, as RFC 7714 §8 and §9 have it, over the
-    /// header without extension and padding. Padding is dropped.
+    /// Encrypts the payload in place and appends the tag over it and the header without extension
+    /// and padding (RFC 7714 §8 and §9, RFC 3711 §4.1.1 and §4.2). Padding is dropped.
     ///
     /// The caller answers for `index` never repeating under this key and SSRC.
     pub fn seal(&self, header: &RtpHeader, index: PacketIndex, packet: &mut Vec<u8>) {
         header.drop_padding(packet);
-        let aad = header.associated_data(packet);
+        let covered = header.associated_data(packet);
+        let (ssrc, covered) = (header.ssrc, covered.as_slice());
         let text = &mut packet[header.payload().start..];
-        let tag = self
-            .aead
-            .seal(self.nonce(header.ssrc, index), aad.as_slice(), text);
-        packet.extend_from_slice(&tag);
+        match &self.transform {
+            Transform::Gcm(gcm) => {
+                let tag = gcm.seal(ssrc, index, covered, text);
+                packet.extend_from_slice(&tag);
+            }
+            Transform::CounterMode(cm) => {
+                let tag = cm.seal(ssrc, index, covered, text);
+                packet.extend_from_slice(&tag);
+            }
+        }
     }
 
     /// Verifies and decrypts `header` ‖ ciphertext ‖ tag in place and cuts the tag off.
@@ -55,27 +76,22 @@ impl PacketKey {
         index: PacketIndex,
         packet: &mut Vec<u8>,
     ) -> Result<(), OpenFailed> {
-        let aad = header.associated_data(packet);
+        let covered = header.associated_data(packet);
+        let (ssrc, covered) = (header.ssrc, covered.as_slice());
         let start = header.payload().start;
         let text_end = packet
             .len()
-            .checked_sub(TAG_LEN)
+            .checked_sub(self.tag_len)
             .filter(|end| *end >= start);
         let text_end = text_end.ok_or(Malformed::Trailer)?;
         let sealed = packet.get_mut(start..).ok_or(Malformed::Trailer)?;
-        self.aead
-            .open(self.nonce(header.ssrc, index), aad.as_slice(), sealed)
-            .map_err(|_| AuthFailed)?;
+        match &self.transform {
+            Transform::Gcm(gcm) => gcm.open(ssrc, index, covered, sealed),
+            Transform::CounterMode(cm) => cm.open(ssrc, index, covered, sealed),
+        }
+        .map_err(|TagMismatch| AuthFailed)?;
         packet.truncate(text_end);
         Ok(())
-    }
-
-    fn nonce(&self, ssrc: Ssrc, index: PacketIndex) -> [u8; NONCE_LEN] {
-        let mut nonce = index.nonce(ssrc);
-        for (byte, salt) in nonce.iter_mut().zip(self.salt) {
-            *byte ^= salt;
-        }
-        nonce
     }
 }
 
@@ -93,7 +109,6 @@ pub enum OpenFailed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::Profile;
     use crate::testing::hex;
 
     const PACKET: &str = "8040f17b8041f8d35501a0b2";
@@ -108,11 +123,6 @@ mod tests {
         packet.extend_from_slice(TEXT);
         let header = RtpHeader::parse(&packet).expect("well formed");
         let index = PacketIndex::new(0, 0xf17b);
-        assert_eq!(
-            key.nonce(header.ssrc, index),
-            hex("51753c6580c2726f20718414")[..]
-        );
-
         key.seal(&header, index, &mut packet);
         assert_eq!(packet, [hex(PACKET), hex(sealed)].concat());
         let mut wrong = packet.clone();
@@ -142,5 +152,18 @@ mod tests {
             "32b1de78a822fe12ef9f78fa332e33aab18012389a58e2f3b50b2a0276ffae0f1ba63799b87b\
              7aa3db36dfffd6b0f9bb7878d7a76c13",
         );
+    }
+
+    #[test]
+    fn what_is_shorter_than_its_tag_is_malformed() {
+        for profile in Profile::ALL {
+            let keys = (vec![1; profile.key_len()], vec![2; profile.salt_len()]);
+            let key = PacketKey::new(&SessionKeys::from_parts(profile, keys.0, keys.1));
+            let header = RtpHeader::parse(&hex(PACKET)).expect("well formed");
+            let mut short = [hex(PACKET), vec![0; profile.tag_len() - 1]].concat();
+            let index = PacketIndex::new(0, header.sequence);
+            let opened = key.open(&header, index, &mut short);
+            assert_eq!(opened, Err(OpenFailed::Malformed(Malformed::Trailer)));
+        }
     }
 }

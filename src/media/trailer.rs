@@ -1,7 +1,7 @@
 //! What follows the end-to-end tag in every packet.
 //!
 //! ```text
-//! inner ciphertext ‖ tag(16) ‖ MKI(4) ‖ ROC low 16 bits(2) ‖ OHB(1..4)
+//! inner ciphertext ‖ tag(16 or 10) ‖ MKI(4) ‖ ROC low 16 bits(2) ‖ OHB(1..4)
 //!
 //! MKI:  0                   1                   2                   3
 //!       0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1

@@ -94,6 +94,8 @@ impl MediaPipeline {
             } => {
                 self.streams.announce(participant, streams);
             }
+            MediaUpdate::Suspend => self.outbound.suspend(true),
+            MediaUpdate::Resume => self.outbound.suspend(false),
             MediaUpdate::Close => self.close(now),
         }
         self.retry_early(now);

@@ -16,6 +16,9 @@ pub enum ProtectError {
     /// Not an RTP packet.
     #[error(transparent)]
     Malformed(#[from] Malformed),
+    /// Nobody may hear anything from us now, as [`MediaUpdate::Suspend`](super::MediaUpdate) said.
+    #[error("sending is suspended")]
+    Suspended,
     /// There is no epoch to send in: not joined yet, or left.
     #[error("there is no epoch to send in")]
     NoEpoch,
@@ -59,6 +62,7 @@ struct SendKey {
 #[derive(Default)]
 pub(super) struct Outbound {
     key: Option<SendKey>,
+    suspended: bool,
     progress: HashMap<Ssrc, Progress>,
 }
 
@@ -79,6 +83,12 @@ impl Outbound {
     /// Erases the key. The counters stay.
     pub(super) fn stop(&mut self) {
         self.key = None;
+        self.suspended = false;
+    }
+
+    /// Refuses packets, or takes them again. Key and counters stay.
+    pub(super) fn suspend(&mut self, suspended: bool) {
+        self.suspended = suspended;
     }
 
     /// The epoch sent in.
@@ -108,6 +118,9 @@ impl Outbound {
         if header.payload().is_empty() {
             // A probe carries nothing to protect, and receivers discard it.
             return Ok(false);
+        }
+        if self.suspended {
+            return Err(ProtectError::Suspended);
         }
         let send = self.key.as_mut().ok_or(ProtectError::NoEpoch)?;
         let index = next_index(self.progress.get(&header.ssrc), &header)?;

@@ -74,8 +74,16 @@ fn announce(pipeline: &mut MediaPipeline, leaf: u16, ssrc: u32) {
 
 /// A pipeline in `epoch` that knows Alice's camera.
 fn member(own_leaf: u16, epoch: u64) -> MediaPipeline {
+    member_with(Profile::default(), own_leaf, epoch)
+}
+
+fn member_with(profile: Profile, own_leaf: u16, epoch: u64) -> MediaPipeline {
     let mut pipeline = MediaPipeline::new(MediaConfig::default());
-    install(&mut pipeline, own_leaf, epoch, at(0));
+    let secrets = EpochSecrets {
+        profile,
+        ..secrets(own_leaf, epoch, &[ALICE, BOB])
+    };
+    pipeline.apply(MediaUpdate::Install(secrets), at(0));
     switch(&mut pipeline, epoch, SwitchReason::First, at(0));
     announce(&mut pipeline, ALICE, SSRC);
     pipeline
@@ -555,25 +563,32 @@ fn a_short_payload_is_malformed() {
 
 #[test]
 fn a_hop_may_change_pt_sequence_and_marker_if_it_records_them() {
-    let (mut alice, mut bob) = (member(ALICE, 1), member(BOB, 1));
-    let mut packet = sealed(&mut alice, 0x0102);
-    packet[1] = 0x80 | 100;
-    packet[2..4].copy_from_slice(&[9, 9]);
-    packet.pop();
-    packet.extend([96, 0x01, 0x02, 0x07]);
-    assert_eq!(opened(bob.open(packet, at(0))).packet, rtp(SSRC, 0x0102));
+    for profile in Profile::ALL {
+        let mut alice = member_with(profile, ALICE, 1);
+        let mut bob = member_with(profile, BOB, 1);
+        let mut packet = sealed(&mut alice, 0x0102);
+        packet[1] = 0x80 | 100;
+        packet[2..4].copy_from_slice(&[9, 9]);
+        packet.pop();
+        packet.extend([96, 0x01, 0x02, 0x07]);
+        assert_eq!(opened(bob.open(packet, at(0))).packet, rtp(SSRC, 0x0102));
+    }
 }
 
 proptest! {
     /// No damaged packet opens, and none makes a panic; the trailer's epoch, leaf and ROC included.
     #[test]
-    fn a_flipped_bit_is_never_accepted(at_bit in 0usize..(51 * 8), sequence: u16) {
-        let (mut alice, mut bob) = (member(ALICE, 1), member(BOB, 1));
-        let mut packet = sealed(&mut alice, sequence);
-        prop_assert_eq!(packet.len(), 51);
-        packet[at_bit / 8] ^= 1 << (at_bit % 8);
-        if let Opening::Opened(opened) = bob.open(packet, at(0)) {
-            prop_assert!(false, "bit {} opened as {:?}", at_bit, opened);
+    fn a_flipped_bit_is_never_accepted(at_bit: prop::sample::Index, sequence: u16) {
+        for profile in Profile::ALL {
+            let mut alice = member_with(profile, ALICE, 1);
+            let mut bob = member_with(profile, BOB, 1);
+            let mut packet = sealed(&mut alice, sequence);
+            prop_assert_eq!(packet.len(), rtp(SSRC, 0).len() + profile.tag_len() + 7);
+            let at_bit = at_bit.index(packet.len() * 8);
+            packet[at_bit / 8] ^= 1 << (at_bit % 8);
+            if let Opening::Opened(opened) = bob.open(packet, at(0)) {
+                prop_assert!(false, "{}: bit {} opened as {:?}", profile, at_bit, opened);
+            }
         }
     }
 

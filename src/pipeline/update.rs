@@ -21,6 +21,10 @@ pub enum MediaUpdate {
         /// Why; a removal shortens the grace time.
         reason: SwitchReason,
     },
+    /// Nothing may be sent until [`Self::Resume`]. Receiving goes on.
+    Suspend,
+    /// Sending goes on where it was.
+    Resume,
     /// A member said which streams are its own.
     Streams {
         /// Who.

@@ -7,7 +7,7 @@
 //! sender_secret = Expand(PRK, { "mls-srtp v1 sender"<V>; uint32 leaf; uint16 profile; }, Nh)
 //! master_key    = Expand(sender_secret, { "mls-srtp v1 key"<V> },  key length of the profile)
 //! master_salt   = Expand(sender_secret, { "mls-srtp v1 salt"<V> }, salt length of the profile)
-//! session key and salt: SRTP's own key derivation                  RFC 3711 §4.3, rate 0
+//! session keys and salt: SRTP's own key derivation                  RFC 3711 §4.3, rate 0
 //! ```
 //!
 //! Each stage is a type of its own and going on consumes it, so a step cannot be taken too early
@@ -22,7 +22,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 
 pub use label::{EXPORTER, exporter_context};
-pub use profile::Profile;
+pub use profile::{Profile, UnknownProfile};
 pub use srtp_kdf::SessionKeys;
 
 use crate::id::LeafIndex;
@@ -98,7 +98,7 @@ impl MasterKey {
         &self.salt
     }
 
-    /// The session key and salt for RTP packets (RFC 3711 §4.3, key derivation rate 0).
+    /// The session keys and salt for RTP packets (RFC 3711 §4.3, key derivation rate 0).
     #[must_use]
     pub fn into_session_keys(self) -> SessionKeys {
         SessionKeys::derive(self.profile, &self.key, &self.salt)

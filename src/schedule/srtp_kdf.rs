@@ -9,9 +9,10 @@ use crate::secret::Secret;
 
 /// What a derived value is for (RFC 3711 §4.3.1). RTCP stays on the hop, so its labels are absent.
 #[derive(Clone, Copy)]
-enum KdfLabel {
-    RtpEncryption = 0x00,
-    RtpSalt = 0x02,
+enum RtpLabel {
+    Encryption = 0x00,
+    Authentication = 0x01,
+    Salt = 0x02,
 }
 
 /// What protects the RTP packets of one sender in one epoch.
@@ -19,16 +20,18 @@ enum KdfLabel {
 pub struct SessionKeys {
     profile: Profile,
     key: Secret,
+    auth_key: Secret,
     salt: Secret,
 }
 
 impl SessionKeys {
     pub(super) fn derive(profile: Profile, master_key: &Secret, master_salt: &Secret) -> Self {
-        let keystream = |label: KdfLabel, len| keystream(master_key, master_salt, label as u8, len);
+        let keystream = |label: RtpLabel, len| keystream(master_key, master_salt, label as u8, len);
         Self {
             profile,
-            key: keystream(KdfLabel::RtpEncryption, profile.key_len()),
-            salt: keystream(KdfLabel::RtpSalt, profile.salt_len()),
+            key: keystream(RtpLabel::Encryption, profile.key_len()),
+            auth_key: keystream(RtpLabel::Authentication, profile.auth_key_len()),
+            salt: keystream(RtpLabel::Salt, profile.salt_len()),
         }
     }
 
@@ -42,17 +45,24 @@ impl SessionKeys {
         &self.key
     }
 
+    /// Session authentication key, [`Profile::auth_key_len`] bytes: none for an AEAD.
+    pub fn auth_key(&self) -> &Secret {
+        &self.auth_key
+    }
+
     /// Session salt, [`Profile::salt_len`] bytes.
     pub fn salt(&self) -> &Secret {
         &self.salt
     }
 
-    /// Session keys given directly, as the vectors of RFC 7714 state them.
+    /// Session keys given directly, as the vectors of RFC 3711 and RFC 7714 state them, with an
+    /// authentication key of zeros.
     #[cfg(test)]
     pub(crate) fn from_parts(profile: Profile, key: Vec<u8>, salt: Vec<u8>) -> Self {
         Self {
             profile,
             key: Secret::new(key),
+            auth_key: Secret::zeroed(profile.auth_key_len()),
             salt: Secret::new(salt),
         }
     }
@@ -101,6 +111,11 @@ mod tests {
             "E049646C43D9327AD175578EF7227098"
         );
         assert_eq!(derive(1, 48), hex(authentication));
+
+        let keys = SessionKeys::derive(Profile::Aes128CmHmacSha1_80, &key, &salt);
+        assert_eq!(keys.key().expose(), derive(0, 16));
+        assert_eq!(keys.salt().expose(), derive(2, 14));
+        assert_eq!(keys.auth_key().expose(), hex(&authentication[..40]));
     }
 
     /// RFC 9335 Appendix A.2: a 12-byte salt.
@@ -111,5 +126,6 @@ mod tests {
         let keys = SessionKeys::derive(Profile::AeadAes128Gcm, &key, &salt);
         assert_eq!(keys.key().expose(), hex("077c6143cb221bc355ff23d5f984a16e"));
         assert_eq!(keys.salt().expose(), hex("9af3e95364ebac9c99c5a7c4"));
+        assert!(keys.auth_key().is_empty());
     }
 }

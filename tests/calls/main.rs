@@ -1,5 +1,11 @@
 //! Whole calls under virtual time: key managers and the service's real room logic.
 
+mod forged;
+mod mallory;
+mod recovery;
+mod spoiled;
+mod takeover;
+mod trust;
 mod world;
 
 use std::time::Duration;
@@ -277,24 +283,22 @@ fn the_first_committer_is_gone_and_the_next_one_commits() {
 }
 
 #[test]
-fn a_gap_in_the_log_is_mended_by_joining_anew() {
+fn a_gap_in_the_log_is_mended_over_a_new_connection() {
     let mut world = three();
-    let (group_id, epoch) = world.assert_agreed(&["alice", "bob", "carol"]);
-    let entry = mls_srtp::delivery::LogEntry {
-        group_id,
-        seq: Seq::new(500),
-        term: 0,
-        chain: garbage(),
-        body: LogBody::Proposal {
-            epoch,
-            proposal: garbage(),
-        },
-    };
-    let now = world.now;
-    world
-        .get("bob")
-        .manager
-        .handle_message(ServiceMessage::Entry(entry), now);
+    let before = world.assert_agreed(&["alice", "bob", "carol"]);
+    let epochs = epoch_changes(&world, "bob");
+    world.show_gap("bob");
+    world.run(A_WHILE);
+    assert_eq!(world.assert_agreed(&["alice", "bob", "carol"]), before);
+    assert_eq!(epoch_changes(&world, "bob"), epochs, "nothing was lost");
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_gap_that_stays_is_mended_by_joining_anew() {
+    let mut world = three();
+    world.show_gap("bob");
+    world.show_gap("bob");
     world.run(A_WHILE);
     let gap = Event::Resyncing {
         cause: ResyncCause::LogGap,
@@ -302,6 +306,11 @@ fn a_gap_in_the_log_is_mended_by_joining_anew() {
     assert!(world.at("bob").events.contains(&gap));
     world.assert_agreed(&["alice", "bob", "carol"]);
     world.everybody_hears_everybody();
+}
+
+fn epoch_changes(world: &World, user: &str) -> usize {
+    let changed = |event: &&Event| matches!(event, Event::EpochChanged { .. });
+    world.at(user).events.iter().filter(changed).count()
 }
 
 #[test]
@@ -493,24 +502,10 @@ fn a_late_refusal_of_an_older_commit_changes_nothing() {
 fn a_resync_survives_the_commit_that_removes_its_old_leaf() {
     let mut world = three();
     world.run(Duration::from_secs(2));
-    let (group_id, epoch) = world.assert_agreed(&["alice", "bob", "carol"]);
-    let entry = mls_srtp::delivery::LogEntry {
-        group_id,
-        seq: Seq::new(500),
-        term: 0,
-        chain: garbage(),
-        body: LogBody::Proposal {
-            epoch,
-            proposal: garbage(),
-        },
-    };
     let now = world.now;
     world.get("alice").hold_receiving = true;
-    world
-        .get("bob")
-        .manager
-        .handle_message(ServiceMessage::Entry(entry), now);
-    world.carry_out("bob");
+    world.show_gap("bob");
+    world.show_gap("bob");
     world.settle();
     // Alice's driver takes the first entry (Remove) and is due at once, as in a quiet room.
     loop {

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use mls_srtp::delivery::{Blob, ClientMessage, Refusal, ServiceMessage};
+use mls_srtp::delivery::{Blob, ClientMessage, LogBody, LogEntry, Refusal, ServiceMessage};
 use mls_srtp::event::Event;
 use mls_srtp::group::ServiceIdentity;
-use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Ssrc};
-use mls_srtp::manager::Output;
+use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Seq, Ssrc};
+use mls_srtp::manager::{Output, SavedState};
 use mls_srtp::pipeline::{
     MediaConfig, MediaPipeline, MediaUpdate, Opening, ProtectError, Stream, StreamSource,
 };
@@ -54,6 +54,8 @@ pub struct World {
     pub events: Vec<RoomEventKind>,
     next_client: u64,
     name: RoomName,
+    /// What clients were told that are no participants of ours.
+    strangers: BTreeMap<ClientId, VecDeque<ServiceMessage>>,
 }
 
 pub fn name(user: &str) -> ParticipantId {
@@ -87,18 +89,37 @@ impl World {
             events: Vec::new(),
             next_client: 0,
             name: room_name,
+            strangers: BTreeMap::new(),
         }
     }
 
     /// A participant that asks to join; nothing is delivered yet.
     pub fn enter(&mut self, user: &'static str) {
-        let mut manager = KeyManager::new(name(user), ManagerConfig::default()).expect("a key");
+        self.enter_with(user, ManagerConfig::default());
+    }
+
+    /// The same, with times or trust of its own.
+    pub fn enter_with(&mut self, user: &'static str, config: ManagerConfig) {
+        let manager = KeyManager::new(name(user), config).expect("a key");
+        self.start(user, manager);
+    }
+
+    /// The process dies and another one starts with what was on disk. Its media pipeline knows
+    /// nothing of the old one.
+    pub fn restart(&mut self, user: &'static str, saved: &SavedState) {
+        self.disconnect(user);
+        let manager = KeyManager::restore(saved, ManagerConfig::default(), self.now);
+        self.start(user, manager.expect("what was saved"));
+    }
+
+    fn start(&mut self, user: &'static str, mut manager: KeyManager) {
         let ssrc = Ssrc::new(1000 + u32::from(user.as_bytes()[0]));
         manager.announce_streams(vec![Stream {
             ssrc,
             source: StreamSource::Camera,
         }]);
-        manager.join(self.name.clone(), None).expect("in no room");
+        // A restored manager is in its room already.
+        let _ = manager.join(self.name.clone(), None);
         let participant = Participant {
             manager,
             pipeline: MediaPipeline::new(MediaConfig::default()),
@@ -128,12 +149,39 @@ impl World {
         self.run(Duration::from_millis(200));
     }
 
+    /// A connection that no key manager serves.
+    pub fn stranger(&mut self) -> ClientId {
+        self.next_client += 1;
+        let client = ClientId(self.next_client);
+        self.strangers.insert(client, VecDeque::new());
+        client
+    }
+
+    /// What such a connection was told since it was asked last.
+    pub fn heard_by(&mut self, stranger: ClientId) -> VecDeque<ServiceMessage> {
+        self.strangers
+            .get_mut(&stranger)
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    pub fn room_name(&self) -> RoomName {
+        self.name.clone()
+    }
+
+    /// A saved state that holds the signature key, and nothing of the group.
+    pub fn identity_of(&self, user: &str) -> SavedState {
+        let saved = self.at(user).manager.save().expect("can be encoded");
+        saved.without_group().expect("just saved")
+    }
+
     pub fn connect(&mut self, user: &str) {
         self.next_client += 1;
         let client = ClientId(self.next_client);
+        let now = self.now;
         let participant = self.get(user);
         participant.client = Some(client);
-        participant.manager.handle_connected();
+        participant.manager.handle_connected(now);
         self.carry_out(user);
     }
 
@@ -249,6 +297,8 @@ impl World {
                         .find(|p| p.client == Some(client));
                     if let Some(participant) = to {
                         participant.inbox.push_back(message);
+                    } else if let Some(heard) = self.strangers.get_mut(&client) {
+                        heard.push_back(message);
                     }
                 }
                 RoomOutput::Media(request) => self.media.push(request),
@@ -261,9 +311,11 @@ impl World {
     pub fn carry_out(&mut self, user: &str) {
         let now = self.now;
         let participant = self.get(user);
+        let mut reconnect = false;
         while let Some(output) = participant.manager.poll_output() {
             match output {
                 Output::Send(message) => participant.outbox.push_back(message),
+                Output::Reconnect => reconnect = true,
                 Output::Media(update) => {
                     if !matches!(update, MediaUpdate::Close) {
                         participant.hoard.apply(update.clone(), now);
@@ -274,6 +326,30 @@ impl World {
                 _ => {}
             }
         }
+        if reconnect {
+            self.disconnect(user);
+            self.connect(user);
+        }
+    }
+
+    /// Shows a participant a log entry that cannot follow what it has.
+    pub fn show_gap(&mut self, user: &str) {
+        let now = self.now;
+        let (group_id, epoch) = self.at(user).manager.position().expect("a member");
+        let body = LogBody::Proposal {
+            epoch,
+            proposal: garbage(),
+        };
+        let entry = LogEntry {
+            group_id,
+            seq: Seq::new(500),
+            term: 0,
+            chain: garbage(),
+            body,
+        };
+        let manager = &mut self.get(user).manager;
+        manager.handle_message(ServiceMessage::Entry(entry), now);
+        self.carry_out(user);
     }
 
     /// One protected packet of a participant.
@@ -311,8 +387,23 @@ impl World {
         }
     }
 
-    /// All of them are in one epoch of one group and show one code.
+    /// All of them, and nobody else, are in one epoch of one group and show one code.
     pub fn assert_agreed(&self, users: &[&str]) -> (GroupId, Epoch) {
+        let agreed = self.assert_agreed_among(users);
+        let roster = self.at(users[0]).manager.roster().expect("a member");
+        let mut present: Vec<_> = roster
+            .iter()
+            .map(|m| m.participant.user().to_owned())
+            .collect();
+        present.sort();
+        let mut expected: Vec<_> = users.iter().map(ToString::to_string).collect();
+        expected.sort();
+        assert_eq!(present, expected);
+        agreed
+    }
+
+    /// All of them are in one epoch of one group and show one code; others may be there, too.
+    pub fn assert_agreed_among(&self, users: &[&str]) -> (GroupId, Epoch) {
         let view = |user: &str| {
             let one = self.at(user);
             let code = one.events.iter().rev().find_map(|event| match event {
@@ -330,15 +421,6 @@ impl World {
         for user in users {
             assert_eq!(view(user), first, "{user} and {} differ", users[0]);
         }
-        let roster = self.at(users[0]).manager.roster().expect("a member");
-        let mut present: Vec<_> = roster
-            .iter()
-            .map(|m| m.participant.user().to_owned())
-            .collect();
-        present.sort();
-        let mut expected: Vec<_> = users.iter().map(ToString::to_string).collect();
-        expected.sort();
-        assert_eq!(present, expected);
         first.0
     }
 

@@ -76,7 +76,7 @@ fn no_lost_wish(state: &State) -> bool {
             let leaf = service.members.of_device(device);
             let removed = !goes || leaf.is_none_or(|leaf| proposed(Proposal::Remove(leaf)));
             let added =
-                service.joins[device].is_none() || !service.open.adds.of_device(device).is_none();
+                service.joins[device].is_none() || service.open.adds.of_device(device).is_some();
             removed && added
         })
 }

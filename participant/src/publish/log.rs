@@ -49,15 +49,11 @@ pub enum Checked {
 
 /// The memory of a [`Publisher`](super::Publisher): its last 10,000 frames. Clones share it.
 #[derive(Clone)]
-pub struct PublishLog(Arc<Shared>);
-
-struct Shared {
-    sources: HashMap<Ssrc, Arc<Source>>,
-    sent: Mutex<Sent>,
-}
+pub struct PublishLog(Arc<Mutex<Sent>>);
 
 #[derive(Default)]
 struct Sent {
+    sources: HashMap<Ssrc, Arc<Source>>,
     frames: HashMap<(Ssrc, u32), SentFrame>,
     order: VecDeque<(Ssrc, u32)>,
     total: u64,
@@ -66,10 +62,16 @@ struct Sent {
 
 impl PublishLog {
     pub(super) fn new(sources: impl Iterator<Item = (Ssrc, Arc<Source>)>) -> Self {
-        Self(Arc::new(Shared {
+        let sent = Sent {
             sources: sources.collect(),
-            sent: Mutex::default(),
-        }))
+            ..Sent::default()
+        };
+        Self(Arc::new(Mutex::new(sent)))
+    }
+
+    /// A stream that was not there at the start.
+    pub(super) fn add_source(&self, (ssrc, source): (Ssrc, Arc<Source>)) {
+        self.lock().sources.insert(ssrc, source);
     }
 
     /// The frame sent under a timestamp.
@@ -81,7 +83,7 @@ impl PublishLog {
     /// `to`.
     pub fn sent_between(&self, from: Moment, to: Moment) -> HashMap<Ssrc, u64> {
         let sent = self.lock();
-        let mut counts: HashMap<Ssrc, u64> = self.0.sources.keys().map(|ssrc| (*ssrc, 0)).collect();
+        let mut counts: HashMap<Ssrc, u64> = sent.sources.keys().map(|ssrc| (*ssrc, 0)).collect();
         for frame in sent.frames.values() {
             if (from..to).contains(&frame.sent_at) {
                 *counts.entry(frame.ssrc).or_default() += 1;
@@ -106,7 +108,8 @@ impl PublishLog {
             return Checked::Unknown;
         };
         let source_index = sent.source_index;
-        let source = self.0.sources.get(&received.ssrc);
+        let log = self.lock();
+        let source = log.sources.get(&received.ssrc);
         let original = source.and_then(|source| source.frames().get(source_index));
         match original.is_some_and(|original| original.data == received.data) {
             true => Checked::Exact {
@@ -144,6 +147,6 @@ impl PublishLog {
 
     /// Entries are whole or not there, whatever panicked.
     fn lock(&self) -> MutexGuard<'_, Sent> {
-        self.0.sent.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -25,6 +25,7 @@ pub use source::{Source, SourceError, SourceFrame};
 
 use crate::clock::ClockOrigin;
 use crate::connection::MediaConnection;
+use crate::stream::SenderStream;
 
 /// How many keyframe requests wait to be seen; one is enough for many.
 const REQUESTS: usize = 64;
@@ -57,10 +58,15 @@ impl PacketSink for mpsc::Sender<rtp::Packet> {
     }
 }
 
+enum Request {
+    Keyframe(Ssrc),
+    Streams(Vec<SenderStream>),
+}
+
 /// A running publisher. Dropped, it stops.
 pub struct Publisher {
     task: JoinHandle<()>,
-    requests: mpsc::Sender<Ssrc>,
+    requests: mpsc::Sender<Request>,
     log: PublishLog,
 }
 
@@ -86,7 +92,12 @@ impl Publisher {
     /// last keyframe.
     pub fn request_keyframe(&self, ssrc: Ssrc) {
         // Full means that requests are waiting already.
-        let _ = self.requests.try_send(ssrc);
+        let _ = self.requests.try_send(Request::Keyframe(ssrc));
+    }
+
+    /// Goes on in other streams, one for each player in its order: their SSRCs were taken.
+    pub async fn replace_streams(&self, streams: Vec<SenderStream>) {
+        let _ = self.requests.send(Request::Streams(streams)).await;
     }
 
     /// What was sent.
@@ -109,7 +120,7 @@ struct Run<S> {
 }
 
 impl<S: PacketSink> Run<S> {
-    async fn run(mut self, mut wanted: mpsc::Receiver<Ssrc>) {
+    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let now = self.now();
         self.players.iter_mut().for_each(|player| player.start(now));
         while let Some(due) = self.players.iter().filter_map(Player::poll_timeout).min() {
@@ -117,8 +128,9 @@ impl<S: PacketSink> Run<S> {
             let due = Instant::from_std(self.origin.instant(due));
             tokio::select! {
                 () = tokio::time::sleep_until(due) => self.send_due().await,
-                ssrc = wanted.recv() => match ssrc {
-                    Some(ssrc) => self.want_keyframe(ssrc),
+                request = requests.recv() => match request {
+                    Some(Request::Keyframe(ssrc)) => self.want_keyframe(ssrc),
+                    Some(Request::Streams(streams)) => self.replace_streams(streams),
                     None => return,
                 },
             }
@@ -135,6 +147,13 @@ impl<S: PacketSink> Run<S> {
             .iter_mut()
             .filter(|player| player.ssrc() == ssrc);
         asked.for_each(Player::want_keyframe);
+    }
+
+    fn replace_streams(&mut self, streams: Vec<SenderStream>) {
+        for (player, stream) in self.players.iter_mut().zip(streams) {
+            player.replace_stream(stream);
+            self.log.add_source(player.source());
+        }
     }
 
     async fn send_due(&mut self) {

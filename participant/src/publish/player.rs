@@ -66,6 +66,12 @@ impl Player {
         self.stream.ssrc()
     }
 
+    /// Goes on in another stream, as soon as may be with a keyframe.
+    pub fn replace_stream(&mut self, stream: SenderStream) {
+        self.stream = stream;
+        self.keyframe_wanted = true;
+    }
+
     /// The first frame is due at `now`.
     pub fn start(&mut self, now: Moment) {
         self.started.get_or_insert(now);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use mls_srtp::delivery::Blob;
-use mls_srtp::id::ParticipantId;
+use mls_srtp::id::{ParticipantId, Seq};
 use mls_srtp::time::Moment;
 use subtle::ConstantTimeEq;
 
@@ -17,10 +17,15 @@ pub struct ClientId(pub u64);
 struct Presence {
     session: Blob,
     client: Option<ClientId>,
-    /// Whether this client follows the group: it created it, was welcomed or has resumed. One that
-    /// comes back without its state does not, though its device still has a leaf.
-    follows: bool,
-    lost_at: Option<Moment>,
+    /// From which log position on this client follows the group: it created it, was welcomed, came
+    /// back by an external commit or has resumed. One that comes back without its state does not,
+    /// though its device still has a leaf.
+    follows: Option<Seq>,
+    /// Since when no connection of it follows the group. A device that only says hello again and
+    /// again gains no time by it.
+    astray_since: Option<Moment>,
+    /// How often this connection asked for the GroupInfo.
+    group_infos: u32,
 }
 
 /// The participants of a room and their connections.
@@ -32,25 +37,36 @@ pub(super) struct Clients {
 
 impl Clients {
     /// A participant comes, or comes back as a new client.
-    pub(super) fn enter(&mut self, participant: ParticipantId, client: ClientId, session: Blob) {
+    pub(super) fn enter(
+        &mut self,
+        participant: ParticipantId,
+        client: ClientId,
+        session: Blob,
+        now: Moment,
+    ) {
         self.detach(&participant);
         self.participants.insert(client, participant.clone());
+        // One that followed until it was lost has its time from now on.
+        let before = self.present.get(&participant);
+        let before = before.filter(|before| before.follows.is_none());
         let presence = Presence {
             session,
             client: Some(client),
-            follows: false,
-            lost_at: None,
+            follows: None,
+            astray_since: before.and_then(|before| before.astray_since).or(Some(now)),
+            group_infos: 0,
         };
         self.present.insert(participant, presence);
     }
 
-    /// A participant returns to its session.
-    pub(super) fn return_to(&mut self, participant: &ParticipantId, client: ClientId) {
+    /// A participant returns to its session; it is given the log from `seq` on.
+    pub(super) fn return_to(&mut self, participant: &ParticipantId, client: ClientId, seq: Seq) {
         self.detach(participant);
         if let Some(presence) = self.present.get_mut(participant) {
             presence.client = Some(client);
-            presence.follows = true;
-            presence.lost_at = None;
+            presence.follows.get_or_insert(seq);
+            presence.astray_since = None;
+            presence.group_infos = 0;
             self.participants.insert(client, participant.clone());
         }
     }
@@ -70,7 +86,7 @@ impl Clients {
         let participant = self.participants.remove(&client)?;
         let presence = self.present.get_mut(&participant)?;
         presence.client = None;
-        presence.lost_at = Some(now);
+        presence.astray_since.get_or_insert(now);
         Some(participant)
     }
 
@@ -92,14 +108,42 @@ impl Clients {
     pub(super) fn follower_of(&self, participant: &ParticipantId) -> Option<ClientId> {
         self.present
             .get(participant)
-            .filter(|presence| presence.follows)?
+            .filter(|presence| presence.follows.is_some())?
             .client
     }
 
-    /// A participant's client has the group from now on, or has it no more.
-    pub(super) fn set_follows(&mut self, participant: &ParticipantId, follows: bool) {
+    /// From which log position on a participant's connection follows the group.
+    pub(super) fn follows_from(&self, participant: &ParticipantId) -> Option<Seq> {
+        let presence = self.present.get(participant)?;
+        presence.follows.filter(|_| presence.client.is_some())
+    }
+
+    /// How many connections follow the group.
+    pub(super) fn following(&self) -> usize {
+        let follows = |p: &&Presence| p.follows.is_some() && p.client.is_some();
+        self.present.values().filter(follows).count()
+    }
+
+    /// A participant's client has the group from `seq` on.
+    pub(super) fn follow(&mut self, participant: &ParticipantId, seq: Seq) {
         if let Some(presence) = self.present.get_mut(participant) {
-            presence.follows = follows;
+            presence.follows = Some(seq);
+            presence.astray_since = None;
+        }
+    }
+
+    /// A participant's client does not have the group any more, and should get it again.
+    pub(super) fn stray(&mut self, participant: &ParticipantId, now: Moment) {
+        if let Some(presence) = self.present.get_mut(participant) {
+            presence.follows = None;
+            presence.astray_since.get_or_insert(now);
+        }
+    }
+
+    /// There is no group any more that a participant could follow.
+    pub(super) fn unfollow(&mut self, participant: &ParticipantId) {
+        if let Some(presence) = self.present.get_mut(participant) {
+            presence.follows = None;
         }
     }
 
@@ -115,6 +159,15 @@ impl Clients {
             .is_some_and(|p| bool::from(p.session.as_slice().ct_eq(session.as_slice())))
     }
 
+    /// Counts a request for the GroupInfo; says how many there were on this connection.
+    pub(super) fn count_group_info(&mut self, participant: &ParticipantId) -> u32 {
+        let Some(presence) = self.present.get_mut(participant) else {
+            return u32::MAX;
+        };
+        presence.group_infos = presence.group_infos.saturating_add(1);
+        presence.group_infos
+    }
+
     pub(super) fn knows(&self, participant: &ParticipantId) -> bool {
         self.present.contains_key(participant)
     }
@@ -128,18 +181,18 @@ impl Clients {
     }
 
     /// Those without a connection for longer than the grace time.
-    pub(super) fn overdue(&self, now: Moment, grace: Duration) -> Vec<ParticipantId> {
-        let overdue = self
-            .present
-            .keys()
-            .filter(|who| self.is_overdue(who, now, grace));
-        overdue.cloned().collect()
+    pub(super) fn gone(&self, now: Moment, grace: Duration) -> Vec<ParticipantId> {
+        let gone = self.present.iter().filter(|(who, presence)| {
+            presence.client.is_none() && self.is_overdue(who, now, grace)
+        });
+        gone.map(|(who, _)| who.clone()).collect()
     }
 
-    /// Whether a participant is gone for good: unknown, or without connection for too long.
+    /// Whether a member has been unable to follow the group for too long: nobody knows it, or its
+    /// connection was lost, or what is there in its name has not found its way in.
     pub(super) fn is_overdue(&self, who: &ParticipantId, now: Moment, grace: Duration) -> bool {
         match self.present.get(who) {
-            Some(presence) => presence.lost_at.is_some_and(|at| at + grace <= now),
+            Some(presence) => presence.astray_since.is_some_and(|at| at + grace <= now),
             None => true,
         }
     }

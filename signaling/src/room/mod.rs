@@ -4,94 +4,45 @@
 //! come out of [`Room::poll_output`]. Members commit; the room orders, checks what an outsider can
 //! check, and proposes what its clients wish.
 
+mod bars;
 mod clients;
+mod commits;
+mod committers;
+mod complaints;
+mod declines;
+mod entering;
+mod events;
 mod handshake;
+mod history;
 mod log;
+mod proposals;
 mod reports;
+mod returning;
 mod wishes;
+mod wishing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mls_srtp::delivery::{
-    Blob, ClientMessage, CloseReason, ExternalSenderInfo, GroupHead, LogBody, LogEntry,
-    MediaSignal, PROTOCOL_VERSION, Refusal, Resume, ServiceMessage,
+    ClientMessage, CloseReason, LogBody, LogEntry, MediaSignal, Refusal, ServiceMessage,
 };
 use mls_srtp::group::{GroupFollower, RoomPolicy, Roster, ServiceIdentity};
-use mls_srtp::id::{Epoch, Generation, LeafIndex, ParticipantId, RoomName, Seq};
+use mls_srtp::id::{Epoch, Generation, GroupId, LeafIndex, ParticipantId, RoomName, Seq};
 use mls_srtp::time::Moment;
 
 use crate::access::AccessControl;
 use crate::config::RoomConfig;
 use crate::media::{MediaRequest, MediaRequestKind};
 use crate::store::Store;
+use bars::Bars;
 pub use clients::ClientId;
 use clients::Clients;
+use commits::Submission;
+pub use events::{RoomEvent, RoomEventKind, RoomOutput};
 use handshake::Handshake;
 use log::RoomLog;
 use wishes::Wishes;
-
-/// What a room wants done.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum RoomOutput {
-    /// Send this to a client.
-    Send(ClientId, ServiceMessage),
-    /// Close a client's connection after what was sent before.
-    Close(ClientId),
-    /// Ask the SFU.
-    Media(MediaRequest),
-    /// For operators: something was accepted.
-    Event(RoomEvent),
-}
-
-/// A fact about a room for its operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomEvent {
-    /// The room.
-    pub room: RoomName,
-    /// The epoch meant.
-    pub epoch: Epoch,
-    /// What happened.
-    pub kind: RoomEventKind,
-}
-
-/// Kinds of [`RoomEvent`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RoomEventKind {
-    /// A group was created.
-    Created {
-        /// By whom.
-        creator: ParticipantId,
-    },
-    /// A commit was accepted.
-    Committed {
-        /// Who came.
-        added: Vec<ParticipantId>,
-        /// Who went.
-        removed: Vec<ParticipantId>,
-        /// Members now.
-        members: usize,
-        /// Size of the commit in bytes, without Welcome and GroupInfo.
-        commit_bytes: usize,
-    },
-    /// Every connected member has the epoch.
-    Ready,
-    /// A member reported another epoch authenticator than the first reporter: the group has forked
-    /// or somebody lies.
-    AuthenticatorsDiffer {
-        /// Who reported it.
-        reporter: ParticipantId,
-    },
-    /// A member cannot apply an accepted commit.
-    CannotApply {
-        /// Who.
-        reporter: ParticipantId,
-        /// In its own words.
-        reason: String,
-    },
-}
 
 /// What all rooms of a service share.
 pub struct Shared {
@@ -118,6 +69,7 @@ pub struct Room {
     log: RoomLog,
     clients: Clients,
     wishes: Wishes,
+    bars: Bars,
     next_ping: Moment,
     outputs: VecDeque<RoomOutput>,
 }
@@ -148,6 +100,7 @@ impl Room {
             handshake: None,
             clients: Clients::default(),
             wishes: Wishes::default(),
+            bars: Bars::default(),
             next_ping: Moment::default(),
             outputs: VecDeque::new(),
             name,
@@ -156,160 +109,106 @@ impl Room {
         })
     }
 
-    /// Takes the first message of a connection.
-    ///
-    /// # Errors
-    /// Why the client may not enter; it gets no further.
-    pub fn hello(
-        &mut self,
-        client: ClientId,
-        message: ClientMessage,
-        now: Moment,
-    ) -> Result<(), Refused> {
-        let ClientMessage::Hello {
-            version,
-            participant,
-            token,
-            resume,
-            ..
-        } = message
-        else {
-            return refuse(Refusal::OutOfOrder, "say hello first");
-        };
-        if version != PROTOCOL_VERSION {
-            let detail = format!("this service speaks version {PROTOCOL_VERSION}, not {version}");
-            return refuse(Refusal::UnsupportedVersion, detail);
-        }
-        if !self
-            .shared
-            .access
-            .may_enter(&self.name, &participant, token.as_deref())
-        {
-            return refuse(
-                Refusal::Unauthorised,
-                format!("{participant} may not enter this room"),
-            );
-        }
-        if self.clients.len() >= self.config.max_participants && !self.clients.knows(&participant) {
-            return refuse(Refusal::RoomFull, "the room is full");
-        }
-        if let Some(replaced) = self.clients.client_of(&participant) {
-            self.close(replaced, CloseReason::Replaced);
-        }
-        match resume.and_then(|resume| self.resumable(&participant, &resume)) {
-            Some(entries) => {
-                self.clients.return_to(&participant, client);
-                self.wishes.withdraw_loss(&participant);
-                self.tell_room(client);
-                for entry in entries {
-                    self.send(client, ServiceMessage::Entry(entry));
-                }
-                self.tell_committers_to(client);
-            }
-            None => {
-                let session = Blob::new((self.shared.random)().to_vec());
-                self.come_anew(participant, client, session, now);
-            }
-        }
-        self.publish_committers();
-        Ok(())
-    }
-
-    /// A client without the state of an earlier stay. If its device still has a leaf, that leaf
-    /// has to go; if nobody is left who could commit that, the group is over.
-    fn come_anew(
-        &mut self,
-        participant: ParticipantId,
-        client: ClientId,
-        session: Blob,
-        now: Moment,
-    ) {
-        self.clients.enter(participant.clone(), client, session);
-        if self.leaf_of(&participant).is_some() {
-            if self.has_followers() {
-                self.wishes.lose(participant, now);
-                self.sign_wishes(now);
-            } else {
-                return self.close_group();
-            }
-        }
-        self.tell_room(client);
-    }
-
-    /// Whether any connected client follows the group.
-    fn has_followers(&self) -> bool {
-        !self.followers().is_empty()
-    }
-
     /// Takes any later message.
     pub fn handle(&mut self, client: ClientId, message: ClientMessage, now: Moment) {
         let Some(participant) = self.clients.participant(client).cloned() else {
             return;
         };
         let request = request_name(&message);
-        let handled = match message {
+        if let Err((reason, detail)) = self.dispatch(client, &participant, message, now) {
+            self.refuse_client(client, request, reason, detail);
+            if reason == Refusal::Barred {
+                self.event_now(RoomEventKind::BarredKey {
+                    participant: participant.clone(),
+                });
+                self.turn_out(&participant);
+            }
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        client: ClientId,
+        participant: &ParticipantId,
+        message: ClientMessage,
+        now: Moment,
+    ) -> Result<(), Refused> {
+        match message {
             ClientMessage::Hello { .. } => refuse(Refusal::OutOfOrder, "hello was said before"),
             ClientMessage::Create {
                 generation,
                 group_id,
                 group_info,
                 tree,
-            } => self.create(
-                client,
-                &participant,
-                generation,
-                (group_id, group_info, tree),
-                now,
-            ),
+            } => {
+                let group = (group_id, group_info, tree);
+                self.create(client, participant, generation, group, now)
+            }
             ClientMessage::Join { key_package } => {
-                self.wish_to_join(client, &participant, key_package, now)
+                self.wish_to_join(client, participant, key_package, now)
             }
-            ClientMessage::Leave => self.wish_to_leave(client, &participant, now),
+            ClientMessage::Leave => self.wish_to_leave(client, participant, now),
             ClientMessage::Evict { participant: whom } => {
-                self.wish_to_evict(&participant, &whom, now)
+                self.wish_to_evict(participant, &whom, now)
             }
+            ClientMessage::Media(signal) => self.media(participant.clone(), signal),
+            other => self.dispatch_to_group(client, participant, other, now),
+        }
+    }
+
+    /// The messages that name the group which they mean.
+    fn dispatch_to_group(
+        &mut self,
+        client: ClientId,
+        participant: &ParticipantId,
+        message: ClientMessage,
+        now: Moment,
+    ) -> Result<(), Refused> {
+        if let Some(group_id) = group_of(&message) {
+            self.current_group(group_id)?;
+        }
+        match message {
             ClientMessage::Commit {
-                group_id,
                 epoch,
                 seen_seq,
                 commit,
                 welcome,
                 group_info,
+                ..
             } => {
-                let submission = handshake::Submission {
+                let submission = Submission {
                     epoch,
                     seen_seq,
                     commit,
                     welcome,
                     group_info,
                 };
-                self.current_group(group_id)
-                    .and_then(|()| self.commit(&participant, &submission, now))
+                self.commit(participant, submission, now)
             }
-            ClientMessage::Application {
-                group_id,
+            ClientMessage::Declined { seq, reason, .. } => self.declined(participant, seq, &reason),
+            ClientMessage::AskGroupInfo { .. } => self.give_group_info(client, participant),
+            ClientMessage::ExternalCommit {
                 epoch,
-                message,
-            } => self
-                .current_group(group_id)
-                .and_then(|()| self.application(&participant, epoch, message)),
+                commit,
+                group_info,
+                ..
+            } => self.external_commit(participant, epoch, (commit, group_info), now),
+            ClientMessage::Application { epoch, message, .. } => {
+                self.application(participant, epoch, message)
+            }
             ClientMessage::Applied {
-                group_id,
                 seq,
                 authenticator_hash,
-            } => self
-                .current_group(group_id)
-                .and_then(|()| self.applied(&participant, seq, authenticator_hash)),
-            ClientMessage::CannotApply {
-                group_id, reason, ..
-            } => self
-                .current_group(group_id)
-                .map(|()| self.cannot_apply(participant, reason)),
-            ClientMessage::Media(signal) => self.media(participant, signal),
+                ..
+            } => self.applied(participant, seq, authenticator_hash),
+            ClientMessage::CannotApply { seq, reason, .. } => {
+                self.cannot_apply(participant, seq, &reason, now);
+                Ok(())
+            }
+            ClientMessage::Distrust { leaf, reason, .. } => {
+                self.distrust(participant, leaf, &reason, now)
+            }
             _ => refuse(Refusal::Malformed, "a message of a later version"),
-        };
-        if let Err((reason, detail)) = handled {
-            self.refuse_client(client, request, reason, detail);
         }
     }
 
@@ -337,19 +236,6 @@ impl Room {
         }
     }
 
-    /// A client's connection is gone.
-    pub fn disconnected(&mut self, client: ClientId, now: Moment) {
-        let Some(participant) = self.clients.lost(client, now) else {
-            return;
-        };
-        if self.leaf_of(&participant).is_none() {
-            self.wishes.forget(&participant);
-            self.clients.forget(&participant);
-        }
-        self.publish_committers();
-        self.check_ready();
-    }
-
     /// Does what is due: pings, removals after the grace time, closing a deserted group. To be
     /// called every 50 ms or so.
     pub fn handle_timeout(&mut self, now: Moment) {
@@ -361,12 +247,14 @@ impl Room {
                     .lose(ParticipantId::clone(&member.participant), now);
             }
         }
-        for participant in self.clients.overdue(now, grace) {
+        for participant in self.clients.gone(now, grace) {
             if members.leaf_of(&participant).is_none() {
                 self.clients.forget(&participant);
             }
         }
         self.sign_wishes(now);
+        self.drop_declined();
+        self.check_complaints(now);
         if self.handshake.is_some() && !self.can_go_on() {
             self.dissolve();
         }
@@ -438,7 +326,7 @@ impl Room {
     }
 
     fn leaf_of(&self, participant: &ParticipantId) -> Option<LeafIndex> {
-        self.follower()?.roster().leaf_of(participant)
+        self.follower()?.leaf_of(participant)
     }
 
     /// Who is in the group; nobody in a vacant room.
@@ -456,29 +344,6 @@ impl Room {
             .collect()
     }
 
-    fn tell_room(&mut self, client: ClientId) {
-        let Some(session) = self.clients.session(client) else {
-            return;
-        };
-        let group = self.follower().map(|follower| GroupHead {
-            group_id: follower.group_id(),
-            epoch: follower.epoch(),
-            seq: self.log.newest(),
-        });
-        let external_sender: ExternalSenderInfo = self.shared.identity.info();
-        let policy = self.policy();
-        self.send(
-            client,
-            ServiceMessage::Room {
-                policy,
-                external_sender,
-                group,
-                leaf_key: None,
-                session,
-            },
-        );
-    }
-
     fn ping(&mut self) {
         let Some(follower) = self.follower() else {
             return;
@@ -488,6 +353,7 @@ impl Room {
             group_id,
             epoch,
             seq: self.log.newest(),
+            chain: self.log.chain().clone(),
         });
     }
 
@@ -524,29 +390,16 @@ impl Room {
         Ok(entry)
     }
 
-    fn resumable(&self, participant: &ParticipantId, resume: &Resume) -> Option<Vec<LogEntry>> {
-        let handshake = self.handshake.as_ref()?;
-        let leaf = handshake.follower.roster().leaf_of(participant)?;
-        // A proposed Remove cannot be taken back: who returns now comes anew.
-        let goes_on = self.clients.proves_session(participant, &resume.session)
-            && handshake.follower.group_id() == resume.group_id
-            && resume.seq <= self.log.newest()
-            && !handshake.removes(leaf);
-        if !goes_on {
-            return None;
-        }
-        let store = &self.shared.store;
-        let entries = store.entries_after(&self.name, resume.group_id, resume.seq);
-        entries.unwrap_or_else(|error| {
-            tracing::error!(room = %self.name, %error, "the store failed");
-            None
-        })
-    }
-
     fn event(&mut self, epoch: Epoch, kind: RoomEventKind) {
         let room = self.name.clone();
         self.outputs
             .push_back(RoomOutput::Event(RoomEvent { room, epoch, kind }));
+    }
+
+    /// An event of the current epoch.
+    fn event_now(&mut self, kind: RoomEventKind) {
+        let epoch = self.follower().map(GroupFollower::epoch);
+        self.event(epoch.unwrap_or_default(), kind);
     }
 
     fn send(&mut self, client: ClientId, message: ServiceMessage) {
@@ -556,6 +409,26 @@ impl Room {
     fn close(&mut self, client: ClientId, reason: CloseReason) {
         self.send(client, ServiceMessage::Closed { reason });
         self.outputs.push_back(RoomOutput::Close(client));
+    }
+}
+
+/// A client's words, as much of them as a log can bear.
+fn shortened(reason: &str) -> String {
+    reason.chars().take(200).collect()
+}
+
+/// The group that a message names.
+fn group_of(message: &ClientMessage) -> Option<GroupId> {
+    match message {
+        ClientMessage::Commit { group_id, .. }
+        | ClientMessage::Declined { group_id, .. }
+        | ClientMessage::AskGroupInfo { group_id }
+        | ClientMessage::ExternalCommit { group_id, .. }
+        | ClientMessage::Distrust { group_id, .. }
+        | ClientMessage::Application { group_id, .. }
+        | ClientMessage::Applied { group_id, .. }
+        | ClientMessage::CannotApply { group_id, .. } => Some(*group_id),
+        _ => None,
     }
 }
 

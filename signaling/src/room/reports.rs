@@ -1,10 +1,10 @@
-//! What members report of an epoch, and what follows for all: readiness, and who commits.
+//! What members report of an epoch: that they have it, and that they agree on it.
 
 use mls_srtp::delivery::{Blob, Refusal, ServiceMessage};
-use mls_srtp::group::GroupFollower;
-use mls_srtp::id::{Epoch, LeafIndex, ParticipantId, Seq};
+use mls_srtp::id::{ParticipantId, Seq};
 
-use super::{ClientId, Refused, Room, RoomEventKind, refuse};
+use super::handshake::Handshake;
+use super::{Refused, Room, RoomEventKind, refuse};
 
 /// Length of the hash that members report.
 const HASH_BYTES: usize = 32;
@@ -20,22 +20,18 @@ impl Room {
         if hash.len() != HASH_BYTES {
             return refuse(Refusal::Malformed, "a SHA-256 hash has 32 bytes");
         }
+        let follows = self.clients.follower_of(participant).is_some();
         let is_member = self.leaf_of(participant).is_some();
-        let Some(handshake) = &mut self.handshake else {
+        let Some(handshake) = self.handshake.as_mut().filter(|_| is_member && follows) else {
             return Ok(());
         };
-        if seq < handshake.began_at || !is_member {
+        handshake.history.applied(seq, participant);
+        if seq < handshake.began_at {
             return Ok(());
         }
-        let epoch = handshake.follower.epoch();
-        let differs = handshake
-            .applied
-            .values()
-            .next()
-            .is_some_and(|first| *first != hash);
         handshake.applied.insert(participant.clone(), hash);
-        if differs {
-            let reporter = participant.clone();
+        let epoch = handshake.follower.epoch();
+        for reporter in handshake.newly_differing(participant) {
             tracing::error!(room = %self.name, %epoch, %reporter, "members are in different groups");
             self.event(epoch, RoomEventKind::AuthenticatorsDiffer { reporter });
         }
@@ -43,29 +39,25 @@ impl Room {
         Ok(())
     }
 
-    pub(super) fn cannot_apply(&mut self, reporter: ParticipantId, reason: String) {
-        let epoch = self
-            .follower()
-            .map_or(Epoch::default(), GroupFollower::epoch);
-        let reason = reason.chars().take(200).collect();
-        tracing::warn!(room = %self.name, %reporter, reason, "a member cannot apply a commit");
-        self.event(epoch, RoomEventKind::CannotApply { reporter, reason });
-    }
-
     /// Tells all members once every connected one of them has the epoch.
     pub(super) fn check_ready(&mut self) {
-        let members = self.members();
-        let mut connected = members
+        let Some(handshake) = &self.handshake else {
+            return;
+        };
+        // Asked for every report: in a large room most of them settle nothing.
+        if handshake.ready || handshake.applied.len() < self.clients.following() {
+            return;
+        }
+        let mut connected = handshake
+            .follower
+            .roster()
             .iter()
             .map(|member| &member.participant)
             .filter(|who| self.clients.follower_of(who).is_some())
             .peekable();
-        let Some(handshake) = &self.handshake else {
-            return;
-        };
         let all = connected.peek().is_some()
             && connected.all(|who| handshake.applied.contains_key(&**who));
-        if !all || handshake.ready {
+        if !all {
             return;
         }
         let (group_id, epoch) = (handshake.follower.group_id(), handshake.follower.epoch());
@@ -75,51 +67,52 @@ impl Room {
         self.broadcast(&ServiceMessage::Ready { group_id, epoch });
         self.event(epoch, RoomEventKind::Ready);
     }
+}
 
-    /// Connected members without a pending Remove, lowest leaf first. A wrong list costs time.
-    fn ranked_committers(&self) -> Option<Vec<LeafIndex>> {
-        let handshake = self.handshake.as_ref()?;
-        let roster = handshake.follower.roster().iter();
-        let fit = roster.filter(|member| {
-            let connected = self.clients.follower_of(&member.participant).is_some();
-            connected && !handshake.removes(member.leaf)
-        });
-        Some(fit.map(|member| member.leaf).collect())
-    }
-
-    /// Whether anybody may commit what is pending: a member that stays, and is here or may return
-    /// with its state. Without one the group can never change again.
-    pub(super) fn can_go_on(&self) -> bool {
-        let Some(handshake) = &self.handshake else {
-            return false;
+impl Handshake {
+    /// Who stands apart now that `newest` has reported, and did not before: the author of the
+    /// commit knows best what its epoch is; without its report most members do, and between equal
+    /// numbers whoever came first.
+    fn newly_differing(&mut self, newest: &ParticipantId) -> Vec<ParticipantId> {
+        let Some(reported) = self.applied.get(newest) else {
+            return Vec::new();
         };
-        handshake.follower.roster().iter().any(|member| {
-            let here = self.clients.client_of(&member.participant).is_some();
-            let follows = self.clients.follower_of(&member.participant).is_some();
-            !handshake.removes(member.leaf) && (follows || !here)
-        })
-    }
-
-    /// Publishes the committers if they changed.
-    pub(super) fn publish_committers(&mut self) {
-        let Some(leaves) = self.ranked_committers() else {
-            return;
-        };
-        let Some(handshake) = &mut self.handshake else {
-            return;
-        };
-        let group_id = handshake.follower.group_id();
-        if handshake.published != leaves {
-            handshake.published.clone_from(&leaves);
-            self.broadcast(&ServiceMessage::Committers { group_id, leaves });
+        // Nearly always all agree, and only the newest report has to be looked at.
+        let agreed = self.agreed.get_or_insert_with(|| reported.clone());
+        if agreed == reported && self.differing.is_empty() {
+            return Vec::new();
         }
+        let expected = self.expected_hash().cloned();
+        let differing = self
+            .applied
+            .iter()
+            .filter(|(_, hash)| Some(*hash) != expected.as_ref());
+        let mut new: Vec<ParticipantId> = differing
+            .map(|(who, _)| who.clone())
+            .filter(|who| !self.differing.contains(who))
+            .collect();
+        new.sort();
+        self.differing.extend(new.iter().cloned());
+        new
     }
 
-    pub(super) fn tell_committers_to(&mut self, client: ClientId) {
-        let leaves = self.ranked_committers();
-        let group_id = self.follower().map(GroupFollower::group_id);
-        if let (Some(leaves), Some(group_id)) = (leaves, group_id) {
-            self.send(client, ServiceMessage::Committers { group_id, leaves });
+    fn expected_hash(&self) -> Option<&Blob> {
+        let of_author = self
+            .author
+            .as_ref()
+            .and_then(|author| self.applied.get(author));
+        if of_author.is_some() {
+            return of_author;
         }
+        let votes = |hash: &Blob| self.applied.values().filter(|other| *other == hash).count();
+        let first = self.agreed.as_ref();
+        let mut best = first.map(|hash| (votes(hash), hash));
+        for hash in self.applied.values() {
+            let candidate = (votes(hash), hash);
+            if best.is_none_or(|(most, _)| candidate.0 > most) {
+                best = Some(candidate);
+            }
+        }
+        best.map(|(_, hash)| hash)
     }
 }

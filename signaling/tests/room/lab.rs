@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use mls_srtp::delivery::{ClientMessage, LogEntry, Refusal, Resume, ServiceMessage};
+use mls_srtp::delivery::{
+    ClientMessage, CloseReason, LogBody, LogEntry, Refusal, Resume, ServiceMessage,
+};
 use mls_srtp::event::Event;
 use mls_srtp::group::ServiceIdentity;
 use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::manager::Output;
+use mls_srtp::pipeline::MediaEvent;
 use mls_srtp::time::Moment;
 use mls_srtp::{KeyManager, ManagerConfig};
 use mls_srtp_signaling::access::{AccessControl, OpenAccess};
@@ -87,6 +90,15 @@ fn session() -> [u8; 16] {
     [NEXT.fetch_add(1, Ordering::Relaxed); 16]
 }
 
+/// Nobody takes a held committer's turn: these tests are about what the room takes from one.
+fn patient() -> ManagerConfig {
+    ManagerConfig {
+        takeover_after: Duration::from_secs(60),
+        takeover_after_most: Duration::from_secs(60),
+        ..ManagerConfig::default()
+    }
+}
+
 impl Lab {
     pub fn new(setup: Setup) -> Self {
         let shared = Shared {
@@ -121,7 +133,7 @@ impl Lab {
 
     /// Somebody connects and asks to join; nothing is delivered yet.
     pub fn enter(&mut self, user: &'static str) {
-        let mut manager = KeyManager::new(name(user), ManagerConfig::default()).expect("a key");
+        let mut manager = KeyManager::new(name(user), patient()).expect("a key");
         manager.join(room_name(), None).expect("in no room");
         let person = Person {
             manager,
@@ -134,7 +146,8 @@ impl Lab {
             events: Vec::new(),
         };
         self.people.insert(user, person);
-        self.get(user).manager.handle_connected();
+        let now = self.now;
+        self.get(user).manager.handle_connected(now);
         self.carry_out(user);
     }
 
@@ -166,10 +179,31 @@ impl Lab {
 
     pub fn reconnect(&mut self, user: &str) {
         let client = self.stranger();
+        let now = self.now;
         let person = self.get(user);
         person.client = client;
-        person.manager.handle_connected();
+        person.manager.handle_connected(now);
         self.carry_out(user);
+    }
+
+    /// Somebody comes back and has forgotten all but its signature key.
+    pub fn come_back_anew(&mut self, user: &str) {
+        self.disconnect(user);
+        self.reconnect(user);
+        let hello = self.get(user).outbox.front_mut().expect("says hello");
+        if let ClientMessage::Hello { resume, .. } = hello {
+            *resume = None;
+        }
+    }
+
+    /// A member commits, though nobody comes or goes.
+    pub fn renew(&mut self, user: &str) {
+        let (now, (_, epoch)) = (self.now, self.position(user).expect("a member"));
+        let manager = &mut self.get(user).manager;
+        manager.handle_media_event(&MediaEvent::KeyWornOut { epoch }, now);
+        self.pass(300);
+        let after = self.position(user).map(|(_, epoch)| epoch);
+        assert!(after > Some(epoch), "{user} has committed");
     }
 
     /// Somebody who waits to be added forgets its key package and brings another one, on the same
@@ -179,7 +213,7 @@ impl Lab {
         let person = self.get(user);
         let room = person.told.first().cloned().expect("was told of the room");
         person.manager.handle_disconnected();
-        person.manager.handle_connected();
+        person.manager.handle_connected(now);
         while person.manager.poll_output().is_some() {}
         person.manager.handle_message(room, now);
         self.carry_out(user);
@@ -320,9 +354,16 @@ impl Lab {
             _ => None,
         });
         let session = session.into_iter().next().expect("was welcomed");
+        let told = self.people.values().flat_map(|person| &person.told);
+        let mut chains = told.filter_map(|message| match message {
+            ServiceMessage::Entry(entry) if entry.seq == seq => Some(entry.chain.clone()),
+            ServiceMessage::Welcome { seq: at, chain, .. } if *at == seq => Some(chain.clone()),
+            _ => None,
+        });
         Resume {
             group_id,
             seq,
+            chain: chains.next().unwrap_or_default(),
             session,
         }
     }
@@ -343,6 +384,87 @@ pub fn refusal_in(outputs: &[RoomOutput], client: ClientId) -> Option<Refusal> {
         RoomOutput::Send(to, ServiceMessage::Refused { reason, .. }) if *to == client => {
             Some(*reason)
         }
+        _ => None,
+    })
+}
+
+/// The commit that waits in somebody's outbox.
+pub fn take_commit(lab: &mut Lab, user: &str) -> ClientMessage {
+    let outbox = &mut lab.get(user).outbox;
+    let at = outbox
+        .iter()
+        .position(|message| matches!(message, ClientMessage::Commit { .. }));
+    outbox.remove(at.expect("a commit")).expect("is there")
+}
+
+pub fn with_seen_seq(mut commit: ClientMessage, seq: Seq) -> ClientMessage {
+    if let ClientMessage::Commit { seen_seq, .. } = &mut commit {
+        *seen_seq = seq;
+    }
+    commit
+}
+
+pub fn newest(lab: &mut Lab, user: &str) -> Seq {
+    let told = lab.get(user).told.iter();
+    let seqs = told.filter_map(|message| match message {
+        ServiceMessage::Entry(entry) => Some(entry.seq),
+        ServiceMessage::Welcome { seq, .. } => Some(*seq),
+        _ => None,
+    });
+    seqs.max().expect("heard of an entry")
+}
+
+/// Everything that was ever logged, from what was sent to whomever.
+pub fn whole_log(lab: &Lab) -> Vec<LogEntry> {
+    let mut log: Vec<LogEntry> = Vec::new();
+    for output in &lab.outputs {
+        if let RoomOutput::Send(_, ServiceMessage::Entry(entry)) = output
+            && log.iter().all(|known| known.seq != entry.seq)
+        {
+            log.push(entry.clone());
+        }
+    }
+    log
+}
+
+/// Positions of the log's entries that `wanted` wants, in order.
+pub fn positions(lab: &Lab, wanted: impl Fn(&LogBody) -> bool) -> Vec<Seq> {
+    let mut log = whole_log(lab);
+    log.sort_by_key(|entry| entry.seq);
+    let log = log.into_iter().filter(|entry| wanted(&entry.body));
+    log.map(|entry| entry.seq).collect()
+}
+
+/// The newest proposal.
+pub fn newest_proposal(lab: &Lab) -> Seq {
+    let proposals = positions(lab, |body| matches!(body, LogBody::Proposal { .. }));
+    *proposals.last().expect("something was proposed")
+}
+
+/// The newest commit.
+pub fn newest_commit(lab: &Lab) -> Seq {
+    let commits = positions(lab, |body| matches!(body, LogBody::Commit { .. }));
+    *commits.last().expect("something was committed")
+}
+
+/// How many proposals were taken back.
+pub fn withdrawals(lab: &Lab) -> usize {
+    positions(lab, |body| matches!(body, LogBody::Withdrawn { .. })).len()
+}
+
+/// What somebody was refused last.
+pub fn last_refusal(lab: &mut Lab, user: &str) -> Option<Refusal> {
+    let told = lab.get(user).told.iter().rev();
+    told.into_iter().find_map(|message| match message {
+        ServiceMessage::Refused { reason, .. } => Some(*reason),
+        _ => None,
+    })
+}
+
+/// Why somebody's connection was closed, if it was.
+pub fn closed(lab: &mut Lab, user: &str) -> Option<CloseReason> {
+    lab.get(user).told.iter().find_map(|message| match message {
+        ServiceMessage::Closed { reason } => Some(*reason),
         _ => None,
     })
 }

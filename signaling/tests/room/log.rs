@@ -1,53 +1,12 @@
 //! Order: the log, its chain, resuming, commits.
 
-use mls_srtp::delivery::{
-    Blob, ClientMessage, LogBody, LogEntry, Refusal, Resume, ServiceMessage, chain,
-};
+use mls_srtp::delivery::{Blob, LogBody, Refusal, Resume, ServiceMessage, chain};
 use mls_srtp::id::Seq;
 use mls_srtp_signaling::RoomConfig;
 use mls_srtp_signaling::room::{ClientId, RoomOutput};
 use mls_srtp_signaling::store::MemoryStore;
 
-use crate::lab::{Lab, Setup, entries_in, hello};
-
-/// The commit that waits in somebody's outbox.
-fn take_commit(lab: &mut Lab, user: &str) -> ClientMessage {
-    let outbox = &mut lab.get(user).outbox;
-    let at = outbox
-        .iter()
-        .position(|message| matches!(message, ClientMessage::Commit { .. }));
-    outbox.remove(at.expect("a commit")).expect("is there")
-}
-
-fn with_seen_seq(mut commit: ClientMessage, seq: Seq) -> ClientMessage {
-    if let ClientMessage::Commit { seen_seq, .. } = &mut commit {
-        *seen_seq = seq;
-    }
-    commit
-}
-
-fn newest(lab: &mut Lab, user: &str) -> Seq {
-    let told = lab.get(user).told.iter();
-    let seqs = told.filter_map(|message| match message {
-        ServiceMessage::Entry(entry) => Some(entry.seq),
-        ServiceMessage::Welcome { seq, .. } => Some(*seq),
-        _ => None,
-    });
-    seqs.max().expect("heard of an entry")
-}
-
-/// Everything that was ever logged, from what was sent to whomever.
-fn whole_log(lab: &Lab) -> Vec<LogEntry> {
-    let mut log: Vec<LogEntry> = Vec::new();
-    for output in &lab.outputs {
-        if let RoomOutput::Send(_, ServiceMessage::Entry(entry)) = output
-            && log.iter().all(|known| known.seq != entry.seq)
-        {
-            log.push(entry.clone());
-        }
-    }
-    log
-}
+use crate::lab::{Lab, Setup, entries_in, hello, newest, take_commit, whole_log, with_seen_seq};
 
 #[test]
 fn positions_and_chain_go_on_over_generations() {
@@ -218,12 +177,17 @@ fn who_cannot_prove_its_session_gets_nothing_and_a_new_session() {
         ..good
     }));
     assert!(!is_resumed(|good, seq| Resume { seq, ..good }));
+    let chain = Blob::new(vec![0xee; 32]);
+    assert!(!is_resumed(|good, _| Resume {
+        chain: chain.clone(),
+        ..good
+    }));
     let group_id = mls_srtp::id::GroupId::new([9; 16]);
     assert!(!is_resumed(|good, _| Resume { group_id, ..good }));
 }
 
 #[test]
-fn who_missed_more_than_the_log_holds_comes_anew() {
+fn who_missed_more_than_the_log_holds_takes_its_leaf_back() {
     let mut lab = Lab::new(Setup {
         store: Box::new(MemoryStore::new(2)),
         config: RoomConfig::default(),
@@ -238,6 +202,9 @@ fn who_missed_more_than_the_log_holds_comes_anew() {
     lab.pass(500);
     assert_eq!(lab.roster("alice").len(), 4);
     assert_eq!(lab.position("bob"), lab.position("alice"));
-    let anew = |m: &&ServiceMessage| matches!(m, ServiceMessage::Welcome { .. });
-    assert_eq!(lab.get("bob").told.iter().filter(anew).count(), 2);
+    let told = &lab.get("bob").told;
+    let welcome = |m: &&ServiceMessage| matches!(m, ServiceMessage::Welcome { .. });
+    assert_eq!(told.iter().filter(welcome).count(), 1, "its first one");
+    let info = |m: &&ServiceMessage| matches!(m, ServiceMessage::GroupInfo { .. });
+    assert_eq!(told.iter().filter(info).count(), 1);
 }

@@ -1,6 +1,12 @@
 //! A room's logic under virtual time, with real members.
 
+mod complaints;
+mod crowd;
+mod declines;
 mod lab;
 mod log;
 mod people;
 mod refusals;
+mod reports;
+mod returning;
+mod withdrawn;

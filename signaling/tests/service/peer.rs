@@ -118,7 +118,7 @@ impl Peer {
         let mut manager = KeyManager::new(name(user), ManagerConfig::default()).expect("a key");
         manager.join(room(), None).expect("in no room");
         let raw = Raw::connect(address).await;
-        manager.handle_connected();
+        manager.handle_connected(Moment::default());
         Self {
             manager,
             raw,
@@ -132,7 +132,8 @@ impl Peer {
     pub async fn reconnect(&mut self, address: &str) {
         self.manager.handle_disconnected();
         self.raw = Raw::connect(address).await;
-        self.manager.handle_connected();
+        let now = self.now();
+        self.manager.handle_connected(now);
     }
 
     fn now(&self) -> Moment {

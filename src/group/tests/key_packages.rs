@@ -7,7 +7,7 @@ use super::*;
 const DAY: u64 = 24 * 60 * 60;
 
 fn check(client: &Client, key_package: KeyPackage) -> Result<(), FollowError> {
-    GroupFollower::check_key_package(&encode(&key_package.into()), &client.who)
+    GroupFollower::check_key_package(&encode(&key_package.into()), &client.who).map(|_| ())
 }
 
 #[test]
@@ -15,7 +15,8 @@ fn a_key_package_must_name_whoever_brings_it() {
     let bob = Client::new("bob");
     assert_eq!(
         GroupFollower::check_key_package(&bob.key_package(), &bob.who),
-        Ok(())
+        Ok(bob.signer.to_public_vec().into()),
+        "its signature key"
     );
     let other = GroupFollower::check_key_package(&bob.key_package(), &name("alice"));
     assert_eq!(other, Err(FollowError::NotYours(bob.who.to_string())));

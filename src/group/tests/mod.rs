@@ -2,7 +2,9 @@
 
 mod commits;
 mod entries;
+mod external;
 mod key_packages;
+mod withdrawn;
 
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
@@ -121,12 +123,16 @@ struct Submitted {
 
 impl Call {
     fn new() -> Self {
+        Self::in_room(&policy())
+    }
+
+    fn in_room(policy: &RoomPolicy) -> Self {
         let service = ServiceIdentity::generate().expect("randomness");
         let alice = Client::new("alice");
-        let terms = terms::extensions(&policy(), &service.info()).expect("terms");
+        let terms = terms::extensions(policy, &service.info()).expect("terms");
         let group = alice.group(terms);
         let (info, tree) = offer(&alice, &group);
-        let follower = GroupFollower::create(&policy(), &service, &alice.who, GROUP, &info, &tree);
+        let follower = GroupFollower::create(policy, &service, &alice.who, GROUP, &info, &tree);
         Self {
             follower: follower.expect("alice's group is as it should be"),
             service,
@@ -257,6 +263,7 @@ fn the_follower_walks_with_the_group() {
     let expected = CommitOutcome {
         epoch: Epoch::new(2),
         author: LeafIndex::new(0),
+        external: false,
         added: vec![name("carol")],
         removed: vec![(gone, name("bob"))],
     };

@@ -1,0 +1,242 @@
+//! A participant without a screen: joins a room, publishes recordings as microphone and camera,
+//! receives, decrypts and reassembles what everybody else sends.
+//!
+//! It is made of the same parts that an application uses, so it shows how they fit together:
+//! a [`Session`] for the keys, a [`MediaLeg`] for the packets, one [`E2eMedia`] between.
+
+mod run;
+mod tracks;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mls_srtp::ManagerConfig;
+use mls_srtp::event::Event;
+use mls_srtp::id::{ParticipantId, RoomName};
+use mls_srtp::pipeline::{MediaConfig, MediaPipeline};
+use mls_srtp::time::Moment;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::clock::ClockOrigin;
+use crate::e2e::E2eMedia;
+use crate::leg::{LegConfig, MediaLeg};
+use crate::publish::{Player, PublishLog, Publisher, Source};
+use crate::reassemble::{AssemblerConfig, MediaFrame, Reassembly};
+use crate::record::{RecordError, RecordedFile, Recorder};
+use crate::session::{KeyWitness, LinkConfig, Session, SessionConfig, SessionError};
+use run::Run;
+use tracks::Tracks;
+
+/// Sees every whole frame, with its sender by the key that opened it.
+pub type FrameObserver = Box<dyn FnMut(&ParticipantId, &MediaFrame) + Send>;
+
+/// What a headless participant does.
+pub struct HeadlessConfig {
+    /// The signaling service, `ws://host:port/`.
+    pub url: String,
+    /// The room.
+    pub room: RoomName,
+    /// Who it is.
+    pub participant: ParticipantId,
+    /// Proof of admission where the service asks for one.
+    pub token: Option<String>,
+    /// Where its media is sent from, and how it is connected again.
+    pub leg: LegConfig,
+    /// Times of the connection to the service.
+    pub link: LinkConfig,
+    /// What its microphone hears.
+    pub sound: Arc<Source>,
+    /// What its camera sees.
+    pub picture: Arc<Source>,
+    /// Where to record what it decrypts.
+    pub record: Option<PathBuf>,
+    /// Where its moments begin.
+    pub origin: ClockOrigin,
+    /// Sees every whole frame.
+    pub on_frame: Option<FrameObserver>,
+    /// Sees every key, for audits.
+    pub witness: Option<KeyWitness>,
+}
+
+/// Why a participant could not begin, or could not end well.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeadlessError {
+    /// The room could not be entered.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// Recording failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Its task ended by a bug of ours.
+    #[error("the participant's task crashed")]
+    Crashed,
+}
+
+/// What a participant is about, at any time.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// The last epoch change: epoch, roster, code.
+    pub epoch: Option<Event>,
+    /// How many epochs it has been in.
+    pub epochs: Vec<u64>,
+    /// When it asked to join.
+    pub asked_at: Moment,
+    /// When it was in the group.
+    pub joined_at: Option<Moment>,
+    /// When its media was first connected.
+    pub media_at: Option<Moment>,
+    /// When it had decrypted its first packet.
+    pub first_packet_at: Option<Moment>,
+    /// When it asked to leave.
+    pub leaving_at: Option<Moment>,
+    /// When its stay was over.
+    pub ended_at: Option<Moment>,
+    /// How it ended, if not as asked.
+    pub trouble: Option<String>,
+    /// Why media last failed.
+    pub media_trouble: Option<String>,
+    /// Whether media is connected now.
+    pub media_up: bool,
+    /// How often media was lost and connected again.
+    pub media_reconnects: u32,
+    /// How often the connection to the service was lost and made again.
+    pub signaling_reconnects: u32,
+}
+
+/// What a participant leaves behind.
+pub struct Ended {
+    /// How it went.
+    pub progress: Progress,
+    /// What it recorded.
+    pub recordings: Vec<RecordedFile>,
+}
+
+/// A running participant.
+pub struct Headless {
+    participant: ParticipantId,
+    media: E2eMedia,
+    log: PublishLog,
+    progress: Arc<Mutex<Progress>>,
+    orders: mpsc::Sender<Order>,
+    task: JoinHandle<Result<Vec<RecordedFile>, RecordError>>,
+}
+
+enum Order {
+    StopPublishing,
+    Leave,
+}
+
+impl Headless {
+    /// Asks to join. Everything else happens by itself.
+    ///
+    /// # Errors
+    /// [`HeadlessError`] when the service cannot be reached or the folder for recordings cannot be
+    /// made.
+    pub async fn start(config: HeadlessConfig) -> Result<Self, HeadlessError> {
+        let recorder = config.record.map(Recorder::new).transpose()?;
+        let pipeline = Arc::new(Mutex::new(MediaPipeline::new(MediaConfig::default())));
+        let media = E2eMedia::new(pipeline, config.origin);
+        let tracks = Tracks::draw();
+        let progress = Progress {
+            asked_at: config.origin.now(),
+            ..Progress::default()
+        };
+        let progress = Arc::new(Mutex::new(progress));
+        let session = SessionConfig {
+            url: config.url,
+            room: config.room,
+            participant: config.participant.clone(),
+            token: config.token,
+            streams: tracks.announced(),
+            manager: ManagerConfig::default(),
+            link: config.link,
+        };
+        let (session, events) = Session::join_with(session, media.clone(), config.witness).await?;
+        let leg = MediaLeg::new(media.clone(), tracks.local(), config.leg);
+        let [sound, picture] = tracks.streams();
+        let players = vec![
+            Player::new(config.sound, sound),
+            Player::new(config.picture, picture),
+        ];
+        let publisher = Publisher::start(players, leg.sink(), config.origin);
+        let log = publisher.log().clone();
+        let (orders, inbox) = mpsc::channel(4);
+        let run = Run {
+            session,
+            media: media.clone(),
+            leg,
+            publisher: Some(publisher),
+            tracks,
+            reassembly: Reassembly::new(AssemblerConfig::default()),
+            recorder,
+            on_frame: config.on_frame,
+            progress: Arc::clone(&progress),
+        };
+        let task = tokio::spawn(run.run(events, inbox));
+        Ok(Self {
+            participant: config.participant,
+            media,
+            log,
+            progress,
+            orders,
+            task,
+        })
+    }
+
+    /// Who it is.
+    pub fn participant(&self) -> &ParticipantId {
+        &self.participant
+    }
+
+    /// Its media keys and counters.
+    pub fn media(&self) -> &E2eMedia {
+        &self.media
+    }
+
+    /// What it has sent.
+    pub fn log(&self) -> &PublishLog {
+        &self.log
+    }
+
+    /// How it goes.
+    pub fn progress(&self) -> Progress {
+        self.progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Whether its stay is over.
+    pub fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Sends no more media, but stays.
+    pub async fn stop_publishing(&self) {
+        let _ = self.orders.send(Order::StopPublishing).await;
+    }
+
+    /// Asks to leave; [`Headless::end`] waits for it.
+    pub async fn leave(&self) {
+        let _ = self.orders.send(Order::Leave).await;
+    }
+
+    /// Waits until the stay is over and the recordings are closed.
+    ///
+    /// # Errors
+    /// [`HeadlessError::Record`].
+    pub async fn end(self) -> Result<Ended, HeadlessError> {
+        let recordings = self.task.await.map_err(|_| HeadlessError::Crashed)??;
+        let progress = self
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        Ok(Ended {
+            progress,
+            recordings,
+        })
+    }
+}

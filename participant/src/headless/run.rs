@@ -1,0 +1,229 @@
+//! The task behind a [`Headless`](super::Headless).
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mls_srtp::event::Event;
+use mls_srtp::id::Ssrc;
+use mls_srtp::time::Moment;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use super::tracks::Tracks;
+use super::{FrameObserver, Order, Progress};
+use crate::connection::RemotePacket;
+use crate::e2e::E2eMedia;
+use crate::leg::{LegEvent, MediaLeg};
+use crate::publish::Publisher;
+use crate::reassemble::{Assembled, MediaFrame, Reassembly};
+use crate::record::{RecordError, RecordedFile, Recorder};
+use crate::session::{Session, SessionEvent, SessionEvents};
+
+/// How long packets may still arrive after the group has gone on without us.
+const DRAIN: Duration = Duration::from_millis(200);
+/// How often reassembly gives up on what is missing.
+const TICK: Duration = Duration::from_millis(50);
+
+pub(super) struct Run {
+    pub(super) session: Session,
+    pub(super) media: E2eMedia,
+    pub(super) leg: MediaLeg,
+    pub(super) publisher: Option<Publisher>,
+    pub(super) tracks: Tracks,
+    pub(super) reassembly: Reassembly,
+    pub(super) recorder: Option<Recorder>,
+    pub(super) on_frame: Option<FrameObserver>,
+    pub(super) progress: Arc<Mutex<Progress>>,
+}
+
+impl Run {
+    pub(super) async fn run(
+        mut self,
+        mut events: SessionEvents,
+        mut orders: mpsc::Receiver<Order>,
+    ) -> Result<Vec<RecordedFile>, RecordError> {
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => {
+                        if self.hear(event).await {
+                            break;
+                        }
+                    }
+                    None => break,
+                },
+                event = self.leg.next() => self.heed(event).await,
+                Some(order) = orders.recv() => self.obey(order).await,
+                _ = tick.tick() => self.reassembly.handle_timeout(self.media.origin().now()),
+            }
+            self.take_frames(true).await;
+        }
+        self.drain().await;
+        self.note(|progress, now| progress.ended_at = Some(now));
+        self.recorder
+            .take()
+            .map_or(Ok(Vec::new()), Recorder::finish)
+    }
+
+    /// `true` once the stay is over.
+    async fn hear(&mut self, event: SessionEvent) -> bool {
+        match event {
+            SessionEvent::Group(event) => return self.hear_group(event),
+            SessionEvent::Signal(signal) => {
+                if let Some(event) = self.leg.handle_signal(signal).await {
+                    self.heed(event).await;
+                }
+            }
+            SessionEvent::Media(event) => tracing::debug!(?event, "media"),
+            SessionEvent::Disconnected(reason) => {
+                tracing::info!(reason, "signaling lost");
+                self.leg.signaling_lost();
+            }
+            SessionEvent::Reconnected => {
+                self.leg.signaling_back();
+                self.note(|progress, _| progress.signaling_reconnects += 1);
+            }
+        }
+        false
+    }
+
+    fn hear_group(&mut self, event: Event) -> bool {
+        tracing::debug!(?event, "group");
+        match event {
+            Event::Joined { .. } => self.note(|progress, now| {
+                progress.joined_at.get_or_insert(now);
+            }),
+            Event::EpochChanged { epoch, .. } => self.note(|progress, _| {
+                progress.epochs.push(epoch.get());
+                progress.epoch = Some(event);
+            }),
+            Event::MediaReady => self.leg.connect(),
+            Event::KeyframeWanted => self.give_keyframe(self.tracks.picture()),
+            Event::Left => return true,
+            Event::Removed | Event::Fatal(_) => {
+                self.note(|progress, _| progress.trouble = Some(format!("{event:?}")));
+                return true;
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// An event of the media leg.
+    async fn heed(&mut self, event: LegEvent) {
+        match event {
+            LegEvent::Packet(packet) => self.take_packet(packet),
+            LegEvent::Signal(signal) => self.session.signal(signal).await,
+            LegEvent::KeyframeWanted { ssrc } => self.give_keyframe(ssrc),
+            LegEvent::Connected => self.note(|progress, now| {
+                progress.media_reconnects += u32::from(progress.media_at.is_some());
+                progress.media_at.get_or_insert(now);
+                progress.media_up = true;
+            }),
+            LegEvent::Lost { reason, .. } => {
+                tracing::info!(reason, "media lost");
+                self.media_down(reason);
+            }
+            LegEvent::GaveUp { reason } => {
+                tracing::warn!(reason, "media failed too often");
+                self.media_down(reason);
+            }
+            LegEvent::SsrcTaken => {
+                tracing::info!("an SSRC of ours is taken");
+                self.media_down("an SSRC was taken".into());
+                self.take_new_ssrcs().await;
+            }
+        }
+    }
+
+    fn media_down(&self, reason: String) {
+        self.note(|progress, _| {
+            progress.media_up = false;
+            progress.media_trouble = Some(reason);
+        });
+    }
+
+    /// Our streams go on under other SSRCs, announced before anything is sent under them.
+    async fn take_new_ssrcs(&mut self) {
+        self.tracks = Tracks::draw();
+        self.session.announce(self.tracks.announced()).await;
+        if let Some(publisher) = &self.publisher {
+            publisher
+                .replace_streams(self.tracks.streams().into())
+                .await;
+        }
+        self.leg.set_tracks(self.tracks.local());
+    }
+
+    async fn obey(&mut self, order: Order) {
+        self.publisher = None;
+        if let Order::Leave = order {
+            self.note(|progress, now| progress.leaving_at = Some(now));
+            self.session.leave().await;
+        }
+    }
+
+    /// Takes what is still on its way, and closes.
+    async fn drain(&mut self) {
+        self.publisher = None;
+        let end = Instant::now() + DRAIN;
+        while let Ok(event) = timeout_at(end, self.leg.next()).await {
+            if let LegEvent::Packet(packet) = event {
+                self.take_packet(packet);
+            }
+            self.take_frames(false).await;
+        }
+        self.leg.close().await;
+    }
+
+    fn take_packet(&mut self, RemotePacket { kind, packet, .. }: RemotePacket) {
+        self.note(|progress, now| {
+            progress.first_packet_at.get_or_insert(now);
+        });
+        self.reassembly
+            .push(kind, packet, self.media.origin().now());
+    }
+
+    /// Hands whole frames on, under the name of the key that opened them.
+    async fn take_frames(&mut self, going_on: bool) {
+        while let Some(assembled) = self.reassembly.poll() {
+            match assembled {
+                Assembled::Frame(frame) => self.take_frame(&frame),
+                Assembled::KeyframeWanted { ssrc } if going_on => {
+                    self.leg.request_keyframe(ssrc).await;
+                }
+                Assembled::KeyframeWanted { .. } | Assembled::Lost { .. } => {}
+            }
+        }
+    }
+
+    fn take_frame(&mut self, frame: &MediaFrame) {
+        let Some(owner) = self.media.owners().owner(frame.ssrc) else {
+            return;
+        };
+        if let Some(on_frame) = &mut self.on_frame {
+            on_frame(&owner.participant, frame);
+        }
+        if let Some(recorder) = &mut self.recorder
+            && let Err(error) = recorder.record(&owner.participant, frame)
+        {
+            tracing::error!(%error, "cannot record");
+            self.note(|progress, _| progress.trouble = Some(error.to_string()));
+        }
+    }
+
+    fn give_keyframe(&self, ssrc: Ssrc) {
+        if let Some(publisher) = &self.publisher {
+            publisher.request_keyframe(ssrc);
+        }
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Progress, Moment)) {
+        let now = self.media.origin().now();
+        note(
+            &mut self.progress.lock().unwrap_or_else(PoisonError::into_inner),
+            now,
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! A call of two over a network that can fail, watched for what must never happen.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mls_srtp::id::{ParticipantId, RoomName};
+use mls_srtp::media::Trailer;
+use mls_srtp::schedule::Profile;
+use mls_srtp_participant::clock::ClockOrigin;
+use mls_srtp_participant::headless::{Headless, HeadlessConfig, Progress};
+use mls_srtp_participant::leg::LegConfig;
+use mls_srtp_participant::retry::RetryConfig;
+use mls_srtp_participant::session::LinkConfig;
+use mls_srtp_sfu::Forwarded;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use super::net::{TcpRelay, UdpRelay};
+use crate::host::{Host, HostConfig};
+use crate::media::SampleMedia;
+
+pub const ROOM: &str = "recovery";
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Index and key of a packet: the nonce that it was sealed with, and what came of it.
+type Nonces = HashMap<(u32, [u8; 6], u16), Vec<u8>>;
+
+pub struct Call {
+    pub host: Host,
+    pub udp: UdpRelay,
+    pub tcp: TcpRelay,
+    pub alice: Headless,
+    pub bob: Headless,
+    /// Nonces that sealed two different packets.
+    reused: Arc<Mutex<u32>>,
+}
+
+impl Call {
+    /// Alice, whose signaling passes the TCP relay, and Bob; media of both passes the UDP relay.
+    /// Returns when they hear each other.
+    pub async fn of_two() -> Self {
+        let udp = UdpRelay::bind().await;
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (events, mut inbox) = mpsc::unbounded_channel();
+        tokio::spawn(async move { while inbox.recv().await.is_some() {} });
+        let config = HostConfig {
+            listen: loopback,
+            media: loopback,
+            public: Some(udp.address()),
+            profile: Profile::default(),
+        };
+        let host = Host::start(config, events).await.expect("started");
+        tokio::spawn(udp.clone().run(host.media_addr()));
+        let reused = watch_nonces(&host);
+        let tcp = TcpRelay::default();
+        let service = host.url();
+        let service = service.trim_start_matches("ws://").parse();
+        let relayed = tcp.before(service.expect("an address")).await;
+        let origin = ClockOrigin::start();
+        let alice = enter("alice", format!("ws://{relayed}"), origin).await;
+        let bob = enter("bob", host.url(), origin).await;
+        let call = Self {
+            host,
+            udp,
+            tcp,
+            alice,
+            bob,
+            reused,
+        };
+        call.hear_each_other().await;
+        call
+    }
+
+    /// Waits until each has opened fifty more packets of the other.
+    pub async fn hear_each_other(&self) {
+        let before = [opened(&self.alice), opened(&self.bob)];
+        eventually("they hear each other", || {
+            opened(&self.alice) > before[0] + 50 && opened(&self.bob) > before[1] + 50
+        })
+        .await;
+    }
+
+    /// The epochs that each has been in.
+    pub fn epochs(&self) -> [Vec<u64>; 2] {
+        [self.alice.progress().epochs, self.bob.progress().epochs]
+    }
+
+    /// What must hold whatever happened to the network, then everybody leaves.
+    pub async fn end(self, epochs: [Vec<u64>; 2]) {
+        assert_eq!(self.epochs(), epochs, "the group has changed");
+        assert_eq!(*self.reused.lock().expect("not poisoned"), 0, "nonces");
+        for one in [&self.alice, &self.bob] {
+            let pipeline = one.media().lock().expect("not poisoned");
+            let failed = pipeline.stats().total(|sender| sender.auth_failed);
+            assert_eq!(failed, 0, "{}", one.participant());
+        }
+        for one in [self.alice, self.bob] {
+            one.leave().await;
+            let ended = one.end().await.expect("ended well");
+            assert_eq!(ended.progress.trouble, None);
+        }
+        self.host.stop().await;
+    }
+}
+
+/// Waits until `holds`.
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "not in time: {what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Packets of others that one has opened.
+pub fn opened(one: &Headless) -> u64 {
+    let pipeline = one.media().lock().expect("not poisoned");
+    pipeline.stats().total(|sender| sender.opened)
+}
+
+pub fn reconnected(progress: &Progress) -> bool {
+    progress.media_up && progress.media_reconnects > 0
+}
+
+async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
+    let media = SampleMedia::load().expect("samples");
+    let quick = RetryConfig {
+        first: Duration::from_millis(200),
+        last: Duration::from_secs(1),
+    };
+    let config = HeadlessConfig {
+        url,
+        room: RoomName::new(ROOM).expect("a name"),
+        participant: ParticipantId::new(name, "localhost", "test").expect("a name"),
+        token: None,
+        leg: LegConfig {
+            connect_within: Duration::from_secs(2),
+            retry: quick,
+            ..LegConfig::new("127.0.0.1:0")
+        },
+        link: LinkConfig {
+            silence: Duration::from_secs(3),
+            retry: quick,
+        },
+        sound: Arc::clone(&media.sound),
+        picture: Arc::clone(&media.picture),
+        record: None,
+        origin,
+        on_frame: None,
+        witness: None,
+    };
+    Headless::start(config).await.expect("entered")
+}
+
+/// Counts nonces under which two different packets pass the SFU.
+fn watch_nonces(host: &Host) -> Arc<Mutex<u32>> {
+    let reused = Arc::new(Mutex::new(0));
+    let (count, mut seen) = (Arc::clone(&reused), Nonces::new());
+    host.set_tap(Box::new(move |packet: &Forwarded<'_>| {
+        if Trailer::parse(packet.payload).is_err() {
+            return;
+        }
+        let sealed = packet.payload.len() - Trailer::SENT_LEN;
+        let key_and_roc = packet.payload[sealed..sealed + 6].try_into();
+        let key_and_roc = key_and_roc.expect("MKI and ROC have 6 bytes");
+        match seen.entry((packet.ssrc, key_and_roc, packet.sequence_number)) {
+            Entry::Occupied(first) => {
+                let reuses = first.get()[..] != packet.payload[..];
+                *count.lock().expect("not poisoned") += u32::from(reuses);
+            }
+            Entry::Vacant(place) => {
+                place.insert(packet.payload.to_vec());
+            }
+        }
+    }));
+    reused
+}

@@ -1,0 +1,136 @@
+//! Media lost while the group lives, and the reverse, over real sockets in real time.
+
+mod call;
+mod net;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use call::{Call, ROOM, eventually, opened, reconnected};
+use mls_srtp::id::Ssrc;
+use mls_srtp::pipeline::{MediaConfig, MediaPipeline};
+use mls_srtp::time::Moment;
+use mls_srtp_participant::clock::ClockOrigin;
+use mls_srtp_participant::connection::{LocalTrack, MediaConnection};
+use mls_srtp_participant::e2e::E2eMedia;
+use mls_srtp_participant::kind::MediaKind;
+use mls_srtp_sfu::{ParticipantId, RoomId, SfuError};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+/// ICE gives no sign of life, on either side; then the network is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn media_that_the_network_cut_comes_back_without_an_epoch() {
+    let call = Call::of_two().await;
+    let epochs = call.epochs();
+    call.udp.cut(true);
+    eventually("both notice", || {
+        let both = [&call.alice, &call.bob];
+        both.iter().all(|one| !one.progress().media_up)
+    })
+    .await;
+    // Some attempts fail before the network is back.
+    sleep(Duration::from_secs(3)).await;
+    call.udp.cut(false);
+    eventually("both are back", || {
+        let both = [&call.alice, &call.bob];
+        both.iter().all(|one| reconnected(&one.progress()))
+    })
+    .await;
+    call.hear_each_other().await;
+    call.end(epochs).await;
+}
+
+/// The SFU lets a participant go without a word through the service.
+#[tokio::test(flavor = "multi_thread")]
+async fn media_that_the_sfu_dropped_comes_back_without_an_epoch() {
+    let call = Call::of_two().await;
+    let epochs = call.epochs();
+    drop_at_the_sfu(&call, "alice@localhost/test").await;
+    eventually("she is back", || reconnected(&call.alice.progress())).await;
+    call.hear_each_other().await;
+    assert_eq!(call.bob.progress().media_reconnects, 0);
+    call.end(epochs).await;
+}
+
+/// While a participant is away from the SFU, somebody else takes its SSRC.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_ssrc_is_replaced_by_another() {
+    let call = Call::of_two().await;
+    let epochs = call.epochs();
+    let before: Vec<Ssrc> = ssrcs(&call);
+    drop_at_the_sfu(&call, "alice@localhost/test").await;
+    let _squatter = squat(&call, before[0]).await;
+    eventually("she is back", || reconnected(&call.alice.progress())).await;
+    eventually("she sends under other SSRCs", || {
+        ssrcs(&call).len() > before.len()
+    })
+    .await;
+    call.hear_each_other().await;
+    call.end(epochs).await;
+}
+
+/// The connection to the service is half-open: no frame comes, no error either.
+#[tokio::test(flavor = "multi_thread")]
+async fn media_goes_on_while_signaling_is_lost_and_signaling_resumes() {
+    let call = Call::of_two().await;
+    let epochs = call.epochs();
+    let made = call.tcp.made();
+    call.tcp.freeze();
+    let mut before = [opened(&call.alice), opened(&call.bob)];
+    while call.alice.progress().signaling_reconnects == 0 {
+        sleep(Duration::from_millis(500)).await;
+        let now = [opened(&call.alice), opened(&call.bob)];
+        assert!(now[0] > before[0] && now[1] > before[1], "media stopped");
+        before = now;
+        assert!(call.tcp.made() <= made + 1, "one attempt is enough");
+    }
+    // Longer than the service waits before it removes somebody without a connection.
+    sleep(Duration::from_secs(6)).await;
+    call.hear_each_other().await;
+    for one in [&call.alice, &call.bob] {
+        assert_eq!(one.progress().media_reconnects, 0, "{}", one.participant());
+    }
+    call.end(epochs).await;
+}
+
+/// The streams that Alice has sent in.
+fn ssrcs(call: &Call) -> Vec<Ssrc> {
+    let (log, now) = (call.alice.log(), Moment::default());
+    log.sent_between(now, now).into_keys().collect()
+}
+
+async fn drop_at_the_sfu(call: &Call, who: &str) {
+    let (reply, done) = oneshot::channel();
+    let answer = move |result: Result<(), SfuError>| {
+        let _ = reply.send(result);
+    };
+    let (room, who) = (RoomId::new(ROOM), ParticipantId::new(who));
+    let (room, who) = (room.expect("an id"), who.expect("an id"));
+    call.host.sfu().disconnect(room, who, Box::new(answer));
+    done.await.expect("an answer").expect("was connected");
+}
+
+/// Claims an SSRC at the SFU.
+async fn squat(call: &Call, ssrc: Ssrc) -> MediaConnection {
+    let pipeline = Arc::new(Mutex::new(MediaPipeline::new(MediaConfig::default())));
+    let media = E2eMedia::new(pipeline, ClockOrigin::start());
+    let track = LocalTrack {
+        kind: MediaKind::Audio,
+        ssrc,
+        rtx_ssrc: None,
+    };
+    let builder = MediaConnection::builder(&media);
+    let opening = builder.udp_addr("127.0.0.1:0").track(track).open().await;
+    let (connection, _events) = opening.expect("opened");
+    let offer = connection.create_offer().await.expect("an offer");
+    let (reply, done) = oneshot::channel();
+    let answer = move |result: Result<String, SfuError>| {
+        let _ = reply.send(result);
+    };
+    let (room, who) = (RoomId::new(ROOM), ParticipantId::new("squatter"));
+    let (room, who) = (room.expect("an id"), who.expect("an id"));
+    call.host.sfu().connect(room, who, offer, Box::new(answer));
+    done.await.expect("an answer").expect("the SSRC was free");
+    connection
+}

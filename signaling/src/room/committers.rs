@@ -1,0 +1,81 @@
+//! Who commits: the list that members rank their turns by.
+
+use mls_srtp::delivery::ServiceMessage;
+use mls_srtp::group::GroupFollower;
+use mls_srtp::id::{LeafIndex, ParticipantId};
+
+use super::{ClientId, Room};
+
+impl Room {
+    /// The members that could commit what is pending: connected, following the group, and without
+    /// a pending Remove. Lowest leaf first.
+    pub(super) fn committers(&self) -> impl Iterator<Item = &ParticipantId> {
+        let handshake = self.handshake.as_ref();
+        let members = handshake.into_iter().flat_map(|handshake| {
+            let roster = handshake.follower.roster().iter();
+            roster.filter(|member| !handshake.proposals.removes(member.leaf))
+        });
+        members
+            .map(|member| &*member.participant)
+            .filter(|who| self.clients.follower_of(who).is_some())
+    }
+
+    /// The first of them, as published. A wrong list costs time, never safety; a member that is
+    /// not in it never takes over, and in a large room that is nearly everybody: a list of all
+    /// would have to go to all whenever somebody comes or goes.
+    fn ranked_committers(&self) -> Option<Vec<LeafIndex>> {
+        let handshake = self.handshake.as_ref()?;
+        let most = self.config.max_committers;
+        // Who leaves an Add out of its commits comes after all who do not.
+        let declines = |who: &&ParticipantId| {
+            handshake
+                .proposals
+                .declined()
+                .any(|p| p.decliners.contains(who))
+        };
+        let willing = self.committers().filter(|who| !declines(who)).take(most);
+        let mut ranked: Vec<&ParticipantId> = willing.collect();
+        let unwilling = self.committers().filter(declines);
+        let room_left = most.saturating_sub(ranked.len());
+        if room_left > 0 && handshake.proposals.declined().next().is_some() {
+            ranked.extend(unwilling.take(room_left));
+        }
+        let leaves = ranked.into_iter().filter_map(|who| self.leaf_of(who));
+        Some(leaves.collect())
+    }
+
+    /// Publishes the committers if they changed; says whether they did.
+    pub(super) fn publish_committers(&mut self) -> bool {
+        let Some(leaves) = self.ranked_committers() else {
+            return false;
+        };
+        let Some(handshake) = &mut self.handshake else {
+            return false;
+        };
+        let group_id = handshake.follower.group_id();
+        let changed = handshake.published != leaves;
+        if changed {
+            handshake.published.clone_from(&leaves);
+            self.broadcast(&ServiceMessage::Committers { group_id, leaves });
+        }
+        changed
+    }
+
+    /// Tells somebody who was not there when the list was published.
+    pub(super) fn tell_committers_to(&mut self, client: ClientId) {
+        let leaves = self.ranked_committers();
+        let group_id = self.follower().map(GroupFollower::group_id);
+        if let (Some(leaves), Some(group_id)) = (leaves, group_id) {
+            self.send(client, ServiceMessage::Committers { group_id, leaves });
+        }
+    }
+
+    /// Whether anybody may commit what is pending, now or once it is back: a member whose leaf
+    /// does not have to go. Without one the group can never change again.
+    pub(super) fn can_go_on(&self) -> bool {
+        self.handshake.as_ref().is_some_and(|handshake| {
+            let mut roster = handshake.follower.roster().iter();
+            roster.any(|member| !handshake.proposals.removes(member.leaf))
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! Adds that members decline: each leaves them out of its own commits, and together they can keep
+//! somebody out. One member alone can not, as long as another one could commit the Add.
+
+use mls_srtp::delivery::Refusal;
+use mls_srtp::id::{ParticipantId, Seq};
+
+use super::proposals::{Pending, What};
+use super::wishes::Join;
+use super::{Refused, Room, RoomEventKind, refuse, shortened};
+
+/// So many users together keep somebody out.
+const ENOUGH: usize = 2;
+
+impl Room {
+    /// A member will not commit the Add at `seq`.
+    pub(super) fn declined(
+        &mut self,
+        decliner: &ParticipantId,
+        seq: Seq,
+        reason: &str,
+    ) -> Result<(), Refused> {
+        if self.clients.follower_of(decliner).is_none() {
+            return refuse(Refusal::Unauthorised, "only members may decline");
+        }
+        let Some(handshake) = &mut self.handshake else {
+            return Ok(());
+        };
+        // It may have been withdrawn or committed meanwhile.
+        let Some(pending) = handshake.proposals.at(seq) else {
+            return Ok(());
+        };
+        let What::Add(join) = pending.what.clone() else {
+            return refuse(Refusal::PolicyViolation, "only an Add may be declined");
+        };
+        if !handshake.proposals.decline(seq, decliner) {
+            return Ok(());
+        }
+        self.wishes.decline(&join, decliner);
+        let kind = RoomEventKind::Declined {
+            reporter: decliner.clone(),
+            joiner: join.participant,
+            reason: shortened(reason),
+        };
+        self.event_now(kind);
+        self.drop_declined();
+        self.publish_committers();
+        Ok(())
+    }
+
+    /// Drops the wishes that members of two users have declined, or that nobody is left to commit.
+    pub(super) fn drop_declined(&mut self) {
+        let Some(handshake) = &self.handshake else {
+            return;
+        };
+        let hopeless = handshake
+            .proposals
+            .declined()
+            .filter(|p| self.is_hopeless(p));
+        let hopeless: Vec<Pending> = hopeless.cloned().collect();
+        for pending in hopeless {
+            if let What::Add(join) = &pending.what
+                && self.withdraw(pending.seq)
+            {
+                self.drop_join(join);
+            }
+        }
+    }
+
+    fn is_hopeless(&self, pending: &Pending) -> bool {
+        let What::Add(join) = &pending.what else {
+            return false;
+        };
+        count_users(&pending.decliners) >= ENOUGH
+            || !self
+                .committers()
+                .any(|who| *who != join.participant && !pending.decliners.contains(who))
+    }
+
+    fn drop_join(&mut self, join: &Join) {
+        let joiner = join.participant.clone();
+        tracing::warn!(room = %self.name, %joiner, "dropped a wish to join that members declined");
+        // An Add whose wish was replaced meanwhile goes without the newer wish.
+        if self.wishes.drop_join(join)
+            && let Some(client) = self.clients.client_of(&joiner)
+        {
+            let detail = "members of the room declined".to_owned();
+            self.refuse_client(client, "join", Refusal::Declined, detail);
+        }
+        self.event_now(RoomEventKind::JoinDropped { joiner });
+    }
+}
+
+/// How many users these devices belong to.
+pub(super) fn count_users(devices: &[ParticipantId]) -> usize {
+    let first = |(at, who): &(usize, &ParticipantId)| {
+        !devices[..*at].iter().any(|other| other.same_user(who))
+    };
+    devices.iter().enumerate().filter(first).count()
+}

@@ -1,0 +1,159 @@
+//! Connections that come, come back and go.
+
+use mls_srtp::delivery::{
+    Blob, ClientMessage, CloseReason, ExternalSenderInfo, GroupHead, LogEntry, PROTOCOL_VERSION,
+    Refusal, Resume, ServiceMessage, chain,
+};
+use mls_srtp::id::ParticipantId;
+use mls_srtp::time::Moment;
+
+use super::{ClientId, Refused, Room, refuse};
+
+impl Room {
+    /// Takes the first message of a connection.
+    ///
+    /// # Errors
+    /// Why the client may not enter; it gets no further.
+    pub fn hello(
+        &mut self,
+        client: ClientId,
+        message: ClientMessage,
+        now: Moment,
+    ) -> Result<(), Refused> {
+        let ClientMessage::Hello {
+            version,
+            participant,
+            token,
+            resume,
+            ..
+        } = message
+        else {
+            return refuse(Refusal::OutOfOrder, "say hello first");
+        };
+        if version != PROTOCOL_VERSION {
+            let detail = format!("this service speaks version {PROTOCOL_VERSION}, not {version}");
+            return refuse(Refusal::UnsupportedVersion, detail);
+        }
+        self.check_admission(&participant, token.as_deref())?;
+        if let Some(replaced) = self.clients.client_of(&participant) {
+            self.close(replaced, CloseReason::Replaced);
+        }
+        // What an older connection wished, only that connection could use.
+        self.end_join(&participant);
+        match resume.and_then(|resume| Some((self.resumable(&participant, &resume)?, resume))) {
+            Some((entries, resume)) => {
+                self.clients
+                    .return_to(&participant, client, resume.seq.next());
+                self.wishes.withdraw_loss(&participant);
+                self.tell_room(client);
+                for entry in entries {
+                    self.send(client, ServiceMessage::Entry(entry));
+                }
+                self.tell_committers_to(client);
+            }
+            None => {
+                // If its device still has a leaf, it says next what is to become of that.
+                let session = Blob::new((self.shared.random)().to_vec());
+                self.clients.enter(participant, client, session, now);
+                self.tell_room(client);
+            }
+        }
+        self.publish_committers();
+        Ok(())
+    }
+
+    fn check_admission(
+        &self,
+        participant: &ParticipantId,
+        token: Option<&str>,
+    ) -> Result<(), Refused> {
+        if !self.shared.access.may_enter(&self.name, participant, token) {
+            return refuse(
+                Refusal::Unauthorised,
+                format!("{participant} may not enter this room"),
+            );
+        }
+        if self.clients.len() >= self.config.max_participants && !self.clients.knows(participant) {
+            return refuse(Refusal::RoomFull, "the room is full");
+        }
+        Ok(())
+    }
+
+    /// What a returning member missed, if it may go on where it was. A Remove that was proposed
+    /// only because its connection was lost is taken back.
+    fn resumable(&mut self, participant: &ParticipantId, resume: &Resume) -> Option<Vec<LogEntry>> {
+        let handshake = self.handshake.as_ref()?;
+        let leaf = handshake.follower.leaf_of(participant)?;
+        let going = handshake.proposals.remove_of(leaf);
+        let goes_on = self.clients.proves_session(participant, &resume.session)
+            && handshake.follower.group_id() == resume.group_id
+            && (resume.seq < self.log.newest() || self.is_at_end(resume))
+            && (going.is_none() || self.wishes.only_lost(participant));
+        let mut missed = self.entries_after(resume).filter(|_| goes_on)?;
+        if let Some(remove) = going {
+            if !self.withdraw(remove) {
+                return None;
+            }
+            missed = self.entries_after(resume)?;
+        }
+        Some(missed)
+    }
+
+    /// Whether somebody has the whole log, and no other history.
+    fn is_at_end(&self, resume: &Resume) -> bool {
+        resume.seq == self.log.newest() && resume.chain == *self.log.chain()
+    }
+
+    /// What somebody missed; nothing if it does not follow what it has.
+    fn entries_after(&self, resume: &Resume) -> Option<Vec<LogEntry>> {
+        let store = &self.shared.store;
+        let entries = store.entries_after(&self.name, resume.group_id, resume.seq);
+        let entries = entries.unwrap_or_else(|error| {
+            tracing::error!(room = %self.name, %error, "the store failed");
+            None
+        })?;
+        let first = entries.first();
+        let follows = first.is_none_or(|entry| chain::follows(&resume.chain, entry));
+        follows.then_some(entries)
+    }
+
+    /// A client's connection is gone.
+    pub fn disconnected(&mut self, client: ClientId, now: Moment) {
+        let Some(participant) = self.clients.lost(client, now) else {
+            return;
+        };
+        self.end_join(&participant);
+        if self.leaf_of(&participant).is_none() {
+            self.wishes.forget(&participant);
+            self.clients.forget(&participant);
+        }
+        self.publish_committers();
+        self.check_ready();
+    }
+
+    /// Tells a client how the room stands.
+    pub(super) fn tell_room(&mut self, client: ClientId) {
+        let Some(session) = self.clients.session(client) else {
+            return;
+        };
+        let group = self.follower().map(|follower| GroupHead {
+            group_id: follower.group_id(),
+            epoch: follower.epoch(),
+            seq: self.log.newest(),
+        });
+        let participant = self.clients.participant(client);
+        let leaf_key = participant.and_then(|participant| self.leaf_key_of(participant));
+        let external_sender: ExternalSenderInfo = self.shared.identity.info();
+        let policy = self.policy();
+        self.send(
+            client,
+            ServiceMessage::Room {
+                policy,
+                external_sender,
+                group,
+                leaf_key,
+                session,
+            },
+        );
+    }
+}

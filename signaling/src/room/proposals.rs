@@ -1,0 +1,192 @@
+//! What the service has proposed in the current epoch, and what of it a commit must contain.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use mls_srtp::group::{FollowError, ProposalReference, StagedChange};
+use mls_srtp::id::{LeafIndex, ParticipantId, Seq};
+use mls_srtp::time::Moment;
+
+use super::wishes::Join;
+
+/// How often in one epoch the Add of one device is withdrawn because its client went or brought
+/// another key package. Each time, a commit that is on its way is lost; a client that comes and
+/// goes without end must not keep the room from changing.
+const MAX_WITHDRAWALS: u32 = 1;
+
+/// A proposal of this epoch.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub(super) seq: Seq,
+    pub(super) reference: ProposalReference,
+    pub(super) what: What,
+    pub(super) at: Moment,
+    /// Members that leave it out of their commits; Adds only.
+    pub(super) decliners: Vec<ParticipantId>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum What {
+    Add(Join),
+    Remove(LeafIndex),
+}
+
+/// The proposals of one epoch.
+#[derive(Debug, Default)]
+pub(super) struct Proposals {
+    list: Vec<Pending>,
+    adding: HashSet<ParticipantId>,
+    removing: HashSet<LeafIndex>,
+    /// How many Adds of each device were withdrawn in this epoch.
+    withdrawn: HashMap<ParticipantId, u32>,
+}
+
+impl Proposals {
+    pub(super) fn push(&mut self, pending: Pending) {
+        match &pending.what {
+            What::Add(join) => {
+                self.adding.insert(join.participant.clone());
+            }
+            What::Remove(leaf) => {
+                self.removing.insert(*leaf);
+            }
+        }
+        self.list.push(pending);
+    }
+
+    /// Takes a proposal back.
+    pub(super) fn remove(&mut self, seq: Seq) -> Option<Pending> {
+        let at = self.list.iter().position(|pending| pending.seq == seq)?;
+        let pending = self.list.remove(at);
+        match &pending.what {
+            What::Add(join) => {
+                self.adding.remove(&join.participant);
+                *self.withdrawn.entry(join.participant.clone()).or_default() += 1;
+            }
+            What::Remove(leaf) => {
+                self.removing.remove(leaf);
+            }
+        }
+        Some(pending)
+    }
+
+    pub(super) fn at(&self, seq: Seq) -> Option<&Pending> {
+        self.list.iter().find(|pending| pending.seq == seq)
+    }
+
+    /// The Add of a device.
+    pub(super) fn add_of(&self, participant: &ParticipantId) -> Option<&Pending> {
+        self.list
+            .iter()
+            .find(|p| matches!(&p.what, What::Add(join) if join.participant == *participant))
+    }
+
+    /// Log position of the Remove of a leaf.
+    pub(super) fn remove_of(&self, leaf: LeafIndex) -> Option<Seq> {
+        let is = |p: &&Pending| matches!(p.what, What::Remove(other) if other == leaf);
+        self.list.iter().find(is).map(|pending| pending.seq)
+    }
+
+    pub(super) fn removes(&self, leaf: LeafIndex) -> bool {
+        self.removing.contains(&leaf)
+    }
+
+    /// The leaves whose Remove is proposed.
+    pub(super) fn removing(&self) -> impl Iterator<Item = LeafIndex> {
+        self.removing.iter().copied()
+    }
+
+    /// One Add of a device per epoch: two would make a commit that nobody can build.
+    pub(super) fn adds(&self, participant: &ParticipantId) -> bool {
+        self.adding.contains(participant)
+    }
+
+    /// Whether the Add of a device may be withdrawn because of what its client does.
+    pub(super) fn may_withdraw(&self, participant: &ParticipantId) -> bool {
+        self.withdrawn
+            .get(participant)
+            .is_none_or(|n| *n < MAX_WITHDRAWALS)
+    }
+
+    /// Whether another Add of a device may be proposed in this epoch.
+    pub(super) fn may_add(&self, participant: &ParticipantId) -> bool {
+        self.withdrawn
+            .get(participant)
+            .is_none_or(|n| *n <= MAX_WITHDRAWALS)
+    }
+
+    /// A member leaves the Add at `seq` out of its commits; says whether that is news.
+    pub(super) fn decline(&mut self, seq: Seq, decliner: &ParticipantId) -> bool {
+        let pending = self.list.iter_mut().find(|pending| pending.seq == seq);
+        let Some(pending) = pending.filter(|p| !p.decliners.contains(decliner)) else {
+            return false;
+        };
+        pending.decliners.push(decliner.clone());
+        true
+    }
+
+    /// The Adds that somebody declined.
+    pub(super) fn declined(&self) -> impl Iterator<Item = &Pending> {
+        self.list
+            .iter()
+            .filter(|pending| !pending.decliners.is_empty())
+    }
+
+    /// The wishes that a commit fulfils.
+    pub(super) fn joins_in(&self, change: &StagedChange) -> Vec<Join> {
+        let included = self.list.iter().filter(|p| !change.omits(&p.reference));
+        let joins = included.filter_map(|p| match &p.what {
+            What::Add(join) => Some(join.clone()),
+            What::Remove(_) => None,
+        });
+        joins.collect()
+    }
+
+    /// A commit may leave out only what its author cannot have seen or has declined, and no old
+    /// Remove at all.
+    pub(super) fn check_complete(
+        &self,
+        change: &StagedChange,
+        author: &ParticipantId,
+        seen: Seq,
+        now: Moment,
+        slack: Duration,
+    ) -> Result<(), FollowError> {
+        let due = |pending: &&Pending| {
+            let seen = pending.seq <= seen && !pending.decliners.contains(author);
+            seen || is_old_remove(pending, now, slack)
+        };
+        if self
+            .list
+            .iter()
+            .filter(due)
+            .any(|pending| change.omits(&pending.reference))
+        {
+            Err(FollowError::OmitsProposal)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// An external commit can contain no proposal of the service, so it has to let old Removes
+    /// pass first.
+    pub(super) fn check_no_old_remove(
+        &self,
+        now: Moment,
+        slack: Duration,
+    ) -> Result<(), FollowError> {
+        if self
+            .list
+            .iter()
+            .any(|pending| is_old_remove(pending, now, slack))
+        {
+            Err(FollowError::OmitsProposal)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn is_old_remove(pending: &Pending, now: Moment, slack: Duration) -> bool {
+    matches!(pending.what, What::Remove(_)) && pending.at + slack < now
+}

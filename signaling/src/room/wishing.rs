@@ -1,0 +1,264 @@
+//! Clients wish to join, to leave and to have others removed; the service signs a proposal for each
+//! wish in every epoch until it is fulfilled, and takes back the proposals of wishes that end.
+
+use std::sync::Arc;
+
+use mls_srtp::delivery::{Blob, CloseReason, LogBody, Refusal};
+use mls_srtp::group::{GroupFollower, Proposed};
+use mls_srtp::id::{ParticipantId, Seq};
+use mls_srtp::time::Moment;
+
+use super::proposals::{Pending, What};
+use super::wishes::Join;
+use super::{ClientId, Refused, Room, RoomEventKind, refuse};
+
+impl Room {
+    pub(super) fn wish_to_join(
+        &mut self,
+        client: ClientId,
+        participant: &ParticipantId,
+        key_package: Blob,
+        now: Moment,
+    ) -> Result<(), Refused> {
+        let Some(handshake) = &self.handshake else {
+            return refuse(Refusal::RoomVacant, "the room has no group yet; create it");
+        };
+        if key_package.len() > self.config.max_key_package {
+            return refuse(Refusal::TooLarge, "the key package is too large");
+        }
+        if !handshake.proposals.may_add(participant) {
+            return refuse(Refusal::Declined, "declined a moment ago");
+        }
+        let key = GroupFollower::check_key_package(&key_package, participant)
+            .map_err(|error| (error.refusal(), error.to_string()))?;
+        self.check_not_barred(&key)?;
+        let alone = !self.is_followed_by_another_than(participant);
+        if self.leaf_of(participant).is_some() && alone {
+            // Nobody else could commit the newcomer in; it creates a new group instead.
+            self.close_group();
+            return Ok(());
+        }
+        let join = Join {
+            participant: participant.clone(),
+            client,
+            key_package,
+        };
+        if self.wishes.wishes(&join) {
+            return Ok(());
+        }
+        self.end_join(participant);
+        self.wishes.withdraw_loss(participant);
+        // It asks to come anew: it follows the group no more.
+        self.clients.stray(participant, now);
+        self.wishes.join(join);
+        tracing::debug!(room = %self.name, %participant, client = client.0, "wishes to join");
+        self.sign_wishes(now);
+        Ok(())
+    }
+
+    /// A device waits no more. Its Add is taken back, unless that has happened too often: then it
+    /// comes in, and goes again.
+    pub(super) fn end_join(&mut self, participant: &ParticipantId) {
+        self.wishes.end_join(participant);
+        let Some(handshake) = &self.handshake else {
+            return;
+        };
+        let may = handshake.proposals.may_withdraw(participant);
+        let add = handshake.proposals.add_of(participant).filter(|_| may);
+        if let Some(seq) = add.map(|pending| pending.seq) {
+            self.withdraw(seq);
+        }
+    }
+
+    /// Takes back the proposal at `seq` of the current epoch; says whether that was possible.
+    pub(super) fn withdraw(&mut self, proposal: Seq) -> bool {
+        let Some((epoch, pending)) = self.handshake.as_ref().and_then(|handshake| {
+            let pending = handshake.proposals.at(proposal)?.clone();
+            Some((handshake.follower.epoch(), pending))
+        }) else {
+            return false;
+        };
+        if self.append(LogBody::Withdrawn { epoch, proposal }).is_err() {
+            return false;
+        }
+        let Some(handshake) = &mut self.handshake else {
+            return false;
+        };
+        if let Err(error) = handshake.follower.withdraw(&pending.reference) {
+            tracing::error!(room = %self.name, %error, "cannot withdraw a proposal");
+        }
+        handshake.proposals.remove(proposal);
+        let participant = match pending.what {
+            What::Add(join) => Some(join.participant),
+            What::Remove(leaf) => {
+                let occupant = handshake.follower.roster().occupant(leaf);
+                occupant.map(|who| ParticipantId::clone(who))
+            }
+        };
+        if let Some(participant) = participant {
+            self.event(epoch, RoomEventKind::Withdrawn { participant });
+        }
+        true
+    }
+
+    pub(super) fn wish_to_leave(
+        &mut self,
+        client: ClientId,
+        participant: &ParticipantId,
+        now: Moment,
+    ) -> Result<(), Refused> {
+        self.end_join(participant);
+        self.wishes.forget(participant);
+        let has_leaf = self.leaf_of(participant).is_some();
+        if !has_leaf || self.clients.follower_of(participant).is_none() {
+            // It waits for no commit: it never came in, or returned without its state.
+            self.clients.forget(participant);
+            self.close(client, CloseReason::Removed);
+        }
+        if has_leaf {
+            self.wishes.leave(participant.clone(), now);
+            if self.somebody_stays() {
+                self.sign_wishes(now);
+            } else {
+                self.dissolve();
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether any connected member of the group does not wish to leave: somebody has to commit
+    /// the removals of the others.
+    fn somebody_stays(&self) -> bool {
+        let members = self.members();
+        members.iter().any(|member| {
+            let connected = self.clients.follower_of(&member.participant).is_some();
+            connected && !self.wishes.goes(&member.participant)
+        })
+    }
+
+    pub(super) fn wish_to_evict(
+        &mut self,
+        participant: &ParticipantId,
+        whom: &ParticipantId,
+        now: Moment,
+    ) -> Result<(), Refused> {
+        if !self.shared.access.may_evict(&self.name, participant) {
+            return refuse(
+                Refusal::Unauthorised,
+                format!("{participant} may not remove others"),
+            );
+        }
+        if self.leaf_of(whom).is_none() {
+            return refuse(
+                Refusal::PolicyViolation,
+                format!("{whom} is not in the group"),
+            );
+        }
+        self.wishes.leave(whom.clone(), now);
+        self.sign_wishes(now);
+        Ok(())
+    }
+
+    /// Whether somebody is there who could commit a change to `participant`.
+    fn is_followed_by_another_than(&self, participant: &ParticipantId) -> bool {
+        let own = self.clients.follower_of(participant);
+        self.followers().into_iter().any(|other| Some(other) != own)
+    }
+
+    /// Signs a proposal for every open wish that has none in this epoch; says whether the list of
+    /// committers was published.
+    ///
+    /// A joiner whose device still has a leaf gets Remove of the old and Add of the new together.
+    pub(super) fn sign_wishes(&mut self, now: Moment) -> bool {
+        for going in self.wishes.leaves() {
+            self.propose_remove_of(&going.participant, going.since);
+        }
+        let Some(handshake) = &self.handshake else {
+            return false;
+        };
+        let proposals = &handshake.proposals;
+        let done = |who: &ParticipantId| proposals.adds(who) || !proposals.may_add(who);
+        for (join, decliners) in self.wishes.unsigned(done) {
+            self.propose_remove_of(&join.participant, now);
+            if let Err((reason, detail)) = self.propose_add(&join, decliners, now) {
+                self.wishes.end_join(&join.participant);
+                if let Some(client) = self.clients.client_of(&join.participant) {
+                    self.refuse_client(client, "join", reason, detail);
+                }
+            }
+        }
+        self.publish_committers()
+    }
+
+    fn propose_remove_of(&mut self, participant: &ParticipantId, at: Moment) {
+        let shared = Arc::clone(&self.shared);
+        let Some(handshake) = &mut self.handshake else {
+            return;
+        };
+        let leaf = handshake.follower.leaf_of(participant);
+        let Some(leaf) = leaf.filter(|leaf| !handshake.proposals.removes(*leaf)) else {
+            return;
+        };
+        match handshake.follower.propose_remove(&shared.identity, leaf) {
+            // What cannot be stored is tried again.
+            Ok(proposed) => {
+                let _ = self.propose(proposed, What::Remove(leaf), Vec::new(), at);
+            }
+            Err(error) => tracing::error!(room = %self.name, %error, "cannot propose a Remove"),
+        }
+    }
+
+    fn propose_add(
+        &mut self,
+        join: &Join,
+        decliners: Vec<ParticipantId>,
+        now: Moment,
+    ) -> Result<(), Refused> {
+        let shared = Arc::clone(&self.shared);
+        let Some(handshake) = &mut self.handshake else {
+            return Ok(());
+        };
+        let proposed = handshake
+            .follower
+            .propose_add(&shared.identity, &join.key_package)
+            .map_err(|error| (error.refusal(), error.to_string()))?;
+        self.propose(proposed, What::Add(join.clone()), decliners, now)
+    }
+
+    /// Puts a signed proposal into the log, or back out of the queue if the log cannot take it.
+    fn propose(
+        &mut self,
+        proposed: Proposed,
+        what: What,
+        decliners: Vec<ParticipantId>,
+        at: Moment,
+    ) -> Result<(), Refused> {
+        let Proposed { message, reference } = proposed;
+        let Some(epoch) = self.follower().map(GroupFollower::epoch) else {
+            return Ok(());
+        };
+        let appended = self.append(LogBody::Proposal {
+            epoch,
+            proposal: message,
+        });
+        let Some(handshake) = &mut self.handshake else {
+            return Ok(());
+        };
+        match appended {
+            Ok(seq) => handshake.proposals.push(Pending {
+                seq,
+                reference,
+                what,
+                at,
+                decliners,
+            }),
+            Err(refused) => {
+                if let Err(error) = handshake.follower.withdraw(&reference) {
+                    tracing::error!(room = %self.name, %error, "cannot withdraw a proposal");
+                }
+                return Err(refused);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! Who a participant is, and the key that signs for it.
+
+use openmls::prelude::CredentialWithKey;
+use openmls_basic_credential::SignatureKeyPair;
+use serde::{Deserialize, Serialize};
+
+use super::{GroupError, credential, terms};
+use crate::delivery::Blob;
+use crate::id::ParticipantId;
+
+/// A participant's name and the Ed25519 key that signs for it.
+#[derive(Serialize, Deserialize)]
+pub struct Identity {
+    pub(super) participant: ParticipantId,
+    pub(super) signer: SignatureKeyPair,
+}
+
+impl Identity {
+    /// Draws a new signature key for a participant.
+    ///
+    /// # Errors
+    /// [`GroupError::Crypto`] when the system has no randomness.
+    pub fn generate(participant: ParticipantId) -> Result<Self, GroupError> {
+        let scheme = terms::CIPHERSUITE.signature_algorithm();
+        let signer = SignatureKeyPair::new(scheme).map_err(|_| GroupError::Crypto)?;
+        Ok(Self {
+            participant,
+            signer,
+        })
+    }
+
+    /// Who it is.
+    pub fn participant(&self) -> &ParticipantId {
+        &self.participant
+    }
+
+    /// The raw Ed25519 public key, 32 bytes.
+    pub fn public_key(&self) -> Blob {
+        self.signer.to_public_vec().into()
+    }
+
+    pub(super) fn credential(&self) -> CredentialWithKey {
+        CredentialWithKey {
+            credential: credential::of(&self.participant),
+            signature_key: self.signer.to_public_vec().into(),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What a process keeps on disk to go on after it has been restarted.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::stay::{Known, Stay};
+use super::{Goal, KeyManager, Phase};
+use crate::config::ManagerConfig;
+use crate::delivery::{Blob, ExternalSenderInfo};
+use crate::event::Event;
+use crate::group::{Door, Engine, GroupError, Identity, RoomPolicy, RosterChange};
+use crate::id::{GroupId, ParticipantId, RoomName, Seq};
+use crate::pipeline::Stream;
+use crate::time::Moment;
+
+/// The version of the encoding below.
+const VERSION: u16 = 1;
+
+/// A key manager's state as bytes. **They hold every secret of the group**: encrypt them, let one
+/// process at a time use them, and overwrite the older with the newer.
+///
+/// They may be a little older than what was sent last: a restored manager catches up with the log
+/// and encrypts nothing before a commit of its own, made since, has begun a new epoch.
+#[derive(Clone)]
+pub struct SavedState(Zeroizing<Vec<u8>>);
+
+/// Why a saved state could not be restored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// Not the bytes of a saved state, or damaged.
+    #[error("not a saved state: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// Saved by a version of this library that keeps other things.
+    #[error("a saved state of version {0}, which this program does not know")]
+    UnknownVersion(u16),
+    /// The group in it is damaged.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+}
+
+impl SavedState {
+    /// Takes bytes that [`as_bytes`](Self::as_bytes) gave earlier.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes to keep.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl SavedState {
+    /// The signature key alone: what is left when the group's state is lost or cannot be trusted.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if these are not the bytes of a saved state.
+    pub fn without_group(&self) -> Result<Self, RestoreError> {
+        let mut wire: Wire<Identity> = serde_json::from_slice(self.as_bytes())?;
+        wire.stay = None;
+        Ok(Self::new(serde_json::to_vec(&wire)?))
+    }
+}
+
+/// What the bytes are the JSON of. `I` is an [`Identity`], borrowed for writing.
+#[derive(Serialize, Deserialize)]
+struct Wire<I> {
+    version: u16,
+    identity: I,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stay: Option<WireStay>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireStay {
+    room: RoomName,
+    token: Option<String>,
+    session: Option<Blob>,
+    policy: RoomPolicy,
+    external_sender: ExternalSenderInfo,
+    group_id: GroupId,
+    seq: Seq,
+    chain: Blob,
+    /// The proposals of the epoch. The library keeps them too, but does not know their places in
+    /// the log, by which they are taken back.
+    proposals: Vec<Known>,
+    /// What the others announced.
+    streams: Vec<(ParticipantId, Vec<Stream>)>,
+    /// What the MLS library keeps.
+    values: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+}
+
+impl KeyManager {
+    /// The state to restore from: the signature key, and the stay if there is one. To be kept after
+    /// every drain of [`poll_output`](Self::poll_output) that brought an
+    /// [`Event::EpochChanged`].
+    ///
+    /// # Errors
+    /// Only for a bug: everything in it can be encoded.
+    pub fn save(&self) -> Result<SavedState, RestoreError> {
+        let stay = match (&self.phase, &self.goal) {
+            (Phase::Member(stay), Some(goal)) => Some(WireStay {
+                room: goal.room.clone(),
+                token: goal.token.clone(),
+                session: self.session.clone(),
+                policy: stay.door.policy.clone(),
+                external_sender: stay.door.external_sender.clone(),
+                group_id: stay.group_id,
+                seq: stay.seq,
+                chain: stay.chain.clone(),
+                proposals: stay.proposals.clone(),
+                streams: stay.heard.clone(),
+                values: stay.engine.save(),
+            }),
+            _ => None,
+        };
+        let wire = Wire {
+            version: VERSION,
+            identity: &self.identity,
+            stay,
+        };
+        Ok(SavedState::new(serde_json::to_vec(&wire)?))
+    }
+
+    /// A key manager that goes on where a saved one stood: a member of its room, to be connected
+    /// like any other, or in no room.
+    ///
+    /// # Errors
+    /// [`RestoreError`].
+    pub fn restore(
+        saved: &SavedState,
+        config: ManagerConfig,
+        now: Moment,
+    ) -> Result<Self, RestoreError> {
+        let wire: Wire<Identity> = serde_json::from_slice(saved.as_bytes())?;
+        if wire.version != VERSION {
+            return Err(RestoreError::UnknownVersion(wire.version));
+        }
+        let mut manager = Self::with_identity(wire.identity, config);
+        if let Some(stay) = wire.stay {
+            manager.restore_stay(stay, now)?;
+        }
+        Ok(manager)
+    }
+
+    fn restore_stay(&mut self, wire: WireStay, now: Moment) -> Result<(), GroupError> {
+        let door = Door {
+            policy: wire.policy,
+            external_sender: wire.external_sender,
+            validator: self.config.validator.clone(),
+        };
+        let engine = Engine::load(wire.group_id, wire.values, &door.validator)?;
+        let at = (wire.seq, wire.chain);
+        let mut stay = Stay::new(&self.config, wire.group_id, engine, door.clone(), at, now)?;
+        stay.must_renew = true;
+        stay.owes_announcement = true;
+        stay.turn.want_renewal();
+        stay.proposals = wire.proposals;
+        stay.review_pending(now);
+        if stay.engine.has_pending_commit() {
+            stay.turn.submitted(now);
+        }
+        let (group_id, leaf) = (stay.group_id, stay.own_leaf);
+        self.goal = Some(Goal {
+            room: wire.room,
+            token: wire.token,
+        });
+        self.session = wire.session;
+        self.room = Some(door);
+        self.phase = Phase::Member(Box::new(stay));
+        self.event(Event::Joined { group_id, leaf });
+        self.enter_epoch(&RosterChange::default(), now);
+        for (participant, streams) in wire.streams {
+            self.streams_of(participant, streams);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,323 @@
+//! Whose turn it is to commit, and when it is ours.
+//!
+//! Everybody ranks the committers alike, nearly always. Where two think that it is their turn, the
+//! service accepts one commit and the other is dropped: a wrong opinion costs time, never safety.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::config::ManagerConfig;
+use crate::id::LeafIndex;
+use crate::time::{Moment, earlier};
+
+/// Leaves of one renewal slot commit their path at the same moment after the last commit, if they
+/// have not done so yet.
+const RENEWAL_SLOTS: u32 = 64;
+/// How far the slots lie apart: longer than most commits take to reach everybody.
+const RENEWAL_SLOT: Duration = Duration::from_millis(20);
+
+/// How long commits take here, and so how long to wait for somebody else's.
+#[derive(Debug)]
+pub(super) struct Patience {
+    smoothed: Option<Duration>,
+    least: Duration,
+    most: Duration,
+}
+
+impl Patience {
+    fn new(config: &ManagerConfig) -> Self {
+        Self {
+            smoothed: None,
+            least: config.takeover_after,
+            most: config.takeover_after_most,
+        }
+    }
+
+    /// A commit came so long after it was due.
+    fn observe(&mut self, delay: Duration) {
+        self.smoothed = Some(
+            self.smoothed
+                .map_or(delay, |old| (old * 3 + delay) / 4)
+                .min(self.most),
+        );
+    }
+
+    /// How long each committer has before the next one takes over: twice what is usual.
+    pub(super) fn takeover(&self) -> Duration {
+        let usual = self.smoothed.unwrap_or_default();
+        (usual * 2).min(self.most).max(self.least)
+    }
+}
+
+/// A member's part in committing, in one group.
+pub(super) struct Turn {
+    config: ManagerConfig,
+    own: LeafIndex,
+    /// As the service ranks them.
+    committers: Vec<LeafIndex>,
+    /// Those who let their turn pass. They come last until they commit again.
+    passed_over: BTreeSet<LeafIndex>,
+    patience: Patience,
+    epoch_since: Moment,
+    /// Since when something waits to be committed in this epoch.
+    pending_since: Option<Moment>,
+    /// Since when our own commit is with the service.
+    in_flight_since: Option<Moment>,
+    /// Commits of ours that were refused in this epoch, and until when to wait after the last.
+    refusals: u32,
+    pause_until: Option<Moment>,
+    /// Our path must be renewed now, whoever's turn it is.
+    renewal_wanted: bool,
+    /// When our path was renewed; `None` before the first time.
+    renewed_at: Option<Moment>,
+    joined_at: Moment,
+    /// Whether the tree is large and our path in it still blank.
+    fills_tree: bool,
+}
+
+impl Turn {
+    pub(super) fn new(config: ManagerConfig, own: LeafIndex, now: Moment) -> Self {
+        Self {
+            patience: Patience::new(&config),
+            config,
+            own,
+            committers: Vec::new(),
+            passed_over: BTreeSet::new(),
+            epoch_since: now,
+            pending_since: None,
+            in_flight_since: None,
+            refusals: 0,
+            pause_until: None,
+            renewal_wanted: false,
+            renewed_at: None,
+            joined_at: now,
+            fills_tree: false,
+        }
+    }
+
+    pub(super) fn set_committers(&mut self, leaves: Vec<LeafIndex>) {
+        self.committers = leaves;
+    }
+
+    /// Something waits to be committed, or nothing does any more.
+    pub(super) fn set_pending(&mut self, pending: bool, now: Moment) {
+        self.pending_since = pending.then(|| self.pending_since.unwrap_or(now));
+    }
+
+    /// Our path must be renewed, whoever's turn it is.
+    pub(super) fn want_renewal(&mut self) {
+        self.renewal_wanted = true;
+    }
+
+    pub(super) fn submitted(&mut self, now: Moment) {
+        self.in_flight_since = Some(now);
+    }
+
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.in_flight_since.is_some()
+    }
+
+    /// The service refused our commit. Whatever was wrong may take a while to right itself.
+    pub(super) fn refused(&mut self, now: Moment) {
+        self.in_flight_since = None;
+        self.pause_until = Some(now + self.config.batch_window * (1 << self.refusals.min(6)));
+        self.refusals += 1;
+    }
+
+    /// A commit began a new epoch: nothing that was planned for the old one counts.
+    ///
+    /// `renewed_own` says that it was ours and renewed our path.
+    pub(super) fn epoch_began(
+        &mut self,
+        author: LeafIndex,
+        renewed_own: bool,
+        members: usize,
+        now: Moment,
+    ) {
+        self.judge(author, now);
+        if renewed_own {
+            self.renewed_at = Some(now);
+            self.renewal_wanted = false;
+        }
+        self.fills_tree = self.renewed_at.is_none() && members > self.config.fill_above;
+        self.in_flight_since = None;
+        self.pending_since = None;
+        self.pause_until = None;
+        self.refusals = 0;
+        self.epoch_since = now;
+    }
+
+    /// Learns from who committed, and when.
+    fn judge(&mut self, author: LeafIndex, now: Moment) {
+        let rank = self.ranked().position(|leaf| leaf == author);
+        if let (Some(due), Some(rank)) = (self.due_of_first(), rank) {
+            let late = now.since(due);
+            if rank == 0 {
+                self.patience.observe(late);
+            } else if late >= self.patience.takeover() {
+                let before: Vec<LeafIndex> = self.ranked().take(rank).collect();
+                self.passed_over.extend(before);
+            }
+        }
+        self.passed_over.remove(&author);
+    }
+
+    /// The committers, those who let their turn pass last.
+    fn ranked(&self) -> impl Iterator<Item = LeafIndex> + '_ {
+        let passed = |leaf: &&LeafIndex| self.passed_over.contains(*leaf);
+        let fit = self.committers.iter().filter(move |leaf| !passed(leaf));
+        let late = self.committers.iter().filter(move |leaf| passed(leaf));
+        fit.chain(late).copied()
+    }
+
+    /// When the first committer should commit what is pending: after the batch window, at once if
+    /// the room was quiet.
+    fn due_of_first(&self) -> Option<Moment> {
+        let since = self.pending_since?;
+        let quiet = since.since(self.epoch_since) >= self.config.quiet_after;
+        Some(if quiet {
+            since
+        } else {
+            since + self.config.batch_window
+        })
+    }
+
+    /// When we commit what is pending, if nobody before us does.
+    fn due_of_pending(&self) -> Option<Moment> {
+        let rank = self.ranked().position(|leaf| leaf == self.own)?;
+        let rank = u32::try_from(rank).ok()?;
+        Some(self.due_of_first()? + self.patience.takeover() * rank)
+    }
+
+    /// When we renew our path though nobody comes or goes.
+    ///
+    /// At a slow rotation, so that what a thief learned of our keys becomes worthless, and sooner
+    /// where a flash crowd has left a large tree blank. Only in a quiet room, one at a time.
+    fn due_of_renewal(&self) -> Option<Moment> {
+        if self.renewal_wanted {
+            return Some(self.epoch_since);
+        }
+        let slot = RENEWAL_SLOT * (u32::from(self.own) % RENEWAL_SLOTS);
+        let in_turn = self.epoch_since + self.config.renewal_gap + slot;
+        // Every second leaf fills all parents.
+        if self.fills_tree && u32::from(self.own).is_multiple_of(2) {
+            return Some(in_turn);
+        }
+        let last = self.renewed_at.unwrap_or(self.joined_at);
+        Some((last + self.config.rotation).max(in_turn))
+    }
+
+    /// When our commit is due.
+    pub(super) fn commit_at(&self) -> Option<Moment> {
+        if self.is_in_flight() {
+            return None;
+        }
+        let at = earlier(self.due_of_pending(), self.due_of_renewal())?;
+        Some(at.max(self.pause_until.unwrap_or(at)))
+    }
+
+    /// Whether a commit of ours that is due now renews our path.
+    pub(super) fn renews(&self, now: Moment) -> bool {
+        self.due_of_renewal().is_some_and(|at| at <= now)
+    }
+
+    /// When to give up waiting for the service's answer to our commit.
+    pub(super) fn answer_by(&self) -> Option<Moment> {
+        self.in_flight_since
+            .map(|since| since + self.config.answer_patience)
+    }
+
+    /// We stop waiting for that answer; the connection is made anew.
+    pub(super) fn answer_missed(&mut self, now: Moment) {
+        self.in_flight_since = self.in_flight_since.map(|_| now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_millis(millis)
+    }
+
+    fn leaf(index: u16) -> LeafIndex {
+        LeafIndex::new(index)
+    }
+
+    /// Leaf `own` among 0, 1 and 2, in an epoch that began at 0 and has something pending since
+    /// 10 ms.
+    fn turn(own: u16) -> Turn {
+        let mut turn = Turn::new(ManagerConfig::default(), leaf(own), at(0));
+        turn.set_committers(vec![leaf(0), leaf(1), leaf(2)]);
+        turn.set_pending(true, at(10));
+        turn
+    }
+
+    #[test]
+    fn each_rank_waits_one_timeout_longer() {
+        for (own, due) in [(0, 110), (1, 410), (2, 710)] {
+            assert_eq!(turn(own).commit_at(), Some(at(due)), "leaf {own}");
+        }
+    }
+
+    #[test]
+    fn a_quiet_room_commits_at_once() {
+        let mut turn = turn(0);
+        turn.set_pending(false, at(20));
+        turn.set_pending(true, at(1_000));
+        assert_eq!(turn.commit_at(), Some(at(1_000)));
+    }
+
+    #[test]
+    fn who_let_a_turn_pass_comes_last_until_it_commits() {
+        let mut turn = turn(1);
+        turn.epoch_began(leaf(1), false, 3, at(420));
+        turn.set_pending(true, at(420));
+        assert_eq!(turn.commit_at(), Some(at(520)), "first now");
+        turn.epoch_began(leaf(0), false, 3, at(500));
+        turn.set_pending(true, at(500));
+        assert_eq!(turn.commit_at(), Some(at(900)), "second again");
+    }
+
+    #[test]
+    fn a_fast_rival_does_not_make_the_first_one_late() {
+        let mut turn = turn(1);
+        turn.epoch_began(leaf(1), false, 3, at(200));
+        turn.set_pending(true, at(200));
+        assert_eq!(turn.commit_at(), Some(at(600)), "still second");
+    }
+
+    #[test]
+    fn patience_follows_the_measured_latency_within_bounds() {
+        let mut slow = turn(1);
+        slow.epoch_began(leaf(0), false, 3, at(110 + 1_000));
+        assert_eq!(slow.patience.takeover(), Duration::from_secs(2));
+        slow.set_pending(true, at(2_000));
+        slow.epoch_began(leaf(0), false, 3, at(60_000));
+        assert_eq!(slow.patience.takeover(), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_refused_commit_is_tried_again_ever_later() {
+        let mut turn = turn(0);
+        turn.submitted(at(110));
+        assert_eq!(turn.commit_at(), None, "one at a time");
+        turn.refused(at(150));
+        assert_eq!(turn.commit_at(), Some(at(250)));
+        turn.submitted(at(250));
+        turn.refused(at(300));
+        assert_eq!(turn.commit_at(), Some(at(500)));
+    }
+
+    #[test]
+    fn a_large_tree_is_filled_by_every_second_leaf() {
+        let gap = ManagerConfig::default().renewal_gap;
+        for (own, members, fills) in [(4, 100, true), (5, 100, false), (4, 10, false)] {
+            let mut turn = Turn::new(ManagerConfig::default(), leaf(own), at(0));
+            turn.epoch_began(leaf(0), false, members, at(1_000));
+            let due = turn.commit_at().expect("some day");
+            assert_eq!(due <= at(1_000) + gap + RENEWAL_SLOT * 64, fills, "{own}");
+        }
+    }
+}

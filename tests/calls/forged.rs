@@ -1,0 +1,103 @@
+//! Commits that the service must take for good, and members cannot apply.
+
+use std::time::Duration;
+
+use mls_srtp::delivery::{CloseReason, Refusal, ServiceMessage};
+use mls_srtp::event::Event;
+use mls_srtp_signaling::RoomEventKind;
+
+use crate::mallory::{Forgery, Mallory};
+use crate::world::{World, name};
+
+const A_WHILE: Duration = Duration::from_secs(4);
+
+fn with_mallory(users: &[&'static str]) -> (World, Mallory) {
+    let mut world = World::new();
+    for user in users {
+        world.join(user);
+    }
+    let mallory = Mallory::join(&mut world);
+    world.run(Duration::from_secs(2));
+    (world, mallory)
+}
+
+fn was_reset(world: &World, user: &str) -> bool {
+    let author = name("mallory");
+    world.at(user).events.contains(&Event::RoomReset { author })
+}
+
+#[test]
+fn a_commit_that_nobody_can_apply_ends_the_group_and_bars_its_author() {
+    for forgery in [Forgery::ConfirmationTag, Forgery::MembershipTag] {
+        let users = ["alice", "bob", "carol"];
+        let (mut world, mut mallory) = with_mallory(&users);
+        let (broken, _) = world.at("alice").manager.position().expect("a member");
+        mallory.commit(&mut world, &forgery);
+        world.run(A_WHILE);
+        mallory.follow(&mut world);
+        let (group_id, _) = world.assert_agreed(&users);
+        assert_ne!(group_id, broken, "a new group");
+        world.everybody_hears_everybody();
+        assert!(users.iter().all(|user| was_reset(&world, user)));
+        let barred = ServiceMessage::Closed {
+            reason: CloseReason::Barred,
+        };
+        assert!(mallory.told.contains(&barred), "{:?}", mallory.told);
+
+        mallory.come_in(&mut world);
+        assert_eq!(mallory.last_refusal(), Some(Refusal::Barred));
+        world.assert_agreed(&users);
+    }
+}
+
+#[test]
+fn two_alone_with_a_forger_find_each_other_again() {
+    let (mut world, mut mallory) = with_mallory(&["alice"]);
+    mallory.commit(&mut world, &Forgery::ConfirmationTag);
+    world.run(A_WHILE);
+    world.join("bob");
+    let roster = world.at("bob").manager.roster().expect("a member");
+    assert!(roster.leaf_of(&name("alice")).is_some());
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_path_that_one_member_cannot_open_costs_only_that_member_a_moment() {
+    let (mut world, mut mallory) = with_mallory(&["alice", "bob", "carol"]);
+    let (before, _) = world.at("alice").manager.position().expect("a member");
+    mallory.commit(&mut world, &Forgery::PathFor("carol"));
+    world.run(A_WHILE);
+    mallory.follow(&mut world);
+    let (after, epoch) = world.assert_agreed_among(&["alice", "bob", "carol"]);
+    assert_eq!(before, after, "the group goes on");
+    assert_eq!(mallory.epoch(), epoch, "and one complaint removes nobody");
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_second_victim_has_the_author_removed() {
+    let (mut world, mut mallory) = with_mallory(&["alice", "bob", "carol"]);
+    for victim in ["bob", "carol"] {
+        mallory.commit(&mut world, &Forgery::PathFor(victim));
+        world.run(A_WHILE);
+        mallory.follow(&mut world);
+    }
+    world.run(A_WHILE);
+    world.assert_agreed(&["alice", "bob", "carol"]);
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_group_info_that_leads_astray_ends_the_group_but_bars_nobody_who_followed_it() {
+    let (mut world, mut mallory) = with_mallory(&["alice", "bob", "carol"]);
+    let lost = world.identity_of("bob");
+    mallory.commit(&mut world, &Forgery::ExternalPub);
+    world.run(Duration::from_secs(1));
+    // Bob's device loses its state and comes back by what Mallory has published.
+    world.restart("bob", &lost);
+    world.run(A_WHILE * 2);
+    world.assert_agreed_among(&["alice", "bob", "carol"]);
+    world.everybody_hears_everybody();
+    let barred = |kind: &RoomEventKind| format!("{kind:?}").contains("Barred");
+    assert!(!world.events.iter().any(barred));
+}

@@ -1,0 +1,171 @@
+//! State that is lost or old, and services that fall silent.
+
+use std::time::Duration;
+
+use mls_srtp::ManagerConfig;
+use mls_srtp::event::Event;
+use mls_srtp::manager::SavedState;
+use mls_srtp::pipeline::ProtectError;
+
+use crate::world::World;
+
+const A_WHILE: Duration = Duration::from_millis(600);
+const EVERYBODY: [&str; 3] = ["alice", "bob", "carol"];
+
+fn three() -> World {
+    let mut world = World::new();
+    for user in EVERYBODY {
+        world.join(user);
+    }
+    world
+}
+
+fn saved(world: &World, user: &str) -> SavedState {
+    world.at(user).manager.save().expect("can be encoded")
+}
+
+fn happened(world: &World, user: &str, what: impl Fn(&Event) -> bool) -> bool {
+    world.at(user).events.iter().any(what)
+}
+
+#[test]
+fn without_word_from_the_service_sending_ends_until_it_speaks_again() {
+    let mut world = three();
+    world.get("bob").hold_receiving = true;
+    world.run(Duration::from_millis(14_000));
+    assert!(world.packet("bob").is_ok(), "not yet");
+    world.run(Duration::from_secs(2));
+    assert!(happened(&world, "bob", |e| *e == Event::Stalled));
+    assert_eq!(world.packet("bob"), Err(ProtectError::Suspended));
+    assert!(world.packet("alice").is_ok(), "others are not stalled");
+
+    world.get("bob").hold_receiving = false;
+    world.run(Duration::from_secs(5));
+    assert!(happened(&world, "bob", |e| *e == Event::StallEnded));
+    world.assert_agreed(&EVERYBODY);
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_ping_of_another_group_proves_nothing() {
+    let mut world = three();
+    world.get("bob").hold_receiving = true;
+    let (_, epoch) = world.at("bob").manager.position().expect("a member");
+    for _ in 0..17 {
+        world.run(Duration::from_secs(1));
+        let ping = mls_srtp::delivery::ServiceMessage::Ping {
+            group_id: mls_srtp::id::GroupId::new([9; 16]),
+            epoch,
+            seq: mls_srtp::id::Seq::new(1),
+            chain: mls_srtp::delivery::Blob::default(),
+        };
+        let now = world.now;
+        world.get("bob").manager.handle_message(ping, now);
+        world.carry_out("bob");
+    }
+    assert_eq!(world.packet("bob"), Err(ProtectError::Suspended));
+}
+
+#[test]
+fn word_of_another_history_makes_a_member_ask_again() {
+    for seq in [1, 500] {
+        let mut world = three();
+        let (group_id, epoch) = world.at("bob").manager.position().expect("a member");
+        let client = world.client_of("bob");
+        let ping = mls_srtp::delivery::ServiceMessage::Ping {
+            group_id,
+            epoch,
+            seq: mls_srtp::id::Seq::new(seq),
+            chain: mls_srtp::delivery::Blob::new(vec![1; 32]),
+        };
+        let now = world.now;
+        world.get("bob").manager.handle_message(ping, now);
+        world.carry_out("bob");
+        assert_ne!(world.client_of("bob"), client, "over a new connection");
+        world.run(A_WHILE);
+        assert_eq!(world.assert_agreed(&EVERYBODY), (group_id, epoch));
+        world.everybody_hears_everybody();
+    }
+}
+
+#[test]
+fn a_restored_member_sends_only_from_the_epoch_of_its_own_new_commit() {
+    let mut world = three();
+    let state = saved(&world, "bob");
+    let (group_id, before) = world.at("bob").manager.position().expect("a member");
+    world.get("bob").hold_receiving = true;
+    world.restart("bob", &state);
+    let silent = world.packet("bob");
+    assert_eq!(silent, Err(ProtectError::NoEpoch), "the old key is spent");
+    world.run(A_WHILE);
+    let (group, epoch) = world.assert_agreed(&EVERYBODY);
+    assert_eq!((group, epoch.get()), (group_id, before.get() + 1));
+    world.everybody_hears_everybody();
+    // Commits do not repeat themselves.
+    world.run(Duration::from_secs(5));
+    assert_eq!(world.assert_agreed(&EVERYBODY).1, epoch);
+}
+
+#[test]
+fn a_member_restored_from_an_older_state_catches_up_first() {
+    let mut world = three();
+    let state = saved(&world, "bob");
+    world.join("dave");
+    world.restart("bob", &state);
+    world.run(A_WHILE);
+    world.assert_agreed(&["alice", "bob", "carol", "dave"]);
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_member_restored_with_a_commit_on_its_way_does_not_count_that_one() {
+    let mut world = three();
+    world.run(Duration::from_secs(2));
+    world.get("alice").hold_receiving = true;
+    world.enter("dave");
+    world.settle();
+    while let Some(message) = world.get("alice").inbox.pop_front() {
+        let now = world.now;
+        world.get("alice").manager.handle_message(message, now);
+        world.carry_out("alice");
+    }
+    let state = saved(&world, "alice");
+    world.settle();
+    let (_, accepted) = world.at("bob").manager.position().expect("a member");
+    world.get("alice").hold_receiving = false;
+    world.restart("alice", &state);
+    world.run(A_WHILE);
+    let (_, epoch) = world.assert_agreed(&["alice", "bob", "carol", "dave"]);
+    assert_eq!(epoch.get(), accepted.get() + 1, "one more, made since");
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_member_restored_from_before_its_own_commit_comes_back_without_a_complaint() {
+    let mut world = three();
+    let state = saved(&world, "alice");
+    world.join("dave");
+    world.restart("alice", &state);
+    world.run(Duration::from_secs(3));
+    world.assert_agreed(&["alice", "bob", "carol", "dave"]);
+    world.everybody_hears_everybody();
+    let complaint = |kind: &mls_srtp_signaling::RoomEventKind| {
+        matches!(kind, mls_srtp_signaling::RoomEventKind::CannotApply { .. })
+    };
+    assert!(!world.events.iter().any(complaint));
+}
+
+#[test]
+fn what_is_no_saved_state_is_refused() {
+    let world = three();
+    let good = saved(&world, "bob").as_bytes().to_vec();
+    let restore = |bytes: Vec<u8>| {
+        let state = SavedState::new(bytes);
+        mls_srtp::KeyManager::restore(&state, ManagerConfig::default(), world.now).err()
+    };
+    assert!(restore(good.clone()).is_none());
+    assert!(restore(good[..good.len() / 2].to_vec()).is_some());
+    let text = String::from_utf8(good).expect("JSON");
+    let newer = text.replacen("\"version\":1", "\"version\":2", 1);
+    assert!(restore(newer.into_bytes()).is_some());
+}

@@ -1,0 +1,108 @@
+//! Members with stricter trust settings than their service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mls_srtp::ManagerConfig;
+use mls_srtp::event::{Event, FatalCause};
+use mls_srtp::group::CredentialValidator;
+use mls_srtp::id::ParticipantId;
+use mls_srtp::pipeline::ProtectError;
+
+use crate::world::{World, name};
+
+/// Trusts everybody but one.
+#[derive(Debug)]
+struct AllBut(&'static str);
+
+impl CredentialValidator for AllBut {
+    fn validate(&self, participant: &ParticipantId, _: &[u8]) -> Result<(), String> {
+        if participant.user() == self.0 {
+            Err("not on the list".into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn strict() -> ManagerConfig {
+    ManagerConfig {
+        validator: Arc::new(AllBut("mallory")),
+        ..ManagerConfig::default()
+    }
+}
+
+#[test]
+fn a_strict_member_sends_nothing_to_whom_it_does_not_trust_and_leaves() {
+    let mut world = World::new();
+    world.join("alice");
+    world.join("carol");
+    world.enter_with("bob", strict());
+    world.run(Duration::from_millis(500));
+    world.join("mallory");
+    world.assert_agreed(&["alice", "bob", "carol", "mallory"]);
+    assert_eq!(world.packet("bob"), Err(ProtectError::Suspended));
+    let bob = &world.at("bob").events;
+    assert!(bob.iter().any(|event| matches!(
+        event,
+        Event::Untrusted { participant, .. } if *participant == name("mallory")
+    )));
+
+    world.run(Duration::from_secs(6));
+    let last = world.at("bob").events.last();
+    assert!(
+        matches!(last, Some(Event::Fatal(FatalCause::NotTrusted { .. }))),
+        "{last:?}"
+    );
+    world.assert_agreed(&["alice", "carol", "mallory"]);
+}
+
+#[test]
+fn trust_returns_when_the_one_in_question_is_gone() {
+    let mut world = World::new();
+    world.join("alice");
+    world.join("carol");
+    world.enter_with("bob", strict());
+    world.run(Duration::from_millis(500));
+    world.join("mallory");
+    world.leave("mallory");
+    let back = Event::TrustRestored {
+        participant: name("mallory"),
+    };
+    assert!(world.at("bob").events.contains(&back));
+    world.run(Duration::from_secs(6));
+    world.assert_agreed(&["alice", "bob", "carol"]);
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_strict_newcomer_does_not_enter_where_somebody_is_whom_it_does_not_trust() {
+    let mut world = World::new();
+    world.join("alice");
+    world.join("mallory");
+    world.enter_with("bob", strict());
+    world.run(Duration::from_secs(2));
+    let last = world.at("bob").events.last();
+    assert!(
+        matches!(last, Some(Event::Fatal(FatalCause::NotTrusted { .. }))),
+        "{last:?}"
+    );
+    world.assert_agreed(&["alice", "mallory"]);
+}
+
+#[test]
+fn a_strict_committer_leaves_the_add_out_and_commits_the_rest() {
+    let mut world = World::new();
+    world.enter_with("alice", strict());
+    world.run(Duration::from_millis(500));
+    world.join("bob");
+    world.run(Duration::from_secs(2));
+    world.get("alice").hold_receiving = true;
+    world.enter("mallory");
+    world.enter("dave");
+    world.settle();
+    world.get("alice").hold_receiving = false;
+    world.run(Duration::from_secs(8));
+    let roster = world.at("bob").manager.roster().expect("a member");
+    assert!(roster.leaf_of(&name("dave")).is_some(), "the rest went on");
+}

@@ -1,0 +1,246 @@
+//! The delivery service: the real room logic and what the real service puts around it.
+//!
+//! What survives a restart is what the store has. Sessions, wishes and the group's state go.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mls_srtp::delivery::{ClientMessage, LogEntry, MAX_ENVELOPE_BYTES, Refusal, ServiceMessage};
+use mls_srtp::group::ServiceIdentity;
+use mls_srtp::id::{Generation, GroupId, ParticipantId, RoomName, Seq};
+use mls_srtp::time::Moment;
+use mls_srtp_signaling::RoomConfig;
+use mls_srtp_signaling::access::AccessControl;
+use mls_srtp_signaling::room::{ClientId, Room, RoomOutput, Shared};
+use mls_srtp_signaling::store::{LogHead, MemoryStore, Store, StoreError};
+
+use super::network::ConnectionId;
+
+/// How often the real service lets its rooms look at the time.
+pub const TICK: Duration = Duration::from_millis(50);
+/// How often it asks each client for a sign of life.
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
+/// After which silence it gives a client up.
+const SILENCE: Duration = Duration::from_secs(10);
+/// After how many refused envelopes in a row.
+const MAX_FAULTS: u32 = 32;
+
+/// The room in which everything happens.
+pub fn room_name() -> RoomName {
+    RoomName::new("sim").expect("a name")
+}
+
+/// Anyone may enter; only the first participant may have others removed.
+struct Rules;
+
+impl AccessControl for Rules {
+    fn may_enter(&self, _: &RoomName, _: &ParticipantId, _: Option<&str>) -> bool {
+        true
+    }
+
+    fn may_evict(&self, _: &RoomName, participant: &ParticipantId) -> bool {
+        participant.user() == "p0"
+    }
+}
+
+/// All entries that were ever appended, in order: what the service has acknowledged.
+#[derive(Clone, Default)]
+pub struct Acknowledged(Arc<Mutex<Vec<LogEntry>>>);
+
+impl Acknowledged {
+    pub fn entries(&self) -> MutexGuard<'_, Vec<LogEntry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The memory store, watched. It lives on when the service restarts, as a file would.
+struct WatchedStore {
+    store: MemoryStore,
+    acknowledged: Acknowledged,
+}
+
+impl Store for WatchedStore {
+    fn append(
+        &self,
+        room: &RoomName,
+        generation: Generation,
+        entry: &LogEntry,
+    ) -> Result<(), StoreError> {
+        self.store.append(room, generation, entry)?;
+        self.acknowledged.entries().push(entry.clone());
+        Ok(())
+    }
+
+    fn head(&self, room: &RoomName) -> Result<Option<LogHead>, StoreError> {
+        self.store.head(room)
+    }
+
+    fn entries_after(
+        &self,
+        room: &RoomName,
+        group_id: GroupId,
+        seq: Seq,
+    ) -> Result<Option<Vec<LogEntry>>, StoreError> {
+        self.store.entries_after(room, group_id, seq)
+    }
+
+    fn close(&self, room: &RoomName) -> Result<(), StoreError> {
+        self.store.close(room)
+    }
+}
+
+/// A session of its own for every stay. Its bytes say nothing that a trace could show.
+fn session() -> [u8; 16] {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let mut session = [7; 16];
+    session[..8].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    session
+}
+
+/// What the service knows of a connection.
+struct Peer {
+    entered: bool,
+    faults: u32,
+    heard: Moment,
+}
+
+pub struct Service {
+    shared: Arc<Shared>,
+    room: Option<Room>,
+    peers: BTreeMap<ConnectionId, Peer>,
+    pub acknowledged: Acknowledged,
+}
+
+impl Service {
+    pub fn new() -> Self {
+        let acknowledged = Acknowledged::default();
+        let store = WatchedStore {
+            store: MemoryStore::new(RoomConfig::default().log_entries),
+            acknowledged: acknowledged.clone(),
+        };
+        let shared = Shared {
+            identity: ServiceIdentity::generate().expect("randomness"),
+            access: Box::new(Rules),
+            store: Box::new(store),
+            has_media: true,
+            random: session,
+        };
+        let mut service = Self {
+            shared: Arc::new(shared),
+            room: None,
+            peers: BTreeMap::new(),
+            acknowledged,
+        };
+        service.start();
+        service
+    }
+
+    /// The process starts: all that it has is the store.
+    pub fn start(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let room = Room::new(room_name(), RoomConfig::default(), shared);
+        self.room = Some(room.expect("the store works"));
+    }
+
+    /// The process dies.
+    pub fn stop(&mut self) {
+        self.room = None;
+        self.peers.clear();
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.room.is_some()
+    }
+
+    pub fn connected(&mut self, id: ConnectionId, now: Moment) {
+        let (entered, faults, heard) = (false, 0, now);
+        self.peers.insert(
+            id,
+            Peer {
+                entered,
+                faults,
+                heard,
+            },
+        );
+    }
+
+    pub fn disconnected(&mut self, id: ConnectionId, now: Moment) {
+        let known = self.peers.remove(&id).is_some_and(|peer| peer.entered);
+        if let (true, Some(room)) = (known, &mut self.room) {
+            room.disconnected(ClientId(id), now);
+        }
+    }
+
+    /// Any frame is a sign of life.
+    pub fn heard(&mut self, id: ConnectionId, now: Moment) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.heard = now;
+        }
+    }
+
+    /// Whether nothing was heard of a connection for too long.
+    pub fn is_silent(&self, id: ConnectionId, now: Moment) -> bool {
+        let heard = self.peers.get(&id).map(|peer| peer.heard);
+        heard.is_some_and(|at| at + SILENCE <= now)
+    }
+
+    /// Takes an envelope. `false`: there were too many faults in a row, the client is given up.
+    pub fn take(&mut self, id: ConnectionId, json: &[u8], now: Moment) -> bool {
+        let (Some(room), Some(peer)) = (&mut self.room, self.peers.get_mut(&id)) else {
+            return true;
+        };
+        let taken = decode(json).and_then(|message| {
+            if peer.entered {
+                room.handle(ClientId(id), message, now);
+            } else {
+                room.hello(ClientId(id), message, now)?;
+                peer.entered = true;
+            }
+            Ok(())
+        });
+        let request = if peer.entered { "message" } else { "hello" };
+        match taken {
+            Ok(()) => peer.faults = 0,
+            Err((reason, detail)) => {
+                peer.faults += 1;
+                room.refuse_client(ClientId(id), request, reason, detail);
+            }
+        }
+        peer.faults < MAX_FAULTS
+    }
+
+    pub fn tick(&mut self, now: Moment) {
+        if let Some(room) = &mut self.room {
+            room.handle_timeout(now);
+        }
+    }
+
+    /// What the room wants done. The order among clients is by their number, because the room
+    /// keeps them in hash maps; what one client gets keeps its order.
+    pub fn outputs(&mut self) -> Vec<RoomOutput> {
+        let Some(room) = &mut self.room else {
+            return Vec::new();
+        };
+        let mut outputs: Vec<_> = std::iter::from_fn(|| room.poll_output()).collect();
+        outputs.sort_by_key(|output| match output {
+            RoomOutput::Send(client, _) | RoomOutput::Close(client) => client.0,
+            // The SFU is told before any member hears of a removal.
+            _ => 0,
+        });
+        outputs
+    }
+}
+
+fn decode(json: &[u8]) -> Result<ClientMessage, (Refusal, String)> {
+    if json.len() > MAX_ENVELOPE_BYTES {
+        return Err((Refusal::TooLarge, "too large".into()));
+    }
+    serde_json::from_slice(json).map_err(|error| (Refusal::Malformed, error.to_string()))
+}
+
+/// A message as it goes over the wire.
+pub fn encode(message: &ServiceMessage) -> Vec<u8> {
+    serde_json::to_vec(message).expect("the service's own messages encode")
+}
