@@ -29,7 +29,7 @@ fn while_one_joins_one_leaves_and_a_connection_breaks() {
         breaks: 1,
         ..NONE
     };
-    holds("join, leave, break", &[2, 3], budget);
+    holds("join, leave, break", &[2], budget);
 }
 
 #[test]
@@ -80,6 +80,17 @@ fn while_a_joiner_is_declined() {
         ..NONE
     };
     holds("declined join, crash, break", &[2], budget);
+}
+
+#[test]
+fn while_a_joiner_is_declined_and_comes_again() {
+    let budget = Budget {
+        joins: 1,
+        breaks: 2,
+        distrusts: 1,
+        ..NONE
+    };
+    holds("declined join, two breaks", &[1], budget);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use stateright::Model;
 use crate::member::next_for;
 use crate::proposals::{DEVICES, Device, Proposal};
 use crate::rules::{Budget, Rules};
-use crate::service::{Turn, can_go_on, committers};
-use crate::state::{Phase, Presence, State, Up};
+use crate::service::{Turn, can_go_on, committers, follows};
+use crate::state::{Phase, State, Up};
 use crate::{normal, properties};
 
 /// A step. Timers have no times: each may fire whenever it runs, so that no property hangs on a
@@ -286,9 +286,9 @@ fn steps_of_service(state: &State, device: Device, actions: &mut Vec<Action>) {
     if service.has_lost_connection(device) {
         actions.push(Action::Notice(device));
     }
-    let away = matches!(service.presence[device], Presence::Away | Presence::Unknown);
+    let follows = follows(service.presence[device]);
     let has_leaf = service.members.of_device(device).is_some();
-    if away && has_leaf && service.going[device].is_none() {
+    if !follows && has_leaf && service.going[device].is_none() {
         actions.push(Action::GraceOver(device));
     }
 }
