@@ -5,16 +5,10 @@
 
 use crate::check::assert_holds;
 use crate::rules::{Budget, Rules};
-use crate::world::Room;
+use crate::world::{Action, Room};
 
 fn holds(what: &str, members: &[usize], budget: Budget) {
-    let (rules, members) = (Rules::ALL, members.to_vec());
-    let room = Room {
-        rules,
-        budget,
-        members,
-    };
-    assert_holds(what, &room);
+    assert_holds(what, &Room::of(members, Rules::ALL, budget));
 }
 
 const NONE: Budget = Budget {
@@ -35,7 +29,7 @@ fn while_one_joins_one_leaves_and_a_connection_breaks() {
         breaks: 1,
         ..NONE
     };
-    holds("join, leave, break", &[2, 3], budget);
+    holds("join, leave, break", &[2], budget);
 }
 
 #[test]
@@ -89,6 +83,17 @@ fn while_a_joiner_is_declined() {
 }
 
 #[test]
+fn while_a_joiner_is_declined_and_comes_again() {
+    let budget = Budget {
+        joins: 1,
+        breaks: 2,
+        distrusts: 1,
+        ..NONE
+    };
+    holds("declined join, two breaks", &[1], budget);
+}
+
+#[test]
 fn while_a_committer_is_silent() {
     let budget = Budget {
         joins: 1,
@@ -108,4 +113,26 @@ fn while_a_member_leaves_proposals_out() {
         ..NONE
     };
     holds("omission, join, break", &[2], budget);
+}
+
+/// A joiner is let in although the first committer dies on the way.
+#[test]
+fn when_the_first_committer_crashes() {
+    use Action::{Ask, Commit, Crash, Receive, Take};
+    let budget = Budget {
+        joins: 1,
+        crashes: 1,
+        ..NONE
+    };
+    let room = Room::of(&[2], Rules::ALL, budget);
+    let proposed = room.after(&[Ask(2, 0), Receive(2), Receive(2), Take(0)]);
+    let submitted = proposed.after(&[Commit(0)]);
+    let accepted = submitted.after(&[Receive(0)]);
+    for (when, room) in [
+        ("between proposal and commit", proposed),
+        ("between submission and acceptance", submitted),
+        ("between acceptance and merge", accepted),
+    ] {
+        assert_holds(&format!("crash {when}"), &room.after(&[Crash(0)]));
+    }
 }

@@ -51,8 +51,8 @@ impl Graph {
         id
     }
 
-    /// For each state, whether every order of steps leads to a settled state.
-    fn settles(&self) -> Vec<bool> {
+    /// For each state, whether it leads to a settled one: by every order of steps, or by some.
+    fn settles(&self, by_every_order: bool) -> Vec<bool> {
         let mut open_steps = vec![0_u32; self.nodes.len()];
         let mut before: Vec<Vec<u32>> = vec![Vec::new(); self.nodes.len()];
         for (from, to) in &self.calm {
@@ -64,7 +64,7 @@ impl Graph {
         while let Some(id) = fresh.pop() {
             for from in before[id].iter().map(|from| *from as usize) {
                 open_steps[from] -= 1;
-                if open_steps[from] == 0 && !settles[from] {
+                if !settles[from] && (open_steps[from] == 0 || !by_every_order) {
                     settles[from] = true;
                     fresh.push(from);
                 }
@@ -73,9 +73,12 @@ impl Graph {
         settles
     }
 
-    /// The first state found from which the room may never settle, as the way there.
+    /// A shortest way to a state from which the room never settles, or else to one from which it
+    /// may not.
     pub fn counterexample(&self, room: &Room) -> Option<Vec<Action>> {
-        let found = self.settles().iter().position(|settles| !settles)?;
+        let first = |settles: Vec<bool>| settles.iter().position(|settles| !settles);
+        let may_not = first(self.settles(true))?;
+        let found = first(self.settles(false)).unwrap_or(may_not);
         let mut way = vec![self.nodes[found].print];
         let mut at = found;
         while let Some(parent) = self.nodes[at].parent {

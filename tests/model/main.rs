@@ -21,4 +21,5 @@ mod rules;
 mod service;
 mod state;
 mod switched_off;
+mod wishes;
 mod world;

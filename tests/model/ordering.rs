@@ -1,7 +1,7 @@
 //! The service's compare-and-swap: which commits are accepted, and what follows.
 
 use crate::proposals::{Device, Leaf, Proposal, Proposals};
-use crate::service::Turn;
+use crate::service::{Turn, follows};
 use crate::state::{Commit, Down, Entry, Presence, Seq};
 
 impl Turn<'_> {
@@ -37,8 +37,7 @@ impl Turn<'_> {
         let mut omitted = service.open.without(commit.id.takes);
         for proposal in omitted.iter() {
             let declined = matches!(proposal, Proposal::Add(leaf)
-                if service.joins[leaf.device()]
-                    .is_some_and(|join| join.declined & 1 << author != 0));
+                if service.declined[leaf.device()] & 1 << author != 0);
             if self.position(proposal) >= seen.into() || declined {
                 omitted.remove(proposal);
             }
@@ -66,7 +65,10 @@ impl Turn<'_> {
         let takes = commit.id.takes;
         let foreign = takes.without(service.open).without(service.withdrawn);
         let stays = |leaf: &Leaf| {
-            service.going[leaf.device()].is_none() && service.joins[leaf.device()].is_none()
+            let device = leaf.device();
+            follows(service.presence[device])
+                && service.going[device].is_none()
+                && service.joins[device].is_none()
         };
         let mut broken = self.state.broken;
         broken.two_commits_of_one_epoch |= commit.epoch != service.epoch;
@@ -87,6 +89,8 @@ impl Turn<'_> {
         service.opened = commit.id;
         service.open = Proposals::default();
         service.withdrawn = Proposals::default();
+        service.declined = Default::default();
+        service.withdrawals = Default::default();
         self.state.removed = self.state.removed.and(takes.removes);
         takes.adds.iter().for_each(|leaf| self.welcome(leaf));
         for leaf in takes.removes.iter() {
@@ -107,7 +111,7 @@ impl Turn<'_> {
         if join.is_some_and(|join| join.leaf == leaf) {
             self.state.service.joins[device] = None;
         }
-        let opens = join.is_some_and(|join| join.leaf == leaf && join.held);
+        let opens = join.is_some_and(|join| join.leaf == leaf);
         if !opens && self.rules.welcome_only_its_key {
             return;
         }

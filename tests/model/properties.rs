@@ -112,7 +112,6 @@ pub fn is_settled(state: &State) -> bool {
                         && member.epoch == service.epoch
                         && service.presence[device] == Presence::Here { follows: true }
                         && member.greeted
-                        && member.own.is_none()
                 }
                 Phase::Outside | Phase::Crashed => leaf.is_none(),
                 Phase::Waiting | Phase::Leaving => false,

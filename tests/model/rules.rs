@@ -17,9 +17,12 @@ pub struct Rules {
     pub withdraw_on_return: bool,
     /// The service proposes every open wish again in every epoch.
     pub resign_wishes: bool,
-    /// A newer key package of a device takes back the Add of its older one. Otherwise that Add may
-    /// be one that nobody wants to commit, and stand in the way of the new one for ever.
-    pub newer_key_withdraws: bool,
+    /// A wish to join that ends, because its connection did or for a newer one, takes its Add back.
+    /// Otherwise that may be one that nobody commits, in the way of the device's next for ever.
+    pub ended_wish_withdraws: bool,
+    /// A wish that cannot be proposed in this epoch any more is refused, not kept waiting for the
+    /// next one, which may never come.
+    pub refuse_what_cannot_be_proposed: bool,
     /// That an older connection of a device is gone means nothing once it has a newer one.
     pub newest_connection_counts: bool,
     /// The last one who leaves ends the group, and nobody before.
@@ -52,7 +55,8 @@ impl Rules {
         renewal_lifts_withdrawal: true,
         withdraw_on_return: true,
         resign_wishes: true,
-        newer_key_withdraws: true,
+        ended_wish_withdraws: true,
+        refuse_what_cannot_be_proposed: true,
         newest_connection_counts: true,
         keep_while_somebody_stays: true,
         welcome_only_its_key: true,

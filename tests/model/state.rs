@@ -87,8 +87,6 @@ pub enum Presence {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Join {
     pub leaf: Leaf,
-    /// The connection that brought the key package is still there.
-    pub held: bool,
     /// A bit for each device that declined it.
     pub declined: u8,
 }
@@ -109,6 +107,10 @@ pub struct Service {
     /// Proposals of this epoch that are to be committed.
     pub open: Proposals,
     pub withdrawn: Proposals,
+    /// Who declined the open Add of each device, as a bit for each decliner.
+    pub declined: [u8; DEVICES],
+    /// How many Adds of each device were withdrawn in this epoch.
+    pub withdrawals: [u8; DEVICES],
     pub joins: [Option<Join>; DEVICES],
     pub going: [Option<Going>; DEVICES],
     pub presence: [Presence; DEVICES],
@@ -194,6 +196,8 @@ impl State {
                 log: Vec::new(),
                 open: Proposals::default(),
                 withdrawn: Proposals::default(),
+                declined: [0; DEVICES],
+                withdrawals: [0; DEVICES],
                 joins: [None; DEVICES],
                 going: [None; DEVICES],
                 presence: std::array::from_fn(presence),

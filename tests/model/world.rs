@@ -5,8 +5,8 @@ use stateright::Model;
 use crate::member::next_for;
 use crate::proposals::{DEVICES, Device, Proposal};
 use crate::rules::{Budget, Rules};
-use crate::service::{Turn, can_go_on, committers};
-use crate::state::{Phase, Presence, State, Up};
+use crate::service::{Turn, can_go_on, committers, follows};
+use crate::state::{Phase, State, Up};
 use crate::{normal, properties};
 
 /// A step. Timers have no times: each may fire whenever it runs, so that no property hangs on a
@@ -59,9 +59,8 @@ impl Action {
 #[derive(Debug, Clone)]
 pub struct Room {
     pub rules: Rules,
-    pub budget: Budget,
-    /// How many devices are members at first: one start for each number.
-    pub members: Vec<usize>,
+    /// Where it may start from.
+    pub starts: Vec<State>,
 }
 
 impl Model for Room {
@@ -69,10 +68,7 @@ impl Model for Room {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let starts = self.members.iter();
-        starts
-            .map(|count| State::quiet(*count, self.budget))
-            .collect()
+        self.starts.clone()
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -102,6 +98,30 @@ impl Model for Room {
 }
 
 impl Room {
+    /// A room that starts at rest with so many members; one start for each number.
+    pub fn of(members: &[usize], rules: Rules, budget: Budget) -> Self {
+        let starts = members.iter().map(|count| State::quiet(*count, budget));
+        Self {
+            rules,
+            starts: starts.collect(),
+        }
+    }
+
+    /// The room after these steps.
+    pub fn after(&self, steps: &[Action]) -> Self {
+        let walk = |start: &State| {
+            steps.iter().fold(start.clone(), |state, step| {
+                let mut possible = Vec::new();
+                self.actions(&state, &mut possible);
+                assert!(possible.contains(step), "{step:?} cannot happen here");
+                self.next_state(&state, *step).expect("a step")
+            })
+        };
+        let starts = self.starts.iter().map(walk).collect();
+        let rules = self.rules;
+        Self { rules, starts }
+    }
+
     fn misfortunes(&self, state: &State, device: Device, actions: &mut Vec<Action>) {
         let (budget, member) = (&state.budget, &state.members[device]);
         let gone = matches!(member.phase, Phase::Outside | Phase::Crashed);
@@ -266,9 +286,9 @@ fn steps_of_service(state: &State, device: Device, actions: &mut Vec<Action>) {
     if service.has_lost_connection(device) {
         actions.push(Action::Notice(device));
     }
-    let away = matches!(service.presence[device], Presence::Away | Presence::Unknown);
+    let follows = follows(service.presence[device]);
     let has_leaf = service.members.of_device(device).is_some();
-    if away && has_leaf && service.going[device].is_none() {
+    if !follows && has_leaf && service.going[device].is_none() {
         actions.push(Action::GraceOver(device));
     }
 }
