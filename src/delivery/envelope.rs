@@ -214,7 +214,8 @@ pub enum ServiceMessage {
         /// Whose commit it was.
         author: ParticipantId,
     },
-    /// Who commits: connected leaves without a pending Remove, lowest first.
+    /// Who commits: connected leaves without a pending Remove, lowest first; who declined an open
+    /// Add comes last. Only the first ranks are named: a leaf that is not never takes over.
     Committers {
         /// The group.
         group_id: GroupId,
