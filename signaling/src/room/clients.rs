@@ -8,7 +8,7 @@ use mls_srtp::id::{ParticipantId, Seq};
 use mls_srtp::time::Moment;
 use subtle::ConstantTimeEq;
 
-/// One connection, unique for the life of the service.
+/// One connection, unique for the life of the service: the later it was accepted, the larger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
 
@@ -17,6 +17,8 @@ pub struct ClientId(pub u64);
 struct Presence {
     session: Blob,
     client: Option<ClientId>,
+    /// The newest connection that said hello, even if it is gone.
+    newest: ClientId,
     /// From which log position on this client follows the group: it created it, was welcomed, came
     /// back by an external commit or has resumed. One that comes back without its state does not,
     /// though its device still has a leaf.
@@ -52,6 +54,7 @@ impl Clients {
         let presence = Presence {
             session,
             client: Some(client),
+            newest: client,
             follows: None,
             astray_since: before.and_then(|before| before.astray_since).or(Some(now)),
             group_infos: 0,
@@ -64,6 +67,7 @@ impl Clients {
         self.detach(participant);
         if let Some(presence) = self.present.get_mut(participant) {
             presence.client = Some(client);
+            presence.newest = client;
             presence.follows.get_or_insert(seq);
             presence.astray_since = None;
             presence.group_infos = 0;
@@ -98,6 +102,17 @@ impl Clients {
 
     pub(super) fn participant(&self, client: ClientId) -> Option<&ParticipantId> {
         self.participants.get(&client)
+    }
+
+    /// Whether a participant has had a newer connection than this one.
+    ///
+    /// A device says hello when its connection is open, so we had accepted the connection by then,
+    /// and only after that may the device have given it up for the next one. So the order in which
+    /// connections were accepted is the device's own, over restarts and lost state, whatever the
+    /// network does to the order in which their hellos arrive.
+    pub(super) fn has_newer(&self, participant: &ParticipantId, client: ClientId) -> bool {
+        let presence = self.present.get(participant);
+        presence.is_some_and(|presence| presence.newest > client)
     }
 
     pub(super) fn client_of(&self, participant: &ParticipantId) -> Option<ClientId> {

@@ -35,6 +35,11 @@ impl Room {
             return refuse(Refusal::UnsupportedVersion, detail);
         }
         self.check_admission(&participant, token.as_deref())?;
+        if self.clients.has_newer(&participant, client) {
+            // Overtaken on its way: the device has given this connection up.
+            self.close(client, CloseReason::Replaced);
+            return Ok(());
+        }
         if let Some(replaced) = self.clients.client_of(&participant) {
             self.close(replaced, CloseReason::Replaced);
         }
