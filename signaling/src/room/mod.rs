@@ -167,7 +167,7 @@ impl Room {
             }
         }
         self.sign_wishes(now);
-        self.drop_declined();
+        self.drop_declined(now);
         self.check_complaints(now);
         if self.handshake.is_some() && !self.can_go_on() {
             self.dissolve();
@@ -175,6 +175,7 @@ impl Room {
         if now >= self.next_ping {
             self.next_ping = now + self.config.ping_every;
             self.ping();
+            self.repeat_committers();
         }
     }
 
