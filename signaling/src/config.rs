@@ -56,7 +56,9 @@ pub struct RoomConfig {
     /// Members and wishers at once. Default 1,000.
     pub max_participants: usize,
     /// How long a member may be without a connection before it is removed, and a group without
-    /// any connected member before it is closed. Default 5 s: longer than a change of network.
+    /// any connected member before it is closed. Default 5 s: longer than a change of network, and
+    /// a second longer than members take to notice that nothing comes from us any more
+    /// (`ManagerConfig::silence`, 4 s), so that they have time to connect again.
     pub grace: Duration,
     /// How often members are told where the log stands. Default 2 s.
     pub ping_every: Duration,

@@ -209,6 +209,20 @@ fn a_member_without_connection_is_removed_after_the_grace_time() {
 }
 
 #[test]
+fn a_member_whose_connection_only_the_service_has_lost_comes_back_in_time() {
+    let mut world = three();
+    let before = world.assert_agreed(&["alice", "bob", "carol"]);
+    // The last that bob hears comes just before the service loses him.
+    world.run(Duration::from_secs(2));
+    let client = world.client_of("bob");
+    world.room.disconnected(client, world.now);
+    world.run(Duration::from_secs(8));
+    assert_ne!(world.client_of("bob"), client);
+    assert_eq!(world.assert_agreed(&["alice", "bob", "carol"]), before);
+    world.everybody_hears_everybody();
+}
+
+#[test]
 fn a_member_that_returns_in_time_catches_up() {
     let mut world = three();
     world.disconnect("bob");

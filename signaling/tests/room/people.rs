@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use mls_srtp::ManagerConfig;
 use mls_srtp::delivery::{
     ClientMessage, CloseReason, LogEntry, MediaSignal, Refusal, ServiceMessage,
 };
 use mls_srtp::event::Event;
 use mls_srtp::id::{Generation, GroupId, ParticipantId, RoomName, Seq};
-use mls_srtp_signaling::RoomEventKind;
+use mls_srtp_signaling::{RoomConfig, RoomEventKind};
 use mls_srtp_signaling::access::AccessControl;
 use mls_srtp_signaling::media::MediaRequestKind;
 use mls_srtp_signaling::room::{ClientId, RoomOutput};
@@ -213,6 +215,38 @@ fn a_second_connection_of_a_device_replaces_the_first() {
 }
 
 #[test]
+fn a_hello_that_comes_late_does_not_replace_a_newer_connection() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    // Bob gives up two connections whose hellos are still on the way, and is back over a third.
+    let late = [lab.stranger(), lab.stranger()];
+    lab.disconnect("bob");
+    lab.reconnect("bob");
+    lab.settle();
+    for (late, gone) in late.into_iter().zip([false, true]) {
+        if gone {
+            lab.disconnect("bob");
+        }
+        let outputs = lab.say(late, hello("bob", None));
+        let reason = CloseReason::Replaced;
+        let closed = outputs.iter().all(|output| match output {
+            RoomOutput::Send(to, ServiceMessage::Closed { reason: said }) => {
+                *to == late && *said == reason
+            }
+            RoomOutput::Close(to) => *to == late,
+            _ => false,
+        });
+        assert!(closed && outputs.len() == 2, "{outputs:?}");
+        lab.room.disconnected(late, lab.now);
+    }
+    lab.reconnect("bob");
+    lab.pass(6_000);
+    assert_eq!(lab.roster("alice"), ["alice", "bob"]);
+    assert_eq!(lab.position("bob"), lab.position("alice"));
+    let resynced = |event: &Event| matches!(event, Event::Resyncing { .. });
+    assert!(!lab.get("bob").events.iter().any(resynced));
+}
+
+#[test]
 fn a_wisher_may_go_again() {
     let mut lab = Lab::with(&["alice"]);
     lab.get("alice").held = true;
@@ -298,6 +332,14 @@ fn members_are_pinged_every_two_seconds_and_nobody_else() {
         }
     }
     assert_eq!(pings, 5);
+}
+
+#[test]
+fn a_member_notices_a_dead_connection_in_time_to_come_back() {
+    let (room, member) = (RoomConfig::default(), ManagerConfig::default());
+    assert!(member.silence >= room.ping_every * 2, "one ping may be late");
+    let to_connect = Duration::from_secs(1);
+    assert!(member.silence + to_connect <= room.grace);
 }
 
 #[test]
