@@ -65,8 +65,13 @@ impl Room {
         };
         let may = handshake.proposals.may_withdraw(participant);
         let add = handshake.proposals.add_of(participant).filter(|_| may);
-        if let Some(seq) = add.map(|pending| pending.seq) {
-            self.withdraw(seq);
+        let Some(seq) = add.map(|pending| pending.seq) else {
+            return;
+        };
+        if self.withdraw(seq)
+            && let Some(handshake) = &mut self.handshake
+        {
+            handshake.proposals.count_withdrawal(participant);
         }
     }
 
