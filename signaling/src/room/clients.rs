@@ -1,12 +1,16 @@
 //! Who is connected, who was, and since when not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use mls_srtp::delivery::Blob;
 use mls_srtp::id::{ParticipantId, Seq};
 use mls_srtp::time::Moment;
 use subtle::ConstantTimeEq;
+
+/// Sessions remembered of stays that ended by somebody's wish; the oldest are forgotten. Who comes
+/// back with one only after so many others joins anew, as if its connection had been lost.
+const ENDED: usize = 1_024;
 
 /// One connection, unique for the life of the service: the later it was accepted, the larger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +39,8 @@ struct Presence {
 pub(super) struct Clients {
     present: HashMap<ParticipantId, Presence>,
     participants: HashMap<ClientId, ParticipantId>,
+    /// Sessions of stays that are over, though their clients may not have heard it.
+    ended: VecDeque<(ParticipantId, Blob)>,
 }
 
 impl Clients {
@@ -98,6 +104,26 @@ impl Clients {
     pub(super) fn forget(&mut self, participant: &ParticipantId) {
         self.detach(participant);
         self.present.remove(participant);
+    }
+
+    /// A participant's stay ends by somebody's wish: it is not to go on, nor to begin anew by
+    /// itself. A newcomer of the same device has another session.
+    pub(super) fn end_session(&mut self, participant: &ParticipantId) {
+        let presence = self.present.get(participant);
+        let Some(presence) = presence.filter(|presence| presence.follows.is_some()) else {
+            return;
+        };
+        if self.ended.len() >= ENDED {
+            self.ended.pop_front();
+        }
+        let ended = (participant.clone(), presence.session.clone());
+        self.ended.push_back(ended);
+    }
+
+    /// Whether a session is that of a stay which ended by somebody's wish.
+    pub(super) fn has_ended(&self, participant: &ParticipantId, session: &Blob) -> bool {
+        let mut ended = self.ended.iter();
+        ended.any(|(who, ended)| who == participant && is_same(ended, session))
     }
 
     pub(super) fn participant(&self, client: ClientId) -> Option<&ParticipantId> {
@@ -169,9 +195,8 @@ impl Clients {
 
     /// Compares a session in constant time.
     pub(super) fn proves_session(&self, participant: &ParticipantId, session: &Blob) -> bool {
-        self.present
-            .get(participant)
-            .is_some_and(|p| bool::from(p.session.as_slice().ct_eq(session.as_slice())))
+        let presence = self.present.get(participant);
+        presence.is_some_and(|presence| is_same(&presence.session, session))
     }
 
     /// Counts a request for the GroupInfo; says how many there were on this connection.
@@ -211,4 +236,8 @@ impl Clients {
             None => true,
         }
     }
+}
+
+fn is_same(one: &Blob, other: &Blob) -> bool {
+    one.as_slice().ct_eq(other.as_slice()).into()
 }

@@ -101,9 +101,7 @@ impl Room {
             self.wishes.end_join(&joiner);
             refused = true;
         }
-        if refused
-            && let Some(client) = self.clients.client_of(&joiner)
-        {
+        if refused && let Some(client) = self.clients.client_of(&joiner) {
             let detail = "members of the room declined".to_owned();
             self.refuse_client(client, "join", Refusal::Declined, detail);
         }

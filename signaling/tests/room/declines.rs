@@ -97,6 +97,19 @@ fn two_users_together_keep_somebody_out_though_a_third_would_commit() {
 }
 
 #[test]
+fn two_devices_of_one_user_do_not_keep_somebody_out_while_others_would_commit() {
+    let mut lab = Lab::with(&["alice", "bob", "bob/tablet", "carol"]);
+    lab.get("alice").held = true;
+    lab.enter("dave");
+    lab.pass(150);
+    let message = declined(&lab, newest_proposal(&lab));
+    for (user, dropped) in [("bob", 0), ("bob/tablet", 0), ("carol", 1)] {
+        assert_eq!(lab.refusal(user, message.clone()), None);
+        assert_eq!(withdrawals(&lab), dropped, "{user}");
+    }
+}
+
+#[test]
 fn a_third_wish_goes_on_when_the_second_is_declined_and_a_fourth_is_refused() {
     let mut lab = Lab::with(&["alice", "bob"]);
     for user in ["alice", "bob"] {

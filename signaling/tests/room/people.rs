@@ -10,11 +10,11 @@ use mls_srtp::delivery::{
 };
 use mls_srtp::event::Event;
 use mls_srtp::id::{Generation, GroupId, ParticipantId, RoomName, Seq};
-use mls_srtp_signaling::{RoomConfig, RoomEventKind};
 use mls_srtp_signaling::access::AccessControl;
 use mls_srtp_signaling::media::MediaRequestKind;
 use mls_srtp_signaling::room::{ClientId, RoomOutput};
 use mls_srtp_signaling::store::{LogHead, MemoryStore, Store, StoreError};
+use mls_srtp_signaling::{RoomConfig, RoomEventKind};
 
 use crate::lab::{Lab, Setup, closed, hello, name};
 
@@ -31,19 +31,23 @@ impl AccessControl for Chaired {
     }
 }
 
+/// A room with these people, in which `chair` may have others removed.
+pub fn chaired(users: &[&'static str]) -> Lab {
+    let mut lab = Lab::new(Setup {
+        access: Box::new(Chaired),
+        ..Setup::default()
+    });
+    users.iter().for_each(|user| lab.join(user));
+    lab
+}
+
 fn offer() -> MediaSignal {
     MediaSignal::Offer { sdp: "v=0".into() }
 }
 
 #[test]
 fn only_who_may_evict_evicts() {
-    let mut lab = Lab::new(Setup {
-        access: Box::new(Chaired),
-        ..Setup::default()
-    });
-    ["chair", "bob", "carol"]
-        .into_iter()
-        .for_each(|user| lab.join(user));
+    let mut lab = chaired(&["chair", "bob", "carol"]);
     let evict = |user| ClientMessage::Evict {
         participant: name(user),
     };
@@ -285,11 +289,63 @@ fn a_device_without_its_state_comes_in_though_the_last_other_leaves() {
     lab.get("bob").deaf = true;
     lab.settle();
     lab.leave("alice");
-    assert_eq!(closed(&mut lab, "alice"), Some(CloseReason::Removed));
+    assert_eq!(closed(&mut lab, "alice"), None, "bob might have his state");
     lab.get("bob").deaf = false;
     lab.pass(500);
+    assert_eq!(closed(&mut lab, "alice"), Some(CloseReason::Removed));
     assert_eq!(lab.roster("bob"), ["bob"]);
     assert_ne!(lab.position("bob").map(|(group_id, _)| group_id), old_group);
+}
+
+#[test]
+fn the_last_one_there_leaves_and_who_is_away_keeps_the_group() {
+    let mut lab = Lab::with(&["alice", "bob", "carol"]);
+    let before = lab.position("bob");
+    lab.disconnect("bob");
+    lab.leave("alice");
+    lab.leave("carol");
+    lab.pass(3_000);
+    lab.reconnect("bob");
+    lab.pass(500);
+    assert_eq!(lab.roster("bob"), ["bob"]);
+    assert_eq!(
+        lab.position("bob").map(|(group_id, _)| group_id),
+        before.map(|(group_id, _)| group_id)
+    );
+    assert_eq!(lab.get("carol").events.last(), Some(&Event::Left));
+}
+
+#[test]
+fn the_last_one_there_leaves_and_is_let_go_when_nobody_comes_back() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    lab.disconnect("bob");
+    lab.pass(1_000);
+    lab.leave("alice");
+    lab.pass(3_800);
+    assert_eq!(closed(&mut lab, "alice"), None);
+    lab.pass(400);
+    assert_eq!(closed(&mut lab, "alice"), Some(CloseReason::Removed));
+    assert!(lab.room.is_deserted());
+}
+
+#[test]
+fn a_device_without_its_state_waits_for_who_might_be_back() {
+    for comes_back in [true, false] {
+        let mut lab = Lab::with(&["alice", "bob"]);
+        let group = |lab: &Lab, user| lab.position(user).map(|(group_id, _)| group_id);
+        let before = group(&lab, "bob");
+        lab.disconnect("bob");
+        lab.disconnect("alice");
+        lab.enter("alice");
+        lab.pass(3_000);
+        assert_eq!(lab.position("alice"), None);
+        if comes_back {
+            lab.reconnect("bob");
+        }
+        lab.pass(3_000);
+        assert_eq!(group(&lab, "alice") == before, comes_back);
+        assert!(lab.position("alice").is_some());
+    }
 }
 
 #[test]
@@ -337,7 +393,10 @@ fn members_are_pinged_every_two_seconds_and_nobody_else() {
 #[test]
 fn a_member_notices_a_dead_connection_in_time_to_come_back() {
     let (room, member) = (RoomConfig::default(), ManagerConfig::default());
-    assert!(member.silence >= room.ping_every * 2, "one ping may be late");
+    assert!(
+        member.silence >= room.ping_every * 2,
+        "one ping may be late"
+    );
     let to_connect = Duration::from_secs(1);
     assert!(member.silence + to_connect <= room.grace);
 }
