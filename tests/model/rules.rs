@@ -25,8 +25,14 @@ pub struct Rules {
     pub refuse_what_cannot_be_proposed: bool,
     /// That an older connection of a device is gone means nothing once it has a newer one.
     pub newest_connection_counts: bool,
+    /// A newer wish is proposed at once when the Add is declined behind which it waited.
+    pub propose_what_waited: bool,
     /// The last one who leaves ends the group, and nobody before.
     pub keep_while_somebody_stays: bool,
+    /// A member without a connection stays until its grace time is over.
+    pub keep_for_who_is_away: bool,
+    /// A group in which all who could commit are silent ends.
+    pub give_up_on_silence: bool,
     /// A Welcome goes only to the connection that brought the key package it is for.
     pub welcome_only_its_key: bool,
     /// Two decliners drop a wish, or one if there are no two who could commit.
@@ -59,6 +65,9 @@ impl Rules {
         refuse_what_cannot_be_proposed: true,
         newest_connection_counts: true,
         keep_while_somebody_stays: true,
+        keep_for_who_is_away: true,
+        give_up_on_silence: true,
+        propose_what_waited: true,
         welcome_only_its_key: true,
         fewer_decliners_if_few: true,
         wait_for_acceptance: true,
