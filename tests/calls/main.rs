@@ -1,8 +1,11 @@
 //! Whole calls under virtual time: key managers and the service's real room logic.
 
+mod announcement;
 mod forged;
 mod mallory;
+mod media_start;
 mod recovery;
+mod returning;
 mod spoiled;
 mod takeover;
 mod trust;
