@@ -17,9 +17,6 @@ pub struct Rules {
     pub withdraw_on_return: bool,
     /// The service proposes every open wish again in every epoch.
     pub resign_wishes: bool,
-    /// A wish to join that ends, because its connection did or for a newer one, takes its Add back.
-    /// Otherwise that may be one that nobody commits, in the way of the device's next for ever.
-    pub ended_wish_withdraws: bool,
     /// A wish that cannot be proposed in this epoch any more is refused, not kept waiting for the
     /// next one, which may never come.
     pub refuse_what_cannot_be_proposed: bool,
@@ -61,7 +58,6 @@ impl Rules {
         renewal_lifts_withdrawal: true,
         withdraw_on_return: true,
         resign_wishes: true,
-        ended_wish_withdraws: true,
         refuse_what_cannot_be_proposed: true,
         newest_connection_counts: true,
         keep_while_somebody_stays: true,

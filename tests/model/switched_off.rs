@@ -42,7 +42,6 @@ fails_without! {
     renewal: renewal_lifts_withdrawal => SETTLES, 2, { breaks, breaks };
     return_in_time: withdraw_on_return => NOT_UNASKED, 3, { breaks };
     wishes: resign_wishes => NO_LOST_WISH, 2, { joins, crashes };
-    ended_wish: ended_wish_withdraws => SETTLES, 2, { joins, breaks, distrusts };
     late_wish: refuse_what_cannot_be_proposed => NO_LOST_WISH, 1, { joins, breaks, breaks, breaks, distrusts };
     waiting_wish: propose_what_waited => NO_LOST_WISH, 2, { joins, breaks, breaks, distrusts };
     newest_connection: newest_connection_counts => HEARD, 2, { joins, breaks };

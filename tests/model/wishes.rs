@@ -125,7 +125,7 @@ impl Turn<'_> {
         self.state.service.joins[device] = None;
         let may = self.state.service.withdrawals[device] < MOST_WITHDRAWALS;
         let add = self.state.service.open.adds.of_device(device);
-        if let (Some(leaf), true) = (add, may && self.rules.ended_wish_withdraws) {
+        if let (Some(leaf), true) = (add, may) {
             self.withdraw(Proposal::Add(leaf));
             self.state.service.withdrawals[device] += 1;
         }
