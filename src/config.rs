@@ -27,7 +27,9 @@ pub struct ManagerConfig {
     /// the connection counts as broken. Default 10 s.
     pub answer_patience: Duration,
     /// How long a member may hear nothing from the service before its connection counts as broken.
-    /// Default 6 s, three of the service's pings.
+    /// Default 4 s: two of the service's pings. That is less than the grace time of 5 s which the
+    /// service gives a member whose connection it has lost, so a member whose end of the connection
+    /// is all that is left of it comes back before it is removed.
     pub silence: Duration,
     /// How long we send without word from the service that the group is still in our epoch.
     /// Default 15 s: a service that hides a removal gains no more than this.
@@ -56,7 +58,7 @@ impl Default for ManagerConfig {
             takeover_after: Duration::from_millis(300),
             takeover_after_most: Duration::from_secs(5),
             answer_patience: Duration::from_secs(10),
-            silence: Duration::from_secs(6),
+            silence: Duration::from_secs(4),
             max_exposure: Duration::from_secs(15),
             distrust_patience: Duration::from_secs(5),
             rotation: Duration::from_secs(3_600),

@@ -9,8 +9,8 @@ use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// We are a member: of a group that we created, or by a Welcome. An
-    /// [`Event::EpochChanged`] follows at once.
+    /// We are a member: of a group that we created, by a Welcome, at a leaf that we took back, or
+    /// again after a restart. An [`Event::EpochChanged`] follows at once.
     Joined {
         /// The group.
         group_id: GroupId,
@@ -37,8 +37,8 @@ pub enum Event {
         /// Why now.
         reason: SwitchReason,
     },
-    /// After joining: everybody sends in an epoch that we have, or has had the time for it. From
-    /// now on media loses nothing; connect it here.
+    /// Once in every stay, one that was restored included: everybody sends in an epoch that we
+    /// have, or has had the time for it. From now on media loses nothing; connect it here.
     MediaReady,
     /// Somebody new can see us: video senders give a keyframe.
     KeyframeWanted,

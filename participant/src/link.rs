@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use mls_srtp::ManagerConfig;
 use mls_srtp::delivery::ClientMessage;
 use tokio::time::Instant;
 
@@ -13,8 +14,8 @@ use crate::signaling::{Signaling, SignalingError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinkConfig {
     /// A connection on which nothing was received for so long, pings included, counts as lost.
-    /// Default 6 s, three times the service's heartbeat: a connection whose other end has vanished
-    /// gives no other sign, and what is sent on it is lost.
+    /// Default [`ManagerConfig::silence`]: a connection whose other end has vanished gives no other
+    /// sign, and what is sent on it is lost.
     pub silence: Duration,
     /// Delays between attempts to connect again. Default 200 ms to 5 s.
     pub retry: RetryConfig,
@@ -23,7 +24,7 @@ pub struct LinkConfig {
 impl Default for LinkConfig {
     fn default() -> Self {
         Self {
-            silence: Duration::from_secs(6),
+            silence: ManagerConfig::default().silence,
             retry: RetryConfig {
                 first: Duration::from_millis(200),
                 last: Duration::from_secs(5),

@@ -56,7 +56,9 @@ pub struct RoomConfig {
     /// Members and wishers at once. Default 1,000.
     pub max_participants: usize,
     /// How long a member may be without a connection before it is removed, and a group without
-    /// any connected member before it is closed. Default 5 s: longer than a change of network.
+    /// any connected member before it is closed. Default 5 s: longer than a change of network, and
+    /// a second longer than members take to notice that nothing comes from us any more
+    /// (`ManagerConfig::silence`, 4 s), so that they have time to connect again.
     pub grace: Duration,
     /// How often members are told where the log stands. Default 2 s.
     pub ping_every: Duration,
@@ -66,6 +68,11 @@ pub struct RoomConfig {
     /// before the group is ended; also how long a removal that complaints led to may take.
     /// Default 3 s: ten times what a commit takes to reach everybody.
     pub apply_patience: Duration,
+    /// How long proposals may wait in one epoch before the group is closed, because all who could
+    /// commit them are connected and silent. Default 30 s: six times as long as it takes, at the
+    /// usual latency, until the last of 16 committers has its turn (15 takeover times of 300 ms),
+    /// and three times as long as a member waits for the answer to its commit.
+    pub commit_patience: Duration,
     /// How long after an external commit the next one may come. Default 100 ms: each costs all
     /// members an epoch, and defeats the commit that is on its way.
     pub external_window: Duration,
@@ -94,6 +101,7 @@ impl Default for RoomConfig {
             ping_every: Duration::from_secs(2),
             remove_slack: Duration::from_millis(500),
             apply_patience: Duration::from_secs(3),
+            commit_patience: Duration::from_secs(30),
             external_window: Duration::from_millis(100),
             max_committers: 16,
             log_entries: 4_096,

@@ -21,7 +21,8 @@ struct Cli {
     /// Participants that a room may have.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     max_participants: u32,
-    /// Seconds that a member may be without a connection before it is removed.
+    /// Seconds that a member may be without a connection before it is removed. Members notice after
+    /// 4 s that a connection is dead: less than 5 gives them no time to come back.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=3_600))]
     grace: u64,
     /// Seconds without a sign of life after which a connection counts as lost.

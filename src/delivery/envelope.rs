@@ -23,7 +23,9 @@ pub const MAX_ENVELOPE_BYTES: usize = 1 << 20;
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ClientMessage {
-    /// First message of every connection; anything else before it is refused.
+    /// First message of every connection, said once that is open; anything else before it is
+    /// refused. One that comes after the hello of a newer connection of the device is too late, and
+    /// its connection is closed.
     Hello {
         /// [`PROTOCOL_VERSION`] of the sender.
         version: u16,
@@ -215,7 +217,8 @@ pub enum ServiceMessage {
         author: ParticipantId,
     },
     /// Who commits: connected leaves without a pending Remove, lowest first; who declined an open
-    /// Add comes last. Only the first ranks are named: a leaf that is not never takes over.
+    /// Add comes last. Only the first ranks are named: a leaf that is not never takes over. Sent
+    /// when it changes, to whoever begins to follow, and with every ping.
     Committers {
         /// The group.
         group_id: GroupId,

@@ -230,7 +230,8 @@ impl Engine {
         })
     }
 
-    /// Tries every queued Add alone.
+    /// Tries every queued Add without the others. What is no Add stays: a device that enters anew
+    /// can be added only as its old leaf goes.
     fn faulty_adds(
         &mut self,
         identity: &Identity,
@@ -244,9 +245,11 @@ impl Engine {
             .filter(|reference| !leave_out.contains(reference))
             .collect();
         let mut faulty = Vec::new();
-        for add in adds {
-            if let Err(error) = self.build_commit(identity, false, |r| *r == add) {
-                faulty.push((add, error.to_string()));
+        for add in &adds {
+            let others = |r: &ProposalRef| r != add && adds.contains(r);
+            let alone = |r: &ProposalRef| !leave_out.contains(r) && !others(r);
+            if let Err(error) = self.build_commit(identity, false, alone) {
+                faulty.push((add.clone(), error.to_string()));
             } else {
                 // It was only a trial.
                 let _ = self.discard_own();

@@ -10,7 +10,7 @@ const SERVICE_NAME: &str = "mls-srtp delivery service";
 
 /// The key with which a delivery service signs its proposals.
 pub struct ServiceIdentity {
-    pub(super) signer: SignatureKeyPair,
+    pub(crate) signer: SignatureKeyPair,
 }
 
 impl ServiceIdentity {

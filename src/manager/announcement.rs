@@ -22,8 +22,8 @@ impl KeyManager {
     /// Tells the group which streams are ours. Sent before the report that our epoch is applied,
     /// so that it stands in the log before anybody switches to that epoch.
     ///
-    /// MLS forbids application messages while proposals are pending; the next epoch, which adds
-    /// or removes somebody, brings another chance.
+    /// MLS forbids application messages while proposals are pending. The next epoch brings another
+    /// chance, and so does every ping, for the proposals may be taken back.
     pub(super) fn announce(&mut self) {
         if self.streams.is_empty() {
             return;

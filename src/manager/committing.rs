@@ -42,7 +42,6 @@ impl KeyManager {
             }
             // Nothing of this can be committed now. The next epoch has other proposals.
             Err(error) => {
-                stay.turn.submitted(now);
                 stay.turn.refused(now);
                 self.event(Event::Refused {
                     request: "commit".into(),
@@ -90,3 +89,6 @@ impl KeyManager {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

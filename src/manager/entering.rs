@@ -80,7 +80,10 @@ impl KeyManager {
             return self.send(ClientMessage::Leave);
         }
         self.resumed = true;
+        let cap = self.config.switch_cap;
         let Some(stay) = self.any_stay() else { return };
+        // For a restored one: whatever it missed comes right behind.
+        stay.media_start.begin(now, cap);
         if head.epoch == stay.engine.epoch() {
             // The group is still in our epoch, so a commit of ours never arrived.
             if let Err(error) = stay.commit_refused(now) {
@@ -190,7 +193,7 @@ impl KeyManager {
             Ok(stay) => stay,
             Err(error) => return self.end(Event::Fatal(FatalCause::Internal(error))),
         };
-        stay.media_ready_at = Some(now + self.config.switch_cap);
+        stay.media_start.begin(now, self.config.switch_cap);
         let leaf = stay.own_leaf;
         self.resumed = true;
         self.phase = Phase::Member(Box::new(stay));

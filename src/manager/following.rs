@@ -214,17 +214,16 @@ impl KeyManager {
     }
 
     /// Everybody has the epoch.
-    pub(super) fn handle_ready(&mut self, group_id: GroupId, epoch: Epoch) {
+    pub(super) fn handle_ready(&mut self, group_id: GroupId, epoch: Epoch, now: Moment) {
         let Some(stay) = self.stay_mut(group_id) else {
             return;
         };
         let switched = stay.switch.all_ready(epoch);
-        let media_ready = epoch >= stay.engine.epoch() && stay.media_ready_at.take().is_some();
+        if epoch == stay.engine.epoch() {
+            stay.media_start.all_ready(now);
+        }
         if let Some(reason) = switched {
             self.switched(reason);
-        }
-        if media_ready {
-            self.event(Event::MediaReady);
         }
     }
 

@@ -108,7 +108,11 @@ impl KeyManager {
             return;
         };
         if stay.seq == seq && stay.chain == *chain && stay.engine.epoch() == epoch {
+            let owes_announcement = stay.owes_announcement;
             self.proven(now);
+            if owes_announcement {
+                self.announce();
+            }
         } else {
             self.log_gap(now);
         }
@@ -135,6 +139,10 @@ impl KeyManager {
             }
             // The epoch ended while our announcement was on its way; we have the new one.
             ("application", Phase::Member(_)) if reason == Refusal::WrongEpoch => self.announce(),
+            // Made again after the next ping.
+            ("application", Phase::Member(stay)) if reason == Refusal::RateLimited => {
+                stay.owes_announcement = true;
+            }
             // Somebody was faster; a `Room` that says who follows.
             ("create", Phase::Entering(entering @ Entering::Creating { .. }))
             | ("join", Phase::Entering(entering @ Entering::Waiting { .. })) => {

@@ -18,6 +18,7 @@ mod entering;
 mod exposure;
 mod following;
 mod link;
+mod media_start;
 mod returning;
 mod saved;
 mod stay;
@@ -274,7 +275,9 @@ impl KeyManager {
                     stay.turn.set_committers(leaves);
                 }
             }
-            ServiceMessage::Ready { group_id, epoch } => self.handle_ready(group_id, epoch),
+            ServiceMessage::Ready { group_id, epoch } => {
+                self.handle_ready(group_id, epoch, now);
+            }
             ServiceMessage::Ping {
                 group_id,
                 epoch,
@@ -310,7 +313,7 @@ impl KeyManager {
         self.handle_trust_timeout(now);
         let Some(stay) = self.any_stay() else { return };
         let switched = stay.switch.handle_timeout(now);
-        let ready = stay.take_due_media_ready(now);
+        let ready = stay.media_start.take_due(now);
         if let Some(reason) = switched {
             self.switched(reason);
         }

@@ -77,6 +77,7 @@ impl KeyManager {
         returning.built = None;
         if reason == Refusal::WrongEpoch && returning.attempts < MAX_ATTEMPTS {
             let group_id = returning.group_id;
+            self.asked_at = now;
             return self.send(ClientMessage::AskGroupInfo { group_id });
         }
         let door = returning.door.clone();

@@ -152,12 +152,11 @@ impl KeyManager {
         };
         let engine = Engine::load(wire.group_id, wire.values, &door.validator)?;
         let at = (wire.seq, wire.chain);
-        let mut stay = Stay::new(&self.config, wire.group_id, engine, door.clone(), at, now)?;
+        let mut stay = Stay::new(&self.config, wire.group_id, engine, door, at, now)?;
         stay.must_renew = true;
         stay.owes_announcement = true;
         stay.turn.want_renewal();
         stay.proposals = wire.proposals;
-        stay.review_pending(now);
         if stay.engine.has_pending_commit() {
             stay.turn.submitted(now);
         }
@@ -167,7 +166,6 @@ impl KeyManager {
             token: wire.token,
         });
         self.session = wire.session;
-        self.room = Some(door);
         self.phase = Phase::Member(Box::new(stay));
         self.event(Event::Joined { group_id, leaf });
         self.enter_epoch(&RosterChange::default(), now);

@@ -11,6 +11,7 @@ use crate::pipeline::Stream;
 use crate::time::{Moment, earlier};
 
 use super::exposure::Exposure;
+use super::media_start::MediaStart;
 use super::turn::Turn;
 
 /// A member's stay in one group.
@@ -42,10 +43,9 @@ pub(super) struct Stay {
     pub(super) suspended: bool,
     /// What the others announced: a restart needs it, for nothing is said twice.
     pub(super) heard: Vec<(ParticipantId, Vec<Stream>)>,
-    /// Our streams could not be announced in this epoch.
+    /// Our streams could not be announced, or the service did not take the announcement.
     pub(super) owes_announcement: bool,
-    /// When media may be connected at the latest.
-    pub(super) media_ready_at: Option<Moment>,
+    pub(super) media_start: MediaStart,
 }
 
 /// A proposal of the current epoch.
@@ -94,7 +94,7 @@ impl Stay {
             suspended: false,
             heard: Vec::new(),
             owes_announcement: false,
-            media_ready_at: None,
+            media_start: MediaStart::default(),
         })
     }
 
@@ -146,15 +146,10 @@ impl Stay {
         self.turn.epoch_began(author, renewed, members, now);
     }
 
-    /// Whether the time for connecting media has come; asked once.
-    pub(super) fn take_due_media_ready(&mut self, now: Moment) -> bool {
-        self.media_ready_at.take_if(|at| *at <= now).is_some()
-    }
-
     pub(super) fn poll_timeout(&self) -> Option<Moment> {
         let suspects = self.suspects.iter().map(|suspect| suspect.leave_at).min();
         [
-            self.media_ready_at,
+            self.media_start.poll_timeout(),
             self.switch.poll_timeout(),
             self.exposure.poll_timeout(),
             suspects,

@@ -6,7 +6,7 @@ use mls_srtp::delivery::{CloseReason, Refusal, ServiceMessage};
 use mls_srtp::event::Event;
 use mls_srtp_signaling::RoomEventKind;
 
-use crate::mallory::{Forgery, Mallory};
+use crate::mallory::{Forgery, Inline, Mallory};
 use crate::world::{World, name};
 
 const A_WHILE: Duration = Duration::from_secs(4);
@@ -84,6 +84,21 @@ fn a_second_victim_has_the_author_removed() {
     }
     world.run(A_WHILE);
     world.assert_agreed(&["alice", "bob", "carol"]);
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_member_changes_neither_the_terms_nor_who_is_in_by_itself() {
+    let (mut world, mut mallory) = with_mallory(&["alice", "bob"]);
+    let (_, before) = world.assert_agreed_among(&["alice", "bob"]);
+    for inline in [Inline::OtherTerms, Inline::RemovalOf(0)] {
+        mallory.told.clear();
+        mallory.commit_inline(&mut world, &inline);
+        assert_eq!(mallory.last_refusal(), Some(Refusal::PolicyViolation));
+    }
+    assert_eq!(world.assert_agreed_among(&["alice", "bob"]).1, before);
+    world.join("carol");
+    mallory.follow(&mut world);
     world.everybody_hears_everybody();
 }
 

@@ -1,8 +1,11 @@
 //! Whole calls under virtual time: key managers and the service's real room logic.
 
+mod announcement;
 mod forged;
 mod mallory;
+mod media_start;
 mod recovery;
+mod returning;
 mod spoiled;
 mod takeover;
 mod trust;
@@ -206,6 +209,20 @@ fn a_member_without_connection_is_removed_after_the_grace_time() {
     assert_eq!(world.at("alice").manager.roster().map(|r| r.len()), Some(3));
     world.run(A_WHILE);
     world.assert_agreed(&["alice", "carol"]);
+}
+
+#[test]
+fn a_member_whose_connection_only_the_service_has_lost_comes_back_in_time() {
+    let mut world = three();
+    let before = world.assert_agreed(&["alice", "bob", "carol"]);
+    // A ping has just come when the service loses bob: nothing could make him notice later.
+    world.run(Duration::from_millis(2_600));
+    let client = world.client_of("bob");
+    world.room.disconnected(client, world.now);
+    world.run(Duration::from_secs(8));
+    assert_ne!(world.client_of("bob"), client);
+    assert_eq!(world.assert_agreed(&["alice", "bob", "carol"]), before);
+    world.everybody_hears_everybody();
 }
 
 #[test]

@@ -5,15 +5,16 @@ use std::collections::VecDeque;
 use mls_srtp::delivery::{
     Blob, ClientMessage, LogBody, LogEntry, PROTOCOL_VERSION, Refusal, ServiceMessage,
 };
-use mls_srtp::group::ROOM_POLICY_EXTENSION;
+use mls_srtp::group::{ROOM_POLICY_EXTENSION, RoomPolicy};
 use mls_srtp::id::{Epoch, GroupId, ParticipantId, Seq};
 use mls_srtp_signaling::room::ClientId;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
-    BasicCredential, Capabilities, Ciphersuite, CredentialType, CredentialWithKey, ExtensionType,
-    KeyPackage, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, MlsGroup, MlsGroupJoinConfig, MlsMessageBodyIn,
+    BasicCredential, Capabilities, Ciphersuite, CredentialType, CredentialWithKey, Extension,
+    ExtensionType, Extensions, GroupContext, KeyPackage, LeafNodeIndex,
+    MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, MlsGroup, MlsGroupJoinConfig, MlsMessageBodyIn,
     MlsMessageIn, MlsMessageOut, OpenMlsProvider, ProcessedMessageContent, RatchetTreeIn,
-    StagedWelcome,
+    StagedWelcome, UnknownExtension,
 };
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::{OpenMlsRustCrypto, RustCrypto};
@@ -31,6 +32,12 @@ pub enum Forgery {
     PathFor(&'static str),
     /// The key that external commits are encrypted to.
     ExternalPub,
+}
+
+/// What a commit brings of its own.
+pub enum Inline {
+    OtherTerms,
+    RemovalOf(u32),
 }
 
 pub struct Mallory {
@@ -209,6 +216,58 @@ impl Mallory {
         };
         world.submit(self.client, message);
         self.follow(world);
+    }
+
+    /// Submits a commit that brings a proposal of its own, which MLS allows and rooms do not.
+    pub fn commit_inline(&mut self, world: &mut World, inline: &Inline) {
+        self.follow(world);
+        let epoch = self.epoch();
+        let terms = self.other_terms();
+        let group = self.group.as_mut().expect("a member");
+        let storage = self.provider.storage();
+        let (rand, crypto) = (self.provider.rand(), self.provider.crypto());
+        let builder = group.commit_builder();
+        let builder = match inline {
+            Inline::OtherTerms => builder
+                .propose_group_context_extensions(terms)
+                .expect("MLS allows it"),
+            Inline::RemovalOf(leaf) => builder.propose_removals([LeafNodeIndex::new(*leaf)]),
+        };
+        let bundle = builder
+            .load_psks(storage)
+            .expect("none")
+            .create_group_info(true)
+            .use_ratchet_tree_extension(false)
+            .build(rand, crypto, &self.signer, |_| true)
+            .expect("MLS allows it")
+            .stage_commit(&self.provider)
+            .expect("stages");
+        let (commit, welcome, group_info) = bundle.into_messages();
+        group.clear_pending_commit(storage).expect("memory");
+        let message = ClientMessage::Commit {
+            group_id: self.group_id,
+            epoch,
+            seen_seq: self.seq,
+            commit: encode(&commit),
+            welcome: welcome.as_ref().map(encode),
+            group_info: encode(&group_info.expect("was asked for")),
+        };
+        world.submit(self.client, message);
+        self.follow(world);
+    }
+
+    /// The group's context with another room policy in it.
+    fn other_terms(&self) -> Extensions<GroupContext> {
+        let group = self.group.as_ref().expect("a member");
+        let mut terms = group.extensions().clone();
+        let policy = terms.unknown(ROOM_POLICY_EXTENSION).expect("stated");
+        let mut policy = RoomPolicy::decode(&policy.0).expect("ours");
+        policy.locked = true;
+        let policy = UnknownExtension(policy.encode());
+        terms
+            .add_or_replace(Extension::Unknown(ROOM_POLICY_EXTENSION, policy))
+            .expect("may be there");
+        terms
     }
 
     fn key_of(&self, user: &str) -> Vec<u8> {

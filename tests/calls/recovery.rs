@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use mls_srtp::ManagerConfig;
+use mls_srtp::delivery::ClientMessage;
 use mls_srtp::event::Event;
-use mls_srtp::manager::SavedState;
+use mls_srtp::manager::{Output, SavedState};
 use mls_srtp::pipeline::ProtectError;
 
 use crate::world::World;
@@ -168,4 +169,31 @@ fn what_is_no_saved_state_is_refused() {
     let text = String::from_utf8(good).expect("JSON");
     let newer = text.replacen("\"version\":1", "\"version\":2", 1);
     assert!(restore(newer.into_bytes()).is_some());
+}
+
+#[test]
+fn a_restored_member_shows_the_token_that_it_came_with() {
+    let world = three();
+    let text = String::from_utf8(saved(&world, "bob").as_bytes().to_vec()).expect("JSON");
+    let text = text.replacen("\"token\":null", "\"token\":\"let me in\"", 1);
+    let state = SavedState::new(text.into_bytes());
+    let restored = mls_srtp::KeyManager::restore(&state, ManagerConfig::default(), world.now);
+    let mut bob = restored.expect("a saved state");
+    bob.handle_connected(world.now);
+    let hello = std::iter::from_fn(|| bob.poll_output()).find_map(|output| match output {
+        Output::Send(ClientMessage::Hello { token, resume, .. }) => Some((token, resume)),
+        _ => None,
+    });
+    let (token, resume) = hello.expect("says hello");
+    assert_eq!(token.as_deref(), Some("let me in"));
+    assert!(resume.is_some(), "and where it was");
+}
+
+#[test]
+fn whoever_has_asked_to_leave_is_not_restored_as_a_member() {
+    let mut world = three();
+    world.get("bob").manager.leave().expect("a member");
+    let state = saved(&world, "bob");
+    let restored = mls_srtp::KeyManager::restore(&state, ManagerConfig::default(), world.now);
+    assert_eq!(restored.expect("a saved state").position(), None);
 }

@@ -61,6 +61,22 @@ fn two_silent_committers_are_overtaken_in_turn() {
 }
 
 #[test]
+fn who_missed_the_list_of_committers_hears_it_with_the_next_ping() {
+    let mut world = four_with_a_pending_join();
+    let (group_id, _) = world.at("bob").manager.position().expect("a member");
+    for user in ["bob", "carol"] {
+        let leaves = Vec::new();
+        let nobody = ServiceMessage::Committers { group_id, leaves };
+        let now = world.now;
+        world.get(user).manager.handle_message(nobody, now);
+    }
+    world.get("alice").hold_sending = true;
+    world.enter("dave");
+    world.run(Duration::from_secs(2) + TAKEOVER);
+    assert_eq!(world.epoch_of("bob"), Some(Epoch::new(3)));
+}
+
+#[test]
 fn a_committer_that_dies_before_its_commit_arrives_is_overtaken() {
     let mut world = four_with_a_pending_join();
     world.get("alice").hold_sending = true;

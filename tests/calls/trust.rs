@@ -106,3 +106,25 @@ fn a_strict_committer_leaves_the_add_out_and_commits_the_rest() {
     let roster = world.at("bob").manager.roster().expect("a member");
     assert!(roster.leaf_of(&name("dave")).is_some(), "the rest went on");
 }
+
+#[test]
+fn two_strict_users_have_the_one_whom_they_do_not_trust_removed() {
+    let mut world = World::new();
+    world.join("alice");
+    for user in ["bob", "carol"] {
+        world.enter_with(user, strict());
+        world.run(Duration::from_millis(500));
+    }
+    // Neither can decline in time.
+    for user in ["bob", "carol"] {
+        world.get(user).hold_sending = true;
+    }
+    world.join("mallory");
+    for user in ["bob", "carol"] {
+        world.get(user).hold_sending = false;
+    }
+    world.run(Duration::from_secs(6));
+    world.assert_agreed(&["alice", "bob", "carol"]);
+    world.everybody_hears_everybody();
+    assert_eq!(world.at("mallory").events.last(), Some(&Event::Removed));
+}

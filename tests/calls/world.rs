@@ -107,8 +107,13 @@ impl World {
     /// The process dies and another one starts with what was on disk. Its media pipeline knows
     /// nothing of the old one.
     pub fn restart(&mut self, user: &'static str, saved: &SavedState) {
+        self.restart_with(user, saved, ManagerConfig::default());
+    }
+
+    /// The same, with times of its own.
+    pub fn restart_with(&mut self, user: &'static str, saved: &SavedState, config: ManagerConfig) {
         self.disconnect(user);
-        let manager = KeyManager::restore(saved, ManagerConfig::default(), self.now);
+        let manager = KeyManager::restore(saved, config, self.now);
         self.start(user, manager.expect("what was saved"));
     }
 

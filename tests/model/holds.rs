@@ -94,14 +94,25 @@ fn while_a_joiner_is_declined_and_comes_again() {
 }
 
 #[test]
-fn while_a_committer_is_silent() {
+fn while_committers_are_silent() {
     let budget = Budget {
         joins: 1,
         breaks: 1,
-        silences: 1,
+        silences: 2,
         ..NONE
     };
-    holds("silence, join, break", &[2], budget);
+    holds("two silences, join, break", &[2], budget);
+}
+
+#[test]
+fn while_one_is_silent_and_another_declines() {
+    let budget = Budget {
+        joins: 1,
+        silences: 1,
+        distrusts: 1,
+        ..NONE
+    };
+    holds("silence, declined join", &[1, 2], budget);
 }
 
 #[test]

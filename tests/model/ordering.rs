@@ -91,6 +91,7 @@ impl Turn<'_> {
         service.withdrawn = Proposals::default();
         service.declined = Default::default();
         service.withdrawals = Default::default();
+        service.drops = Default::default();
         self.state.removed = self.state.removed.and(takes.removes);
         takes.adds.iter().for_each(|leaf| self.welcome(leaf));
         for leaf in takes.removes.iter() {

@@ -3,7 +3,7 @@
 use stateright::{Model, Property};
 
 use crate::proposals::{DEVICES, Device, Proposal};
-use crate::state::{Down, Member, Phase, Presence, State, Up};
+use crate::state::{Member, Phase, Presence, State};
 
 pub const ONE_HISTORY: &str = "two in one epoch of the group have one history and one roster";
 pub const ONE_COMMIT: &str = "an epoch ends by one commit";
@@ -16,7 +16,8 @@ pub const NO_LOST_WISH: &str = "every open wish is proposed in the current epoch
 pub const HEARD: &str = "a wish that the service took is open, fulfilled or refused";
 pub const NOT_UNASKED: &str = "nobody is removed who came back in time and wants to stay";
 pub const APPLICABLE: &str = "who follows the log can apply every commit in it";
-pub const NOT_CLOSED_OVER: &str = "a group does not end while a connected member wants to stay";
+pub const NOT_CLOSED_OVER: &str =
+    "a group does not end over a member that commits and wants to stay, connected or not";
 
 /// Not of a state but of all that follow it: see [`crate::liveness`].
 pub const SETTLES: &str = "once nothing more happens, every wish is fulfilled or refused";
@@ -117,24 +118,5 @@ pub fn is_settled(state: &State) -> bool {
                 Phase::Waiting | Phase::Leaving => false,
             }
     };
-    service.closed || (nothing_open && state.members.iter().all(settled)) || only_silent(state)
-}
-
-/// Members are left, but none that ever commits again, and nobody can become one. No rule helps
-/// such a room; the silent have to be evicted, or to go.
-fn only_silent(state: &State) -> bool {
-    let on_its_way = state.members.iter().any(|member| {
-        let commits = member.up.iter().any(|m| matches!(m, Up::Commit { .. }));
-        let welcomed = member
-            .down
-            .iter()
-            .any(|(_, m)| matches!(m, Down::Welcome { .. }));
-        commits || welcomed
-    });
-    let mut inside = state
-        .members
-        .iter()
-        .filter(|m| m.phase == Phase::In)
-        .peekable();
-    inside.peek().is_some() && inside.all(|member| member.silent) && !on_its_way
+    service.closed || (nothing_open && state.members.iter().all(settled))
 }

@@ -17,16 +17,19 @@ pub struct Rules {
     pub withdraw_on_return: bool,
     /// The service proposes every open wish again in every epoch.
     pub resign_wishes: bool,
-    /// A wish to join that ends, because its connection did or for a newer one, takes its Add back.
-    /// Otherwise that may be one that nobody commits, in the way of the device's next for ever.
-    pub ended_wish_withdraws: bool,
     /// A wish that cannot be proposed in this epoch any more is refused, not kept waiting for the
     /// next one, which may never come.
     pub refuse_what_cannot_be_proposed: bool,
     /// That an older connection of a device is gone means nothing once it has a newer one.
     pub newest_connection_counts: bool,
+    /// A newer wish is proposed at once when the Add is declined behind which it waited.
+    pub propose_what_waited: bool,
     /// The last one who leaves ends the group, and nobody before.
     pub keep_while_somebody_stays: bool,
+    /// A member without a connection stays until its grace time is over.
+    pub keep_for_who_is_away: bool,
+    /// A group in which all who could commit are silent ends.
+    pub give_up_on_silence: bool,
     /// A Welcome goes only to the connection that brought the key package it is for.
     pub welcome_only_its_key: bool,
     /// Two decliners drop a wish, or one if there are no two who could commit.
@@ -55,10 +58,12 @@ impl Rules {
         renewal_lifts_withdrawal: true,
         withdraw_on_return: true,
         resign_wishes: true,
-        ended_wish_withdraws: true,
         refuse_what_cannot_be_proposed: true,
         newest_connection_counts: true,
         keep_while_somebody_stays: true,
+        keep_for_who_is_away: true,
+        give_up_on_silence: true,
+        propose_what_waited: true,
         welcome_only_its_key: true,
         fewer_decliners_if_few: true,
         wait_for_acceptance: true,

@@ -1,8 +1,8 @@
 //! The service: who is connected, and what becomes of their messages.
 
-use crate::proposals::{Device, Leaf, Leaves};
+use crate::proposals::{Device, Leaves};
 use crate::rules::Rules;
-use crate::state::{Down, Going, Presence, Seq, State, Up};
+use crate::state::{Down, Going, Phase, Presence, Seq, State, Up};
 
 /// A service's turn.
 pub struct Turn<'a> {
@@ -36,6 +36,9 @@ impl Turn<'_> {
         self.state.service.older[device] = older && !self.rules.newest_connection_counts;
         // What an older connection wished, only that connection could use.
         self.end_join(device);
+        if from.is_some() && self.has_left(device) {
+            return self.turn_away(device);
+        }
         if from.is_none() || !self.may_resume(device) {
             return self.come_anew(device, from.is_some());
         }
@@ -57,6 +60,21 @@ impl Turn<'_> {
         service.presence[device] != Presence::Unknown
             && service.members.of_device(device).is_some()
             && service.going[device].is_none_or(|going| going.lost)
+    }
+
+    /// Whether a device has a session, and said before that it leaves.
+    fn has_left(&self, device: Device) -> bool {
+        let service = &self.state.service;
+        service.presence[device] != Presence::Unknown
+            && service.going[device].is_some_and(|going| !going.lost)
+    }
+
+    /// Tells a client that its stay is over. Its leaf goes with the next commit.
+    fn turn_away(&mut self, device: Device) {
+        self.state.service.presence[device] = Presence::Here { follows: false };
+        self.send(device, Down::Closed);
+        self.state.service.presence[device] = Presence::Unknown;
+        self.drop_declined();
     }
 
     /// A client without the state of an earlier stay. What its device has in the group goes when it
@@ -91,11 +109,15 @@ impl Turn<'_> {
 
     /// Ends the group.
     pub fn close(&mut self) {
-        self.state.broken.closed_over_members |= (0..self.state.members.len()).any(|device| {
-            let member = &self.state.members[device];
-            let content = member.phase == crate::state::Phase::In && member.up.is_empty();
-            content && self.state.is_linked(device) && self.stays(device)
-        });
+        let wants_to_stay = |device: Device| {
+            let (service, member) = (&self.state.service, &self.state.members[device]);
+            let asks = |message: &Up| matches!(message, Up::Join(_) | Up::Leave);
+            let content = member.phase == Phase::In && !member.silent;
+            let may_stay = service.going[device].is_none() && service.joins[device].is_none();
+            content && may_stay && service.members.has(member.leaf) && !member.up.iter().any(asks)
+        };
+        let over_members = (0..self.state.members.len()).any(wants_to_stay);
+        self.state.broken.closed_over_members |= over_members;
         self.state.service.closed = true;
     }
 
@@ -115,19 +137,12 @@ impl Turn<'_> {
         follows(self.state.service.presence[device])
     }
 
-    pub fn followers(&self) -> Vec<Device> {
-        let members = self.state.service.members.iter().map(Leaf::device);
-        members.filter(|device| self.follows(*device)).collect()
-    }
-
-    fn stays(&self, device: Device) -> bool {
-        self.follows(device)
-            && self.state.service.going[device].is_none()
-            && self.state.service.members.of_device(device).is_some()
-    }
-
+    /// Whether somebody could commit what is open, now or once it is back.
     pub fn somebody_stays(&self) -> bool {
-        (0..self.state.members.len()).any(|device| self.stays(device))
+        match self.rules.keep_for_who_is_away {
+            true => can_go_on(self.state),
+            false => !committers(self.state).is_empty(),
+        }
     }
 }
 

@@ -109,8 +109,10 @@ pub struct Service {
     pub withdrawn: Proposals,
     /// Who declined the open Add of each device, as a bit for each decliner.
     pub declined: [u8; DEVICES],
-    /// How many Adds of each device were withdrawn in this epoch.
+    /// How many Adds of each device were withdrawn in this epoch because its wish ended.
     pub withdrawals: [u8; DEVICES],
+    /// How many because members declined them.
+    pub drops: [u8; DEVICES],
     pub joins: [Option<Join>; DEVICES],
     pub going: [Option<Going>; DEVICES],
     pub presence: [Presence; DEVICES],
@@ -198,6 +200,7 @@ impl State {
                 withdrawn: Proposals::default(),
                 declined: [0; DEVICES],
                 withdrawals: [0; DEVICES],
+                drops: [0; DEVICES],
                 joins: [None; DEVICES],
                 going: [None; DEVICES],
                 presence: std::array::from_fn(presence),

@@ -23,6 +23,8 @@ macro_rules! fails_without {
         fn $name() {
             let mut rules = Rules::ALL;
             rules.$rule = false;
+            // The service's last resort would hide that a room is stuck.
+            rules.give_up_on_silence &= $property != SETTLES;
             let room = Room::of(&[$members], rules, budget!($budget));
             assert_fails(stringify!($rule), $property, &room);
         }
@@ -40,10 +42,12 @@ fails_without! {
     renewal: renewal_lifts_withdrawal => SETTLES, 2, { breaks, breaks };
     return_in_time: withdraw_on_return => NOT_UNASKED, 3, { breaks };
     wishes: resign_wishes => NO_LOST_WISH, 2, { joins, crashes };
-    ended_wish: ended_wish_withdraws => SETTLES, 2, { joins, breaks, distrusts };
-    late_wish: refuse_what_cannot_be_proposed => NO_LOST_WISH, 2, { joins, breaks, breaks, distrusts };
+    late_wish: refuse_what_cannot_be_proposed => NO_LOST_WISH, 1, { joins, breaks, breaks, breaks, distrusts };
+    waiting_wish: propose_what_waited => NO_LOST_WISH, 2, { joins, breaks, breaks, distrusts };
     newest_connection: newest_connection_counts => HEARD, 2, { joins, breaks };
     last_to_leave: keep_while_somebody_stays => NOT_CLOSED_OVER, 3, { leaves };
+    last_to_leave_but_one: keep_for_who_is_away => NOT_CLOSED_OVER, 2, { leaves, breaks };
+    silence: give_up_on_silence => SETTLES, 1, { joins, silences };
     welcome: welcome_only_its_key => APPLICABLE, 2, { joins, breaks, breaks };
     few_decliners: fewer_decliners_if_few => SETTLES, 1, { joins, distrusts };
     declined_before: decline_again => SETTLES, 2, { joins, breaks, distrusts };

@@ -8,14 +8,13 @@ use crate::state::{Down, Entry, Going, Join, Presence};
 /// commit that is on its way is lost, and nobody may keep a room from changing.
 const MOST_WITHDRAWALS: u8 = 1;
 
+/// How often in one epoch Adds of one device are declined before its wishes are refused.
+const MOST_DROPS: u8 = 2;
+
 impl Turn<'_> {
     pub fn join(&mut self, device: Device, leaf: Leaf) {
         if !self.may_add(device) {
             return self.send(device, Down::JoinRefused);
-        }
-        let others = self.followers().into_iter().any(|other| other != device);
-        if self.state.service.members.of_device(device).is_some() && !others {
-            return self.close();
         }
         self.end_join(device);
         // Its old leaf goes all the same: for the sake of this wish.
@@ -25,6 +24,9 @@ impl Turn<'_> {
         let declined = 0;
         service.joins[device] = Some(Join { leaf, declined });
         self.sign_wishes();
+        if !self.somebody_stays() {
+            self.close();
+        }
     }
 
     pub fn leave(&mut self, device: Device) {
@@ -37,9 +39,9 @@ impl Turn<'_> {
         }
         if has_leaf {
             self.state.service.going[device] = Some(Going { lost: false });
-            match self.somebody_stays() && self.rules.keep_while_somebody_stays {
-                true => self.sign_wishes(),
-                false => self.close(),
+            self.sign_wishes();
+            if !self.somebody_stays() || !self.rules.keep_while_somebody_stays {
+                self.close();
             }
         }
     }
@@ -62,6 +64,7 @@ impl Turn<'_> {
 
     /// Drops Adds that two members declined, or that nobody is left to commit.
     pub fn drop_declined(&mut self) {
+        let mut dropped = false;
         for leaf in self.state.service.open.adds.iter() {
             let device = leaf.device();
             let by = self.state.service.declined[device];
@@ -71,13 +74,30 @@ impl Turn<'_> {
                 && !committers(self.state).iter().any(willing);
             if by.count_ones() >= 2 || hopeless {
                 self.drop_add(leaf);
+                dropped = true;
             }
         }
+        if dropped && self.rules.propose_what_waited {
+            self.sign_wishes();
+        }
+    }
+
+    /// Those who could commit what is open never do. An Add that somebody declined costs nobody
+    /// the group.
+    pub fn give_up(&mut self) {
+        let service = &self.state.service;
+        let (open, declined) = (service.open, service.declined);
+        if !open.removes.is_empty() || open.adds.iter().any(|leaf| declined[leaf.device()] == 0) {
+            return self.close();
+        }
+        open.adds.iter().for_each(|leaf| self.drop_add(leaf));
+        self.sign_wishes();
     }
 
     fn drop_add(&mut self, leaf: Leaf) {
         self.withdraw(Proposal::Add(leaf));
         let device = leaf.device();
+        self.state.service.drops[device] += 1;
         let join = self.state.service.joins[device];
         let of_this = join.is_some_and(|join| join.leaf == leaf);
         let too_late = self.rules.refuse_what_cannot_be_proposed && !self.may_add(device);
@@ -105,14 +125,15 @@ impl Turn<'_> {
         self.state.service.joins[device] = None;
         let may = self.state.service.withdrawals[device] < MOST_WITHDRAWALS;
         let add = self.state.service.open.adds.of_device(device);
-        if let (Some(leaf), true) = (add, may && self.rules.ended_wish_withdraws) {
+        if let (Some(leaf), true) = (add, may) {
             self.withdraw(Proposal::Add(leaf));
+            self.state.service.withdrawals[device] += 1;
         }
     }
 
     /// Whether another Add of a device may be proposed in this epoch.
     fn may_add(&self, device: Device) -> bool {
-        self.state.service.withdrawals[device] <= MOST_WITHDRAWALS
+        self.state.service.drops[device] < MOST_DROPS
     }
 
     fn withdraw(&mut self, proposal: Proposal) {
@@ -124,7 +145,6 @@ impl Turn<'_> {
         service.withdrawn.insert(proposal);
         service.log.push(Entry::Withdrawn(proposal));
         if let Proposal::Add(leaf) = proposal {
-            service.withdrawals[leaf.device()] += 1;
             service.declined[leaf.device()] = 0;
         }
     }

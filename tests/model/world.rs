@@ -6,7 +6,7 @@ use crate::member::next_for;
 use crate::proposals::{DEVICES, Device, Proposal};
 use crate::rules::{Budget, Rules};
 use crate::service::{Turn, can_go_on, committers, follows};
-use crate::state::{Phase, State, Up};
+use crate::state::{Down, Member, Phase, State, Up};
 use crate::{normal, properties};
 
 /// A step. Timers have no times: each may fire whenever it runs, so that no property hangs on a
@@ -38,6 +38,8 @@ pub enum Action {
     GraceOver(Device),
     /// The service ends a group in which nobody could commit.
     Dissolve,
+    /// It gives up what nobody commits who could.
+    GiveUp,
 }
 
 impl Action {
@@ -82,6 +84,9 @@ impl Model for Room {
         }
         if !can_go_on(state) {
             actions.push(Action::Dissolve);
+        }
+        if self.rules.give_up_on_silence && waits_in_vain(state) {
+            actions.push(Action::GiveUp);
         }
     }
 
@@ -205,6 +210,7 @@ impl Room {
             Action::Notice(device) => Turn { state, rules }.notice(device),
             Action::GraceOver(device) => Turn { state, rules }.lose(device),
             Action::Dissolve => Turn { state, rules }.close(),
+            Action::GiveUp => Turn { state, rules }.give_up(),
             misfortune => self.befall(state, misfortune),
         }
     }
@@ -271,6 +277,26 @@ impl Room {
             member.up.extend([Up::Hello(None), Up::Join(member.leaf)]);
         }
     }
+}
+
+/// Something is open, and nobody ever commits it, though nothing else happens. That the patience of
+/// the service is longer than anything that members do is all that the model knows of it.
+fn waits_in_vain(state: &State) -> bool {
+    let (open, declined) = (state.service.open, state.service.declined);
+    let on_its_way = state.members.iter().any(|member| {
+        let commits = member.up.iter().any(|m| matches!(m, Up::Commit { .. }));
+        let mut down = member.down.iter();
+        commits || down.any(|(_, message)| matches!(message, Down::Welcome { .. }))
+    });
+    let commits = |member: &Member| {
+        let by = 1 << member.leaf.device();
+        let mut adds = open.adds.iter();
+        let willing = adds.any(|leaf| declined[leaf.device()] & by == 0);
+        let goes = open.removes.has(member.leaf);
+        let pending = willing || !open.removes.is_empty();
+        member.phase == Phase::In && !member.silent && !goes && pending
+    };
+    !open.is_empty() && !on_its_way && !state.members.iter().any(commits)
 }
 
 fn steps_of_service(state: &State, device: Device, actions: &mut Vec<Action>) {

@@ -46,6 +46,10 @@ impl World {
                 Ok(())
             }
             Step::RestartService { down } => self.restart_service(down),
+            Step::FullDisk { span } => {
+                self.service.fill_disk(self.now + span);
+                Ok(())
+            }
             Step::Lie { lie, victims, span } => self.begin_lie(lie, victims, span),
             Step::Hostility { who, every, span } => self.begin_hostility(who, every, span),
             Step::WearOut(who) => self.wear_out(who),

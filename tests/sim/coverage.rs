@@ -7,7 +7,7 @@ use std::ops::AddAssign;
 use super::trace::Trace;
 
 /// What some of the usual runs must have met, and how a trace says it.
-const MET: [(&str, &str); 17] = [
+const MET: [(&str, &str); 18] = [
     ("a stay resumed", "→ hello, resume after"),
     ("an entry anew", "Resyncing"),
     (
@@ -16,6 +16,7 @@ const MET: [(&str, &str); 17] = [
     ),
     ("a process back from the dead", "is back"),
     ("a service back from the dead", "the service is back"),
+    ("a service that can record nothing", "* FullDisk"),
     ("a connection lost", "has lost connection"),
     (
         "a connection given up by its member",

@@ -105,7 +105,7 @@ impl Draft {
             Flavour::Quiet => {}
             Flavour::Network => (0..count).for_each(|_| self.network()),
             Flavour::Crashes => (0..count).for_each(|_| self.crash()),
-            Flavour::Restarts => (0..count.min(3)).for_each(|_| self.service_restart()),
+            Flavour::Restarts => (0..count.min(3)).for_each(|_| self.service()),
             Flavour::Everything => (0..count).for_each(|_| self.anything()),
             Flavour::Lies => (0..count).for_each(|_| self.lie()),
             Flavour::Forks => (0..count.min(2)).for_each(|_| self.fork()),
@@ -119,7 +119,7 @@ impl Draft {
 
     fn anything(&mut self) {
         match self.dice.below(5) {
-            0 => self.service_restart(),
+            0 => self.service(),
             1 | 2 => self.crash(),
             _ => self.network(),
         }
@@ -170,10 +170,15 @@ impl Draft {
         self.put(at, step);
     }
 
-    fn service_restart(&mut self) {
-        let down = self.dice.millis(10, 4_000);
-        let at = self.bad_moment(down);
-        self.put(at, Step::RestartService { down });
+    fn service(&mut self) {
+        let span = self.dice.millis(10, 4_000);
+        let at = self.bad_moment(span);
+        let step = if self.dice.chance(35) {
+            Step::FullDisk { span }
+        } else {
+            Step::RestartService { down: span }
+        };
+        self.put(at, step);
     }
 
     fn lie(&mut self) {

@@ -42,8 +42,6 @@ pub struct Process {
     pub wake_at: Option<Moment>,
     /// When the service was last heard.
     pub heard_at: Moment,
-    /// Whether it goes on with the state of an earlier process.
-    pub restored: bool,
 }
 
 /// What is on a device's disk.
@@ -146,10 +144,7 @@ impl Participant {
             manager.expect("what was saved can be restored")
         });
         let mut process = match restored {
-            Some(manager) => {
-                let restored = manager.position().is_some();
-                Process::around(manager, restored)
-            }
+            Some(manager) => Process::around(manager),
             None => self.fresh(),
         };
         process.manager.announce_streams(self.streams());
@@ -169,7 +164,7 @@ impl Participant {
         self.disk.identity = Some(serde_json::to_vec(&identity).expect("encodes"));
         let mut manager = KeyManager::with_identity(identity, ManagerConfig::default());
         manager.announce_streams(self.streams());
-        Process::around(manager, false)
+        Process::around(manager)
     }
 
     fn streams(&self) -> Vec<Stream> {
@@ -186,7 +181,7 @@ impl Participant {
 }
 
 impl Process {
-    fn around(manager: KeyManager, restored: bool) -> Self {
+    fn around(manager: KeyManager) -> Self {
         Self {
             manager,
             pipeline: MediaPipeline::new(MediaConfig::default()),
@@ -196,7 +191,6 @@ impl Process {
             sequence: 0,
             wake_at: None,
             heard_at: Moment::default(),
-            restored,
         }
     }
 

@@ -16,7 +16,7 @@ pub enum Flavour {
     Network,
     /// Processes die and come back with more or less of their state.
     Crashes,
-    /// The service dies and comes back with its store.
+    /// The service dies and comes back with its store, or its disk is full.
     Restarts,
     /// All of the above.
     Everything,
@@ -134,6 +134,10 @@ pub enum Step {
     RestartService {
         down: Duration,
     },
+    /// The service can record nothing.
+    FullDisk {
+        span: Duration,
+    },
     Lie {
         lie: Lie,
         victims: Vec<usize>,
@@ -157,6 +161,7 @@ impl Step {
             Self::RestartService { down } => *down,
             Self::Partition { span, .. }
             | Self::Slow { span, .. }
+            | Self::FullDisk { span }
             | Self::Lie { span, .. }
             | Self::Hostility { span, .. } => *span,
             _ => Duration::ZERO,

@@ -3,7 +3,7 @@
 //! What survives a restart is what the store has. Sessions, wishes and the group's state go.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ impl Acknowledged {
 struct WatchedStore {
     store: MemoryStore,
     acknowledged: Acknowledged,
+    /// Nothing can be recorded at present.
+    full: Arc<AtomicBool>,
 }
 
 impl Store for WatchedStore {
@@ -68,6 +70,9 @@ impl Store for WatchedStore {
         generation: Generation,
         entry: &LogEntry,
     ) -> Result<(), StoreError> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(StoreError::Failed("the disk is full".into()));
+        }
         self.store.append(room, generation, entry)?;
         self.acknowledged.entries().push(entry.clone());
         Ok(())
@@ -111,14 +116,19 @@ pub struct Service {
     room: Option<Room>,
     peers: BTreeMap<ConnectionId, Peer>,
     pub acknowledged: Acknowledged,
+    /// Until when the disk takes nothing.
+    full_until: Moment,
+    full: Arc<AtomicBool>,
 }
 
 impl Service {
     pub fn new() -> Self {
         let acknowledged = Acknowledged::default();
+        let full = Arc::new(AtomicBool::new(false));
         let store = WatchedStore {
             store: MemoryStore::new(RoomConfig::default().log_entries),
             acknowledged: acknowledged.clone(),
+            full: Arc::clone(&full),
         };
         let shared = Shared {
             identity: ServiceIdentity::generate().expect("randomness"),
@@ -132,6 +142,8 @@ impl Service {
             room: None,
             peers: BTreeMap::new(),
             acknowledged,
+            full_until: Moment::default(),
+            full,
         };
         service.start();
         service
@@ -148,6 +160,12 @@ impl Service {
     pub fn stop(&mut self) {
         self.room = None;
         self.peers.clear();
+    }
+
+    /// The disk takes nothing until then.
+    pub fn fill_disk(&mut self, until: Moment) {
+        self.full_until = until.max(self.full_until);
+        self.full.store(true, Ordering::Relaxed);
     }
 
     pub fn is_up(&self) -> bool {
@@ -212,6 +230,7 @@ impl Service {
     }
 
     pub fn tick(&mut self, now: Moment) {
+        self.full.store(now < self.full_until, Ordering::Relaxed);
         if let Some(room) = &mut self.room {
             room.handle_timeout(now);
         }

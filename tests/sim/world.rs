@@ -107,6 +107,7 @@ impl World {
         let deadline = self.now + CONVERGENCE;
         while let Err(lacking) = self.is_together() {
             if self.now >= deadline {
+                self.nobody_stayed_behind()?;
                 return violated(
                     "all converge",
                     format!("{lacking}, {CONVERGENCE:?} after the last fault"),
@@ -115,6 +116,19 @@ impl World {
             self.run_until(self.now + TICK)?;
         }
         self.trace.note(self.now, || "all are together".into());
+        Ok(())
+    }
+
+    /// Who is in a group and wants to be there has followed it to its end.
+    fn nobody_stayed_behind(&self) -> Result<(), Violation> {
+        let members = self.people.iter().filter(|person| {
+            let process = person.process.as_ref();
+            let place = process.and_then(|process| process.manager.position());
+            person.wants == Wants::In && place.is_some()
+        });
+        for person in members {
+            self.ledger.is_up_to_date(person.who)?;
+        }
         Ok(())
     }
 
@@ -277,11 +291,6 @@ impl World {
         }
     }
 
-    fn is_restored(&self, who: usize) -> bool {
-        let process = self.people[who].process.as_ref();
-        process.is_some_and(|process| process.restored)
-    }
-
     fn event(&mut self, who: usize, event: &Event) -> Result<(), Violation> {
         let flavour = self.schedule.flavour;
         self.trace
@@ -289,8 +298,6 @@ impl World {
         self.ledger.event(who, event)?;
         match event {
             Event::MediaReady => self.on_air(who, true),
-            // A restored member was in the call before: it goes on when it may send.
-            Event::SendingIn { .. } if self.is_restored(who) => self.on_air(who, true),
             Event::Resyncing { .. } => self.on_air(who, false),
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! Who is connected, who was, and since when not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use mls_srtp::delivery::Blob;
@@ -8,7 +8,11 @@ use mls_srtp::id::{ParticipantId, Seq};
 use mls_srtp::time::Moment;
 use subtle::ConstantTimeEq;
 
-/// One connection, unique for the life of the service.
+/// Sessions remembered of stays that ended by somebody's wish; the oldest are forgotten. Who comes
+/// back with one only after so many others joins anew, as if its connection had been lost.
+const ENDED: usize = 1_024;
+
+/// One connection, unique for the life of the service: the later it was accepted, the larger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
 
@@ -17,6 +21,8 @@ pub struct ClientId(pub u64);
 struct Presence {
     session: Blob,
     client: Option<ClientId>,
+    /// The newest connection that said hello, even if it is gone.
+    newest: ClientId,
     /// From which log position on this client follows the group: it created it, was welcomed, came
     /// back by an external commit or has resumed. One that comes back without its state does not,
     /// though its device still has a leaf.
@@ -33,6 +39,8 @@ struct Presence {
 pub(super) struct Clients {
     present: HashMap<ParticipantId, Presence>,
     participants: HashMap<ClientId, ParticipantId>,
+    /// Sessions of stays that are over, though their clients may not have heard it.
+    ended: VecDeque<(ParticipantId, Blob)>,
 }
 
 impl Clients {
@@ -52,6 +60,7 @@ impl Clients {
         let presence = Presence {
             session,
             client: Some(client),
+            newest: client,
             follows: None,
             astray_since: before.and_then(|before| before.astray_since).or(Some(now)),
             group_infos: 0,
@@ -64,6 +73,7 @@ impl Clients {
         self.detach(participant);
         if let Some(presence) = self.present.get_mut(participant) {
             presence.client = Some(client);
+            presence.newest = client;
             presence.follows.get_or_insert(seq);
             presence.astray_since = None;
             presence.group_infos = 0;
@@ -96,8 +106,39 @@ impl Clients {
         self.present.remove(participant);
     }
 
+    /// A participant's stay ends by somebody's wish: it is not to go on, nor to begin anew by
+    /// itself. A newcomer of the same device has another session.
+    pub(super) fn end_session(&mut self, participant: &ParticipantId) {
+        let presence = self.present.get(participant);
+        let Some(presence) = presence.filter(|presence| presence.follows.is_some()) else {
+            return;
+        };
+        if self.ended.len() >= ENDED {
+            self.ended.pop_front();
+        }
+        let ended = (participant.clone(), presence.session.clone());
+        self.ended.push_back(ended);
+    }
+
+    /// Whether a session is that of a stay which ended by somebody's wish.
+    pub(super) fn has_ended(&self, participant: &ParticipantId, session: &Blob) -> bool {
+        let mut ended = self.ended.iter();
+        ended.any(|(who, ended)| who == participant && is_same(ended, session))
+    }
+
     pub(super) fn participant(&self, client: ClientId) -> Option<&ParticipantId> {
         self.participants.get(&client)
+    }
+
+    /// Whether a participant has had a newer connection than this one.
+    ///
+    /// A device says hello when its connection is open, so we had accepted the connection by then,
+    /// and only after that may the device have given it up for the next one. So the order in which
+    /// connections were accepted is the device's own, over restarts and lost state, whatever the
+    /// network does to the order in which their hellos arrive.
+    pub(super) fn has_newer(&self, participant: &ParticipantId, client: ClientId) -> bool {
+        let presence = self.present.get(participant);
+        presence.is_some_and(|presence| presence.newest > client)
     }
 
     pub(super) fn client_of(&self, participant: &ParticipantId) -> Option<ClientId> {
@@ -154,9 +195,8 @@ impl Clients {
 
     /// Compares a session in constant time.
     pub(super) fn proves_session(&self, participant: &ParticipantId, session: &Blob) -> bool {
-        self.present
-            .get(participant)
-            .is_some_and(|p| bool::from(p.session.as_slice().ct_eq(session.as_slice())))
+        let presence = self.present.get(participant);
+        presence.is_some_and(|presence| is_same(&presence.session, session))
     }
 
     /// Counts a request for the GroupInfo; says how many there were on this connection.
@@ -196,4 +236,8 @@ impl Clients {
             None => true,
         }
     }
+}
+
+fn is_same(one: &Blob, other: &Blob) -> bool {
+    one.as_slice().ct_eq(other.as_slice()).into()
 }

@@ -99,6 +99,11 @@ impl Room {
         let Some(joins) = self.go_on(change, seq, accepting.group_info, author) else {
             return Ok(());
         };
+        for who in gone.iter().filter(|who| !outcome.added.contains(who)) {
+            if self.wishes.ends_stay(who) {
+                self.clients.end_session(who);
+            }
+        }
         self.wishes.fulfil(&joins, &gone);
         if let Some(newcomer) = newcomer {
             self.wishes.forget(newcomer);

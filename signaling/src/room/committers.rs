@@ -52,22 +52,33 @@ impl Room {
         let Some(handshake) = &mut self.handshake else {
             return false;
         };
-        let group_id = handshake.follower.group_id();
         let changed = handshake.published != leaves;
         if changed {
-            handshake.published.clone_from(&leaves);
-            self.broadcast(&ServiceMessage::Committers { group_id, leaves });
+            handshake.published = leaves;
+            self.repeat_committers();
         }
         changed
     }
 
+    /// Tells everybody again. A member that never heard the list, or heard a wrong one, would not
+    /// know when to take over, and nothing else would ever set it right.
+    pub(super) fn repeat_committers(&mut self) {
+        if let Some(message) = self.committers_message() {
+            self.broadcast(&message);
+        }
+    }
+
     /// Tells somebody who was not there when the list was published.
     pub(super) fn tell_committers_to(&mut self, client: ClientId) {
-        let leaves = self.ranked_committers();
-        let group_id = self.follower().map(GroupFollower::group_id);
-        if let (Some(leaves), Some(group_id)) = (leaves, group_id) {
-            self.send(client, ServiceMessage::Committers { group_id, leaves });
+        if let Some(message) = self.committers_message() {
+            self.send(client, message);
         }
+    }
+
+    fn committers_message(&self) -> Option<ServiceMessage> {
+        let group_id = self.follower().map(GroupFollower::group_id)?;
+        let leaves = self.ranked_committers()?;
+        Some(ServiceMessage::Committers { group_id, leaves })
     }
 
     /// Whether anybody may commit what is pending, now or once it is back: a member whose leaf

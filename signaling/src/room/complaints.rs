@@ -106,8 +106,7 @@ impl Room {
         self.event_now(RoomEventKind::Evicted {
             participant: subject.clone(),
         });
-        self.wishes.leave(subject.clone(), now);
-        self.sign_wishes(now);
+        self.evict(&subject, now);
         if let Some(handshake) = &mut self.handshake {
             let known = |eviction: &Eviction| eviction.fault.author.participant == subject;
             if !handshake.evictions.iter().any(known) {

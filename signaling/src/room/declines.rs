@@ -3,6 +3,7 @@
 
 use mls_srtp::delivery::Refusal;
 use mls_srtp::id::{ParticipantId, Seq};
+use mls_srtp::time::Moment;
 
 use super::proposals::{Pending, What};
 use super::wishes::Join;
@@ -18,6 +19,7 @@ impl Room {
         decliner: &ParticipantId,
         seq: Seq,
         reason: &str,
+        now: Moment,
     ) -> Result<(), Refused> {
         if self.clients.follower_of(decliner).is_none() {
             return refuse(Refusal::Unauthorised, "only members may decline");
@@ -42,13 +44,13 @@ impl Room {
             reason: shortened(reason),
         };
         self.event_now(kind);
-        self.drop_declined();
+        self.drop_declined(now);
         self.publish_committers();
         Ok(())
     }
 
     /// Drops the wishes that members of two users have declined, or that nobody is left to commit.
-    pub(super) fn drop_declined(&mut self) {
+    pub(super) fn drop_declined(&mut self, now: Moment) {
         let Some(handshake) = &self.handshake else {
             return;
         };
@@ -57,12 +59,20 @@ impl Room {
             .declined()
             .filter(|p| self.is_hopeless(p));
         let hopeless: Vec<Pending> = hopeless.cloned().collect();
-        for pending in hopeless {
+        self.drop_adds(hopeless, now);
+    }
+
+    pub(super) fn drop_adds(&mut self, adds: Vec<Pending>, now: Moment) {
+        for pending in &adds {
             if let What::Add(join) = &pending.what
                 && self.withdraw(pending.seq)
             {
                 self.drop_join(join);
             }
+        }
+        if !adds.is_empty() {
+            // A newer wish may have waited behind one of them.
+            self.sign_wishes(now);
         }
     }
 
@@ -79,10 +89,19 @@ impl Room {
     fn drop_join(&mut self, join: &Join) {
         let joiner = join.participant.clone();
         tracing::warn!(room = %self.name, %joiner, "dropped a wish to join that members declined");
-        // An Add whose wish was replaced meanwhile goes without the newer wish.
-        if self.wishes.drop_join(join)
-            && let Some(client) = self.clients.client_of(&joiner)
-        {
+        let Some(handshake) = &mut self.handshake else {
+            return;
+        };
+        handshake.proposals.count_drop(&joiner);
+        let goes_on = handshake.proposals.may_add(&joiner);
+        // An Add whose wish was replaced meanwhile goes without the newer wish, unless that could
+        // not be proposed in this epoch any more; there may never be another one.
+        let mut refused = self.wishes.drop_join(join);
+        if !goes_on && self.wishes.joins(&joiner) {
+            self.wishes.end_join(&joiner);
+            refused = true;
+        }
+        if refused && let Some(client) = self.clients.client_of(&joiner) {
             let detail = "members of the room declined".to_owned();
             self.refuse_client(client, "join", Refusal::Declined, detail);
         }

@@ -68,7 +68,9 @@ impl Room {
                 };
                 self.commit(participant, submission, now)
             }
-            ClientMessage::Declined { seq, reason, .. } => self.declined(participant, seq, &reason),
+            ClientMessage::Declined { seq, reason, .. } => {
+                self.declined(participant, seq, &reason, now)
+            }
             ClientMessage::AskGroupInfo { .. } => self.give_group_info(client, participant),
             ClientMessage::ExternalCommit {
                 epoch,

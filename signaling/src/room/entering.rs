@@ -7,6 +7,7 @@ use mls_srtp::delivery::{
 use mls_srtp::id::ParticipantId;
 use mls_srtp::time::Moment;
 
+use super::wishes::Why;
 use super::{ClientId, Refused, Room, refuse};
 
 impl Room {
@@ -35,8 +36,17 @@ impl Room {
             return refuse(Refusal::UnsupportedVersion, detail);
         }
         self.check_admission(&participant, token.as_deref())?;
+        if self.clients.has_newer(&participant, client) {
+            // Overtaken on its way: the device has given this connection up.
+            self.close(client, CloseReason::Replaced);
+            return Ok(());
+        }
         if let Some(replaced) = self.clients.client_of(&participant) {
             self.close(replaced, CloseReason::Replaced);
+        }
+        if self.has_ended(&participant, resume.as_ref()) {
+            self.turn_away(client, &participant);
+            return Ok(());
         }
         // What an older connection wished, only that connection could use.
         self.end_join(&participant);
@@ -60,6 +70,28 @@ impl Room {
         }
         self.publish_committers();
         Ok(())
+    }
+
+    /// Whether the stay that a client would go on with is over, or about to be, by somebody's wish.
+    /// Who has left may come anew at once; who is evicted may not before it is out.
+    fn has_ended(&self, participant: &ParticipantId, resume: Option<&Resume>) -> bool {
+        let why = self.wishes.why_goes(participant);
+        let goes_on = |resume: &Resume| {
+            let over = self.clients.has_ended(participant, &resume.session);
+            let leaves = why == Some(Why::Left);
+            over || leaves && self.clients.proves_session(participant, &resume.session)
+        };
+        why == Some(Why::Evicted) || resume.is_some_and(goes_on)
+    }
+
+    /// Tells a client that its stay is over. Its leaf goes with the next commit.
+    pub(super) fn turn_away(&mut self, client: ClientId, participant: &ParticipantId) {
+        self.end_join(participant);
+        self.clients.end_session(participant);
+        self.clients.forget(participant);
+        self.close(client, CloseReason::Removed);
+        self.publish_committers();
+        self.check_ready();
     }
 
     fn check_admission(

@@ -107,6 +107,9 @@ pub enum RoomEventKind {
         /// Whose.
         participant: ParticipantId,
     },
+    /// Nobody committed what was proposed, though there were members that could have: the group was
+    /// ended.
+    Stalled,
     /// Nobody could follow a commit, so the group was ended.
     Reset {
         /// Whose commit.

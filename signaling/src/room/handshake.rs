@@ -10,6 +10,7 @@ use mls_srtp::time::Moment;
 use super::complaints::{Eviction, signer};
 use super::history::History;
 use super::proposals::Proposals;
+use super::wishes::Why;
 use super::{ClientId, Refused, Room, RoomEventKind, refuse};
 
 /// A group in its current epoch.
@@ -30,6 +31,8 @@ pub(super) struct Handshake {
     pub(super) ready: bool,
     /// The ranked committers as last published.
     pub(super) published: Vec<LeafIndex>,
+    /// Since when something waits to be committed in this epoch.
+    pub(super) waits_since: Option<Moment>,
     pub(super) history: History,
     pub(super) evictions: Vec<Eviction>,
     /// When the newest external commit was accepted, and when the newest of each device.
@@ -57,6 +60,7 @@ impl Handshake {
             differing: HashSet::new(),
             ready: false,
             published: Vec::new(),
+            waits_since: None,
             history,
             evictions: Vec::new(),
             returned_at: None,
@@ -67,6 +71,7 @@ impl Handshake {
     /// The next epoch has begun: nothing proposed or reported counts any more.
     pub(super) fn begin_epoch(&mut self, at: Seq, group_info: Blob) {
         self.proposals = Proposals::default();
+        self.waits_since = None;
         self.applied.clear();
         self.agreed = None;
         self.differing.clear();
@@ -155,10 +160,20 @@ impl Room {
             .map(|_| ())
     }
 
-    /// Nobody is left who could commit: the group ends for all together.
+    /// Ends the group if nobody is left who could commit, now or once it is back.
+    pub(super) fn end_if_over(&mut self) {
+        if self.handshake.is_some() && !self.can_go_on() {
+            self.dissolve();
+        }
+    }
+
+    /// Nobody commits any more: the group ends for all together.
     pub(super) fn dissolve(&mut self) {
         for going in self.wishes.take_leaves() {
-            self.send_off(&going);
+            if going.why > Why::Lost {
+                self.clients.end_session(&going.participant);
+            }
+            self.send_off(&going.participant);
         }
         self.close_group();
     }

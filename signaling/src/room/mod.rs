@@ -19,6 +19,7 @@ mod log;
 mod proposals;
 mod reports;
 mod returning;
+mod stalling;
 mod wishes;
 mod wishing;
 
@@ -42,7 +43,7 @@ use clients::Clients;
 pub use events::{RoomEvent, RoomEventKind, RoomOutput};
 use handshake::Handshake;
 use log::RoomLog;
-use wishes::Wishes;
+use wishes::{Why, Wishes};
 
 /// What all rooms of a service share.
 pub struct Shared {
@@ -157,8 +158,8 @@ impl Room {
         for member in &members {
             // Somebody who went while its Add was on the way has a leaf and no presence.
             if self.clients.is_overdue(&member.participant, now, grace) {
-                self.wishes
-                    .lose(ParticipantId::clone(&member.participant), now);
+                let who = ParticipantId::clone(&member.participant);
+                self.wishes.go(who, Why::Lost, now);
             }
         }
         for participant in self.clients.gone(now, grace) {
@@ -167,14 +168,14 @@ impl Room {
             }
         }
         self.sign_wishes(now);
-        self.drop_declined();
+        self.drop_declined(now);
         self.check_complaints(now);
-        if self.handshake.is_some() && !self.can_go_on() {
-            self.dissolve();
-        }
+        self.end_if_over();
+        self.check_stalled(now);
         if now >= self.next_ping {
             self.next_ping = now + self.config.ping_every;
             self.ping();
+            self.repeat_committers();
         }
     }
 

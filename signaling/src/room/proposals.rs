@@ -14,6 +14,11 @@ use super::wishes::Join;
 /// goes without end must not keep the room from changing.
 const MAX_WITHDRAWALS: u32 = 1;
 
+/// How often in one epoch members may decline the Adds of one device. Then its wishes are refused:
+/// it must not keep members busy, either. Once is not enough, for what they decline may be an older
+/// key package than the one that the device waits with.
+const MAX_DROPS: u32 = 2;
+
 /// A proposal of this epoch.
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
@@ -37,8 +42,10 @@ pub(super) struct Proposals {
     list: Vec<Pending>,
     adding: HashSet<ParticipantId>,
     removing: HashSet<LeafIndex>,
-    /// How many Adds of each device were withdrawn in this epoch.
+    /// How many Adds of each device were withdrawn in this epoch because of its client.
     withdrawn: HashMap<ParticipantId, u32>,
+    /// How many because members declined them.
+    dropped: HashMap<ParticipantId, u32>,
 }
 
 impl Proposals {
@@ -61,7 +68,6 @@ impl Proposals {
         match &pending.what {
             What::Add(join) => {
                 self.adding.remove(&join.participant);
-                *self.withdrawn.entry(join.participant.clone()).or_default() += 1;
             }
             What::Remove(leaf) => {
                 self.removing.remove(leaf);
@@ -108,11 +114,27 @@ impl Proposals {
             .is_none_or(|n| *n < MAX_WITHDRAWALS)
     }
 
+    /// The Add of a device was withdrawn because of what its client did.
+    pub(super) fn count_withdrawal(&mut self, participant: &ParticipantId) {
+        *self.withdrawn.entry(participant.clone()).or_default() += 1;
+    }
+
     /// Whether another Add of a device may be proposed in this epoch.
     pub(super) fn may_add(&self, participant: &ParticipantId) -> bool {
-        self.withdrawn
-            .get(participant)
-            .is_none_or(|n| *n <= MAX_WITHDRAWALS)
+        self.dropped.get(participant).is_none_or(|n| *n < MAX_DROPS)
+    }
+
+    /// Members declined the Add of a device.
+    pub(super) fn count_drop(&mut self, participant: &ParticipantId) {
+        *self.dropped.entry(participant.clone()).or_default() += 1;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Pending> {
+        self.list.iter()
     }
 
     /// A member leaves the Add at `seq` out of its commits; says whether that is news.

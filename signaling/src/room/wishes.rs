@@ -26,8 +26,18 @@ pub(super) struct Going {
     pub(super) participant: ParticipantId,
     /// Since when; it counts over epochs, so that no run of other commits puts it off.
     pub(super) since: Moment,
-    /// Only its connection was lost, so that its return changes everything.
-    lost: bool,
+    pub(super) why: Why,
+}
+
+/// Why a leaf has to go. Of two reasons the later one in this list counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Why {
+    /// Only a connection was lost, so that a return changes everything.
+    Lost,
+    /// Its holder wished so, and may wish to come anew.
+    Left,
+    /// Others wished so. Until it is done the holder may not come anew.
+    Evicted,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,27 +104,18 @@ impl Wishes {
             .collect()
     }
 
-    /// Somebody leaves or is removed.
-    pub(super) fn leave(&mut self, participant: ParticipantId, since: Moment) {
-        self.go(participant, since, false);
-    }
-
-    /// Somebody has been without a connection for too long.
-    pub(super) fn lose(&mut self, participant: ParticipantId, since: Moment) {
-        self.go(participant, since, true);
-    }
-
-    fn go(&mut self, participant: ParticipantId, since: Moment, lost: bool) {
+    /// Somebody's leaf has to go.
+    pub(super) fn go(&mut self, participant: ParticipantId, why: Why, since: Moment) {
         match self
             .leave
             .iter_mut()
             .find(|going| going.participant == participant)
         {
-            Some(going) => going.lost &= lost,
+            Some(going) => going.why = going.why.max(why),
             None => self.leave.push(Going {
                 participant,
                 since,
-                lost,
+                why,
             }),
         }
     }
@@ -124,24 +125,28 @@ impl Wishes {
         self.leave.clone()
     }
 
-    /// Whether somebody's leaf has to go.
-    pub(super) fn goes(&self, participant: &ParticipantId) -> bool {
-        self.leave
-            .iter()
-            .any(|going| going.participant == *participant)
+    /// Why somebody's leaf has to go, if it has to.
+    pub(super) fn why_goes(&self, participant: &ParticipantId) -> Option<Why> {
+        let mut leave = self.leave.iter();
+        let going = leave.find(|going| going.participant == *participant)?;
+        Some(going.why)
+    }
+
+    /// Whether somebody goes for good: by a wish, and not for a lost connection.
+    pub(super) fn ends_stay(&self, participant: &ParticipantId) -> bool {
+        self.why_goes(participant) > Some(Why::Lost)
     }
 
     /// Whether somebody has to go for no other reason than a lost connection.
     pub(super) fn only_lost(&self, participant: &ParticipantId) -> bool {
-        let lost = |going: &Going| going.lost && going.participant == *participant;
-        self.leave.iter().any(lost) && !self.joins(participant)
+        self.why_goes(participant) == Some(Why::Lost) && !self.joins(participant)
     }
 
     /// A member returned: it does not go after all, if the connection was all that it had lost and
     /// its Remove is not committed already.
     pub(super) fn withdraw_loss(&mut self, participant: &ParticipantId) {
         self.leave
-            .retain(|going| !(going.lost && going.participant == *participant));
+            .retain(|going| !(going.why == Why::Lost && going.participant == *participant));
     }
 
     /// Nothing of a participant is open any more.
@@ -165,8 +170,7 @@ impl Wishes {
     }
 
     /// The group is about to end: who was to go.
-    pub(super) fn take_leaves(&mut self) -> Vec<ParticipantId> {
-        let leaves = std::mem::take(&mut self.leave);
-        leaves.into_iter().map(|going| going.participant).collect()
+    pub(super) fn take_leaves(&mut self) -> Vec<Going> {
+        std::mem::take(&mut self.leave)
     }
 }

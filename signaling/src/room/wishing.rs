@@ -9,7 +9,7 @@ use mls_srtp::id::{ParticipantId, Seq};
 use mls_srtp::time::Moment;
 
 use super::proposals::{Pending, What};
-use super::wishes::Join;
+use super::wishes::{Join, Why};
 use super::{ClientId, Refused, Room, RoomEventKind, refuse};
 
 impl Room {
@@ -32,10 +32,8 @@ impl Room {
         let key = GroupFollower::check_key_package(&key_package, participant)
             .map_err(|error| (error.refusal(), error.to_string()))?;
         self.check_not_barred(&key)?;
-        let alone = !self.is_followed_by_another_than(participant);
-        if self.leaf_of(participant).is_some() && alone {
-            // Nobody else could commit the newcomer in; it creates a new group instead.
-            self.close_group();
+        if self.wishes.why_goes(participant) == Some(Why::Evicted) {
+            self.turn_away(client, participant);
             return Ok(());
         }
         let join = Join {
@@ -53,6 +51,8 @@ impl Room {
         self.wishes.join(join);
         tracing::debug!(room = %self.name, %participant, client = client.0, "wishes to join");
         self.sign_wishes(now);
+        // If nobody else could commit the newcomer in, it creates a new group instead.
+        self.end_if_over();
         Ok(())
     }
 
@@ -65,8 +65,13 @@ impl Room {
         };
         let may = handshake.proposals.may_withdraw(participant);
         let add = handshake.proposals.add_of(participant).filter(|_| may);
-        if let Some(seq) = add.map(|pending| pending.seq) {
-            self.withdraw(seq);
+        let Some(seq) = add.map(|pending| pending.seq) else {
+            return;
+        };
+        if self.withdraw(seq)
+            && let Some(handshake) = &mut self.handshake
+        {
+            handshake.proposals.count_withdrawal(participant);
         }
     }
 
@@ -108,7 +113,6 @@ impl Room {
         now: Moment,
     ) -> Result<(), Refused> {
         self.end_join(participant);
-        self.wishes.forget(participant);
         let has_leaf = self.leaf_of(participant).is_some();
         if !has_leaf || self.clients.follower_of(participant).is_none() {
             // It waits for no commit: it never came in, or returned without its state.
@@ -116,24 +120,11 @@ impl Room {
             self.close(client, CloseReason::Removed);
         }
         if has_leaf {
-            self.wishes.leave(participant.clone(), now);
-            if self.somebody_stays() {
-                self.sign_wishes(now);
-            } else {
-                self.dissolve();
-            }
+            self.wishes.go(participant.clone(), Why::Left, now);
+            self.sign_wishes(now);
+            self.end_if_over();
         }
         Ok(())
-    }
-
-    /// Whether any connected member of the group does not wish to leave: somebody has to commit
-    /// the removals of the others.
-    fn somebody_stays(&self) -> bool {
-        let members = self.members();
-        members.iter().any(|member| {
-            let connected = self.clients.follower_of(&member.participant).is_some();
-            connected && !self.wishes.goes(&member.participant)
-        })
     }
 
     pub(super) fn wish_to_evict(
@@ -154,15 +145,19 @@ impl Room {
                 format!("{whom} is not in the group"),
             );
         }
-        self.wishes.leave(whom.clone(), now);
-        self.sign_wishes(now);
+        self.evict(whom, now);
         Ok(())
     }
 
-    /// Whether somebody is there who could commit a change to `participant`.
-    fn is_followed_by_another_than(&self, participant: &ParticipantId) -> bool {
-        let own = self.clients.follower_of(participant);
-        self.followers().into_iter().any(|other| Some(other) != own)
+    /// Somebody's leaf has to go, whatever it wants. If it is about to come anew, it does not.
+    pub(super) fn evict(&mut self, whom: &ParticipantId, now: Moment) {
+        self.wishes.go(whom.clone(), Why::Evicted, now);
+        let client = self.clients.client_of(whom);
+        let follows = self.clients.follower_of(whom).is_some();
+        if let Some(client) = client.filter(|_| !follows) {
+            self.turn_away(client, whom);
+        }
+        self.sign_wishes(now);
     }
 
     /// Signs a proposal for every open wish that has none in this epoch; says whether the list of

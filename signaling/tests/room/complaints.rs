@@ -91,6 +91,22 @@ fn one_user_counts_once_however_many_commits_it_complains_about() {
 }
 
 #[test]
+fn two_devices_of_one_user_count_once() {
+    let mut lab = Lab::with(&["alice", "bob", "bob/tablet", "carol"]);
+    complain(&mut lab, "bob");
+    complain(&mut lab, "bob/tablet");
+    assert_eq!(complaints(&lab), 2);
+    assert!(!is_evicted(&lab, "alice"));
+    complain(&mut lab, "carol");
+    assert!(is_evicted(&lab, "alice"));
+    // Nor do they count twice as witnesses of what somebody is like.
+    let mut lab = Lab::with(&["alice", "bob", "bob/tablet", "carol"]);
+    assert_eq!(distrust(&mut lab, "bob", 0), None);
+    assert_eq!(distrust(&mut lab, "bob/tablet", 0), None);
+    assert!(!is_evicted(&lab, "alice"));
+}
+
+#[test]
 fn a_second_user_has_the_author_removed_though_commits_lie_between() {
     let mut lab = Lab::with(&["alice", "bob", "carol", "dave"]);
     complain(&mut lab, "bob");
@@ -171,6 +187,7 @@ fn in_a_call_of_two_nobody_can_tell_who_lies_the_first_time() {
     assert_eq!(resets(&lab)[1], ["alice"], "the second time counts");
     let barred = Event::Fatal(FatalCause::Closed(CloseReason::Barred));
     assert!(lab.get("alice").events.contains(&barred));
+    come_again(&mut lab, "alice");
 }
 
 #[test]

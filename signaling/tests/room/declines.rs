@@ -97,6 +97,66 @@ fn two_users_together_keep_somebody_out_though_a_third_would_commit() {
 }
 
 #[test]
+fn two_devices_of_one_user_do_not_keep_somebody_out_while_others_would_commit() {
+    let mut lab = Lab::with(&["alice", "bob", "bob/tablet", "carol"]);
+    lab.get("alice").held = true;
+    lab.enter("dave");
+    lab.pass(150);
+    let message = declined(&lab, newest_proposal(&lab));
+    for (user, dropped) in [("bob", 0), ("bob/tablet", 0), ("carol", 1)] {
+        assert_eq!(lab.refusal(user, message.clone()), None);
+        assert_eq!(withdrawals(&lab), dropped, "{user}");
+    }
+}
+
+#[test]
+fn a_third_wish_goes_on_when_the_second_is_declined_and_a_fourth_is_refused() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    for user in ["alice", "bob"] {
+        lab.get(user).held = true;
+    }
+    lab.enter("carol");
+    lab.pass(150);
+    lab.ask_again("carol");
+    lab.settle();
+    assert_eq!(withdrawals(&lab), 1, "the first gives way to the second");
+    let second = newest_proposal(&lab);
+    let decline = |lab: &mut Lab, seq| {
+        for user in ["alice", "bob"] {
+            let message = declined(lab, seq);
+            assert_eq!(lab.refusal(user, message), None);
+        }
+    };
+    lab.ask_again("carol");
+    lab.settle();
+    assert_eq!(newest_proposal(&lab), second, "no more of that");
+    decline(&mut lab, second);
+    let third = newest_proposal(&lab);
+    assert!(third > second, "the third does not wait for another epoch");
+    assert_eq!(last_refusal(&mut lab, "carol"), None);
+    lab.ask_again("carol");
+    lab.settle();
+    decline(&mut lab, third);
+    assert_eq!(newest_proposal(&lab), third);
+    assert_eq!(last_refusal(&mut lab, "carol"), Some(Refusal::Declined));
+}
+
+#[test]
+fn a_third_wish_that_nobody_declines_is_fulfilled() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    lab.get("alice").held = true;
+    lab.enter("carol");
+    for _ in 0..2 {
+        lab.pass(150);
+        lab.ask_again("carol");
+    }
+    lab.get("alice").held = false;
+    lab.pass(2_000);
+    assert_eq!(lab.position("carol"), lab.position("alice"));
+    assert_eq!(last_refusal(&mut lab, "carol"), None);
+}
+
+#[test]
 fn a_wish_that_nobody_could_commit_is_dropped() {
     let mut lab = Lab::with(&["alice"]);
     lab.get("alice").held = true;

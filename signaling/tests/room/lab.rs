@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use mls_srtp::delivery::{
-    ClientMessage, CloseReason, LogBody, LogEntry, Refusal, Resume, ServiceMessage,
+    Blob, ClientMessage, CloseReason, LogBody, LogEntry, Refusal, Resume, ServiceMessage,
 };
 use mls_srtp::event::Event;
 use mls_srtp::group::ServiceIdentity;
@@ -66,8 +66,10 @@ impl Default for Setup {
     }
 }
 
+/// A user's only device, or one of several: `user/device`.
 pub fn name(user: &str) -> ParticipantId {
-    ParticipantId::new(user, "example.org", "test").expect("a name")
+    let (user, device) = user.split_once('/').unwrap_or((user, "test"));
+    ParticipantId::new(user, "example.org", device).expect("a name")
 }
 
 pub fn room_name() -> RoomName {
@@ -90,11 +92,13 @@ fn session() -> [u8; 16] {
     [NEXT.fetch_add(1, Ordering::Relaxed); 16]
 }
 
-/// Nobody takes a held committer's turn: these tests are about what the room takes from one.
+/// Nobody takes a held committer's turn, or gives up waiting for an answer: these tests are about
+/// what the room takes from one, and what it does without it.
 fn patient() -> ManagerConfig {
     ManagerConfig {
         takeover_after: Duration::from_secs(60),
         takeover_after_most: Duration::from_secs(60),
+        answer_patience: Duration::from_secs(600),
         ..ManagerConfig::default()
     }
 }
@@ -217,6 +221,22 @@ impl Lab {
         while person.manager.poll_output().is_some() {}
         person.manager.handle_message(room, now);
         self.carry_out(user);
+    }
+
+    /// A key package with which somebody could join, made by another process of its device.
+    pub fn key_package(&mut self, user: &str) -> Blob {
+        let now = self.now;
+        let room = self.get(user).told.first().cloned();
+        let mut manager = KeyManager::new(name(user), patient()).expect("a key");
+        manager.join(room_name(), None).expect("in no room");
+        manager.handle_connected(now);
+        manager.handle_message(room.expect("was told of the room"), now);
+        let mut outputs = std::iter::from_fn(|| manager.poll_output());
+        let key_package = outputs.find_map(|output| match output {
+            Output::Send(ClientMessage::Join { key_package }) => Some(key_package),
+            _ => None,
+        });
+        key_package.expect("asks to join")
     }
 
     pub fn get(&mut self, user: &str) -> &mut Person {

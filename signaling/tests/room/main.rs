@@ -3,10 +3,12 @@
 mod complaints;
 mod crowd;
 mod declines;
+mod evicted;
 mod lab;
 mod log;
 mod people;
 mod refusals;
 mod reports;
 mod returning;
+mod stalling;
 mod withdrawn;

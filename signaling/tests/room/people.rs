@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use mls_srtp::ManagerConfig;
 use mls_srtp::delivery::{
     ClientMessage, CloseReason, LogEntry, MediaSignal, Refusal, ServiceMessage,
 };
 use mls_srtp::event::Event;
 use mls_srtp::id::{Generation, GroupId, ParticipantId, RoomName, Seq};
-use mls_srtp_signaling::RoomEventKind;
 use mls_srtp_signaling::access::AccessControl;
 use mls_srtp_signaling::media::MediaRequestKind;
 use mls_srtp_signaling::room::{ClientId, RoomOutput};
 use mls_srtp_signaling::store::{LogHead, MemoryStore, Store, StoreError};
+use mls_srtp_signaling::{RoomConfig, RoomEventKind};
 
 use crate::lab::{Lab, Setup, closed, hello, name};
 
@@ -29,19 +31,23 @@ impl AccessControl for Chaired {
     }
 }
 
+/// A room with these people, in which `chair` may have others removed.
+pub fn chaired(users: &[&'static str]) -> Lab {
+    let mut lab = Lab::new(Setup {
+        access: Box::new(Chaired),
+        ..Setup::default()
+    });
+    users.iter().for_each(|user| lab.join(user));
+    lab
+}
+
 fn offer() -> MediaSignal {
     MediaSignal::Offer { sdp: "v=0".into() }
 }
 
 #[test]
 fn only_who_may_evict_evicts() {
-    let mut lab = Lab::new(Setup {
-        access: Box::new(Chaired),
-        ..Setup::default()
-    });
-    ["chair", "bob", "carol"]
-        .into_iter()
-        .for_each(|user| lab.join(user));
+    let mut lab = chaired(&["chair", "bob", "carol"]);
     let evict = |user| ClientMessage::Evict {
         participant: name(user),
     };
@@ -213,6 +219,38 @@ fn a_second_connection_of_a_device_replaces_the_first() {
 }
 
 #[test]
+fn a_hello_that_comes_late_does_not_replace_a_newer_connection() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    // Bob gives up two connections whose hellos are still on the way, and is back over a third.
+    let late = [lab.stranger(), lab.stranger()];
+    lab.disconnect("bob");
+    lab.reconnect("bob");
+    lab.settle();
+    for (late, gone) in late.into_iter().zip([false, true]) {
+        if gone {
+            lab.disconnect("bob");
+        }
+        let outputs = lab.say(late, hello("bob", None));
+        let reason = CloseReason::Replaced;
+        let closed = outputs.iter().all(|output| match output {
+            RoomOutput::Send(to, ServiceMessage::Closed { reason: said }) => {
+                *to == late && *said == reason
+            }
+            RoomOutput::Close(to) => *to == late,
+            _ => false,
+        });
+        assert!(closed && outputs.len() == 2, "{outputs:?}");
+        lab.room.disconnected(late, lab.now);
+    }
+    lab.reconnect("bob");
+    lab.pass(6_000);
+    assert_eq!(lab.roster("alice"), ["alice", "bob"]);
+    assert_eq!(lab.position("bob"), lab.position("alice"));
+    let resynced = |event: &Event| matches!(event, Event::Resyncing { .. });
+    assert!(!lab.get("bob").events.iter().any(resynced));
+}
+
+#[test]
 fn a_wisher_may_go_again() {
     let mut lab = Lab::with(&["alice"]);
     lab.get("alice").held = true;
@@ -251,11 +289,63 @@ fn a_device_without_its_state_comes_in_though_the_last_other_leaves() {
     lab.get("bob").deaf = true;
     lab.settle();
     lab.leave("alice");
-    assert_eq!(closed(&mut lab, "alice"), Some(CloseReason::Removed));
+    assert_eq!(closed(&mut lab, "alice"), None, "bob might have his state");
     lab.get("bob").deaf = false;
     lab.pass(500);
+    assert_eq!(closed(&mut lab, "alice"), Some(CloseReason::Removed));
     assert_eq!(lab.roster("bob"), ["bob"]);
     assert_ne!(lab.position("bob").map(|(group_id, _)| group_id), old_group);
+}
+
+#[test]
+fn the_last_one_there_leaves_and_who_is_away_keeps_the_group() {
+    let mut lab = Lab::with(&["alice", "bob", "carol"]);
+    let before = lab.position("bob");
+    lab.disconnect("bob");
+    lab.leave("alice");
+    lab.leave("carol");
+    lab.pass(3_000);
+    lab.reconnect("bob");
+    lab.pass(500);
+    assert_eq!(lab.roster("bob"), ["bob"]);
+    assert_eq!(
+        lab.position("bob").map(|(group_id, _)| group_id),
+        before.map(|(group_id, _)| group_id)
+    );
+    assert_eq!(lab.get("carol").events.last(), Some(&Event::Left));
+}
+
+#[test]
+fn the_last_one_there_leaves_and_is_let_go_when_nobody_comes_back() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    lab.disconnect("bob");
+    lab.pass(1_000);
+    lab.leave("alice");
+    lab.pass(3_800);
+    assert_eq!(closed(&mut lab, "alice"), None);
+    lab.pass(400);
+    assert_eq!(closed(&mut lab, "alice"), Some(CloseReason::Removed));
+    assert!(lab.room.is_deserted());
+}
+
+#[test]
+fn a_device_without_its_state_waits_for_who_might_be_back() {
+    for comes_back in [true, false] {
+        let mut lab = Lab::with(&["alice", "bob"]);
+        let group = |lab: &Lab, user| lab.position(user).map(|(group_id, _)| group_id);
+        let before = group(&lab, "bob");
+        lab.disconnect("bob");
+        lab.disconnect("alice");
+        lab.enter("alice");
+        lab.pass(3_000);
+        assert_eq!(lab.position("alice"), None);
+        if comes_back {
+            lab.reconnect("bob");
+        }
+        lab.pass(3_000);
+        assert_eq!(group(&lab, "alice") == before, comes_back);
+        assert!(lab.position("alice").is_some());
+    }
 }
 
 #[test]
@@ -298,6 +388,17 @@ fn members_are_pinged_every_two_seconds_and_nobody_else() {
         }
     }
     assert_eq!(pings, 5);
+}
+
+#[test]
+fn a_member_notices_a_dead_connection_in_time_to_come_back() {
+    let (room, member) = (RoomConfig::default(), ManagerConfig::default());
+    assert!(
+        member.silence >= room.ping_every * 2,
+        "one ping may be late"
+    );
+    let to_connect = Duration::from_secs(1);
+    assert!(member.silence + to_connect <= room.grace);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use mls_srtp_signaling::RoomConfig;
 use mls_srtp_signaling::access::AccessControl;
 use mls_srtp_signaling::room::RoomOutput;
 
-use crate::lab::{Lab, Setup, hello, name, refusal_in, room_name};
+use crate::lab::{Lab, Setup, hello, name, refusal_in, room_name, take_commit};
 
 fn garbage() -> Blob {
     Blob::new(vec![0xff; 64])
@@ -198,6 +198,37 @@ fn somebody_elses_key_package_is_refused() {
     lab.say(client, hello("mallory", None));
     let outputs = lab.say(client, join);
     assert_eq!(refusal_in(&outputs, client), Some(Refusal::Unauthorised));
+}
+
+#[test]
+fn a_welcome_for_somebody_else_is_refused_with_its_commit() {
+    let commit_of = |joiner| {
+        let mut lab = Lab::with(&["alice"]);
+        lab.get("alice").held = true;
+        lab.enter(joiner);
+        lab.pass(150);
+        let commit = take_commit(&mut lab, "alice");
+        (lab, commit)
+    };
+    let (mut lab, mut commit) = commit_of("bob");
+    let (_, other) = commit_of("carol");
+    let ClientMessage::Commit { welcome: stray, .. } = other else {
+        panic!("not a commit");
+    };
+    let mut right = None;
+    for mut wrong in [stray, None] {
+        let ClientMessage::Commit { welcome, .. } = &mut commit else {
+            panic!("not a commit");
+        };
+        std::mem::swap(welcome, &mut wrong);
+        right = right.or(wrong);
+        let refused = lab.refusal("alice", commit.clone());
+        assert_eq!(refused, Some(Refusal::WrongWelcome));
+    }
+    if let ClientMessage::Commit { welcome, .. } = &mut commit {
+        *welcome = right;
+    }
+    assert_eq!(lab.refusal("alice", commit), None);
 }
 
 #[test]

@@ -180,6 +180,30 @@ fn not_even_the_service_may_propose_other_terms() {
 }
 
 #[test]
+fn what_an_outsider_proposes_in_the_services_name_is_not_taken() {
+    let (mut call, bob) = Call::with_bob();
+    let stranger = Client::new("mallory");
+    for (signer, sender) in [
+        (&stranger.signer, 0),
+        (&stranger.signer, 1),
+        (&bob.signer, 0),
+        (&call.alice.signer, 0),
+    ] {
+        let proposed = ExternalProposal::new_group_context_extensions::<OpenMlsRustCrypto>(
+            Extensions::default(),
+            call.group.group_id().clone(),
+            call.group.epoch(),
+            signer,
+            SenderExtensionIndex::new(sender),
+        );
+        let message = encode(&proposed.expect("signs"));
+        let message = decode::protocol_message(&message).expect("a message");
+        let processed = call.group.process_message(&call.alice.provider, message);
+        assert!(processed.is_err());
+    }
+}
+
+#[test]
 fn a_member_may_not_propose() {
     let (mut call, _bob) = Call::with_bob();
     let Client {

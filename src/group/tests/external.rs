@@ -9,7 +9,7 @@ use super::*;
 
 /// Builds an external commit into the call; the MLS library has it remove the leaf that holds the
 /// client's signature key, if there is one.
-fn from_outside(call: &Call, client: &Client, with_psk: bool) -> Submitted {
+pub(super) fn from_outside(call: &Call, client: &Client, with_psk: bool) -> Submitted {
     let alice = &call.alice;
     let info = call
         .group
@@ -54,7 +54,11 @@ fn psk(provider: &OpenMlsRustCrypto) -> PreSharedKeyProposal {
     PreSharedKeyProposal::new(id)
 }
 
-fn stage(call: &Call, who: &ParticipantId, built: &Submitted) -> Result<StagedChange, FollowError> {
+pub(super) fn stage(
+    call: &Call,
+    who: &ParticipantId,
+    built: &Submitted,
+) -> Result<StagedChange, FollowError> {
     call.follower
         .stage_external(who, &built.commit, &built.group_info)
 }

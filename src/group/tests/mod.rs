@@ -3,6 +3,7 @@
 mod commits;
 mod entries;
 mod external;
+mod forged;
 mod key_packages;
 mod withdrawn;
 

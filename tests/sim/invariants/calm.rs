@@ -77,8 +77,7 @@ pub fn check_end(person: &Participant, event: &Event, flavour: Flavour) -> Resul
 /// waits for them; receive keys that are erased too early; an announcement that comes too late.
 pub fn check_nothing_refused(who: usize, stats: &MediaStats) -> Result<(), Violation> {
     let by_sender = stats.total(|s| s.replayed + s.auth_failed + s.missing_key + s.wrong_stream);
-    // What was sent in epochs from before it came, a newcomer cannot open.
-    let unnamed = stats.malformed + stats.unknown_leaf + stats.missing_key;
+    let unnamed = stats.malformed + stats.unknown_epoch + stats.unknown_leaf + stats.missing_key;
     if by_sender + unnamed > 0 {
         return violated(
             "no packet is lost",

@@ -217,12 +217,6 @@ impl Ledger {
         self.hoards.open_nothing(who, packet)
     }
 
-    /// Whether a participant was a member in an epoch of its present stay.
-    pub fn was_there(&self, who: usize, epoch: Option<Epoch>) -> bool {
-        let codes = &self.views[who].codes;
-        epoch.is_some_and(|epoch| codes.contains_key(&epoch))
-    }
-
     /// Whether all who want to be in the room show one code. Says who does not.
     pub fn are_not_forked(&self, people: &[Participant]) -> Result<(), String> {
         let present = people.iter().filter(|person| person.wants == Wants::In);

@@ -1,0 +1,264 @@
+//! A committer whose service proposes key packages that no commit can add.
+
+use openmls::prelude::tls_codec::Deserialize as _;
+use openmls::prelude::{
+    ExternalProposal, KeyPackage, LeafNodeIndex, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut,
+    OpenMlsProvider, ProtocolVersion, SenderExtensionIndex,
+};
+use openmls_rust_crypto::OpenMlsRustCrypto;
+
+use super::*;
+use crate::config::ManagerConfig;
+use crate::delivery::{Blob, GroupHead, LogBody, LogEntry, ServiceMessage, chain};
+use crate::group::{Identity, Invitation, MediaMode, RoomPolicy, ServiceIdentity};
+use crate::id::{Epoch, Generation, LeafIndex, ParticipantId, RoomName};
+use crate::manager::Output;
+use crate::schedule::Profile;
+
+fn name(user: &str) -> ParticipantId {
+    ParticipantId::new(user, "example.org", "phone").expect("a name")
+}
+
+/// Alice, alone in her group, and a service that checks nothing.
+struct Call {
+    service: ServiceIdentity,
+    alice: KeyManager,
+    group_id: GroupId,
+    seq: Seq,
+    chain: Blob,
+    now: Moment,
+}
+
+impl Call {
+    fn new() -> Self {
+        let alice = KeyManager::new(name("alice"), ManagerConfig::default());
+        let mut call = Self {
+            service: ServiceIdentity::generate().expect("randomness"),
+            alice: alice.expect("randomness"),
+            group_id: GroupId::new([0; 16]),
+            seq: Seq::default(),
+            chain: chain::start(),
+            now: Moment::from_millis(10_000),
+        };
+        let room = RoomName::new("room").expect("a name");
+        call.alice.join(room, None).expect("in no room");
+        call.alice.handle_connected(call.now);
+        call.room(None);
+        let said = call.said();
+        let created = said.iter().find_map(|message| match message {
+            ClientMessage::Create { group_id, .. } => Some(*group_id),
+            _ => None,
+        });
+        call.group_id = created.expect("alice offers a group");
+        let creator = name("alice");
+        call.log(LogBody::Created { creator });
+        call.said();
+        // The room is quiet: whatever is pending is committed at once.
+        call.now = call.now + std::time::Duration::from_secs(5);
+        call.alice.handle_timeout(call.now);
+        let leaves = vec![LeafIndex::new(0)];
+        let group_id = call.group_id;
+        call.tell(ServiceMessage::Committers { group_id, leaves });
+        call
+    }
+
+    fn room(&mut self, group: Option<GroupHead>) {
+        let policy = RoomPolicy {
+            room: RoomName::new("room").expect("a name"),
+            generation: Generation::new(0),
+            mode: MediaMode::Srtp,
+            profile: Profile::AeadAes128Gcm,
+            locked: false,
+        };
+        self.tell(ServiceMessage::Room {
+            policy,
+            external_sender: self.service.info(),
+            group,
+            leaf_key: None,
+            session: Blob::new(vec![1; 16]),
+        });
+    }
+
+    fn tell(&mut self, message: ServiceMessage) {
+        self.alice.handle_message(message, self.now);
+    }
+
+    fn log(&mut self, body: LogBody) -> Seq {
+        self.seq = self.seq.next();
+        self.chain = chain::next(&self.chain, self.group_id, self.seq, 0, &body);
+        self.tell(ServiceMessage::Entry(LogEntry {
+            group_id: self.group_id,
+            seq: self.seq,
+            term: 0,
+            chain: self.chain.clone(),
+            body,
+        }));
+        self.seq
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.alice.position().expect("a member").1
+    }
+
+    fn propose(&mut self, proposal: &MlsMessageOut) -> Seq {
+        let proposal = Blob::new(proposal.to_bytes().expect("encodes"));
+        let epoch = self.epoch();
+        self.log(LogBody::Proposal { epoch, proposal })
+    }
+
+    /// Proposes alice's own key, which no group can have twice.
+    fn add_twin(&mut self) -> Seq {
+        self.add_key_package(key_package(&self.alice.identity))
+    }
+
+    fn add(&mut self, who: &Identity) -> Seq {
+        self.add_key_package(key_package(who))
+    }
+
+    fn add_key_package(&mut self, key_package: KeyPackage) -> Seq {
+        let proposal = ExternalProposal::new_add::<OpenMlsRustCrypto>(
+            key_package,
+            openmls::group::GroupId::from_slice(self.group_id.as_bytes()),
+            self.epoch().get().into(),
+            &self.service.signer,
+            SenderExtensionIndex::new(0),
+        );
+        self.propose(&proposal.expect("is signed"))
+    }
+
+    fn remove(&mut self, leaf: u32) -> Seq {
+        let proposal = ExternalProposal::new_remove::<OpenMlsRustCrypto>(
+            LeafNodeIndex::new(leaf),
+            openmls::group::GroupId::from_slice(self.group_id.as_bytes()),
+            self.epoch().get().into(),
+            &self.service.signer,
+            SenderExtensionIndex::new(0),
+        );
+        self.propose(&proposal.expect("is signed"))
+    }
+
+    /// What alice has said since she was asked last.
+    fn said(&mut self) -> Vec<ClientMessage> {
+        let outputs = std::iter::from_fn(|| self.alice.poll_output());
+        let said = outputs.filter_map(|output| match output {
+            Output::Send(message) => Some(message),
+            _ => None,
+        });
+        said.collect()
+    }
+
+    /// The service accepts what alice has committed.
+    fn accept(&mut self, said: &[ClientMessage]) {
+        let committed = said.iter().find_map(|message| match message {
+            ClientMessage::Commit { epoch, commit, .. } => Some((*epoch, commit.clone())),
+            _ => None,
+        });
+        let (epoch, commit) = committed.expect("alice has committed");
+        let author = LeafIndex::new(0);
+        self.log(LogBody::Commit {
+            epoch,
+            author,
+            commit,
+        });
+        self.said();
+    }
+
+    fn refuse(&mut self) {
+        self.tell(ServiceMessage::Refused {
+            request: "commit".into(),
+            reason: Refusal::RateLimited,
+            detail: "a test".into(),
+        });
+    }
+
+    /// The next thing that alice does because of the time.
+    fn time_passes(&mut self) {
+        self.now = self.alice.poll_timeout().expect("a timer");
+        self.alice.handle_timeout(self.now);
+    }
+}
+
+fn key_package(who: &Identity) -> KeyPackage {
+    let invitation = Invitation::new(who).expect("a key package");
+    let bytes = invitation.key_package().as_slice();
+    let message = MlsMessageIn::tls_deserialize_exact(bytes).expect("decodes");
+    let MlsMessageBodyIn::KeyPackage(key_package) = message.extract() else {
+        panic!("not a key package");
+    };
+    let crypto = OpenMlsRustCrypto::default();
+    let valid = key_package.validate(crypto.crypto(), ProtocolVersion::Mls10);
+    valid.expect("a sound key package")
+}
+
+fn stranger(user: &str) -> Identity {
+    Identity::generate(name(user)).expect("randomness")
+}
+
+fn declined(said: &[ClientMessage]) -> Vec<Seq> {
+    let declined = said.iter().filter_map(|message| match message {
+        ClientMessage::Declined { seq, .. } => Some(*seq),
+        _ => None,
+    });
+    declined.collect()
+}
+
+fn adds(said: &[ClientMessage]) -> bool {
+    let adds = |message: &ClientMessage| match message {
+        ClientMessage::Commit { welcome, .. } => welcome.is_some(),
+        _ => false,
+    };
+    said.iter().any(adds)
+}
+
+#[test]
+fn an_add_that_cannot_be_committed_is_declined_and_the_rest_goes_on() {
+    let mut call = Call::new();
+    let faulty = call.add_twin();
+    assert_eq!(declined(&call.said()), [faulty]);
+    call.add(&stranger("bob"));
+    call.refuse();
+    call.time_passes();
+    let said = call.said();
+    assert!(declined(&said).is_empty(), "once is enough");
+    assert!(adds(&said), "bob comes in");
+    call.accept(&said);
+    assert_eq!(call.alice.roster().map(|roster| roster.len()), Some(2));
+}
+
+#[test]
+fn what_was_declined_is_said_again_over_a_new_connection() {
+    let mut call = Call::new();
+    let faulty = call.add_twin();
+    call.said();
+    call.alice.handle_disconnected();
+    call.alice.handle_connected(call.now);
+    assert!(
+        declined(&call.said()).is_empty(),
+        "the service must go on first"
+    );
+    call.room(Some(GroupHead {
+        group_id: call.group_id,
+        epoch: call.epoch(),
+        seq: call.seq,
+    }));
+    assert_eq!(declined(&call.said()), [faulty]);
+}
+
+#[test]
+fn a_device_that_enters_anew_is_not_taken_for_a_faulty_one() {
+    let mut call = Call::new();
+    let bob = stranger("bob");
+    call.add(&bob);
+    let said = call.said();
+    call.accept(&said);
+    call.remove(1);
+    call.add(&bob);
+    let faulty = call.add_twin();
+    call.time_passes();
+    let said = call.said();
+    assert_eq!(declined(&said), [faulty]);
+    assert!(adds(&said));
+    call.accept(&said);
+    let roster = call.alice.roster().expect("a member");
+    assert!(roster.leaf_of(&name("bob")).is_some());
+}
