@@ -22,8 +22,8 @@ impl Nonces {
     /// A packet's (group, epoch, leaf, SSRC, index) was not there before, and its trailer says the
     /// truth about it.
     ///
-    /// Broken by: `protect` without its look at the highest index used; a process that sends in
-    /// the epoch that it had before it died, where its counters start at nothing.
+    /// Broken by: a restored process that sends in the epoch that it had before it died, where its
+    /// counters start at nothing: `must_renew` in `KeyManager::restore`, or in `enter_epoch`.
     pub fn is_new(&mut self, who: usize, key: Key, packet: &[u8]) -> Result<(), Violation> {
         let (_, epoch, _, leaf) = key;
         let Some((header, trailer)) = read(packet) else {
