@@ -1,27 +1,29 @@
 //! What the SFU sees, and what a member that was removed could still open.
 
+mod hoard;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mls_srtp::id::Epoch;
 use mls_srtp::media::Trailer;
-use mls_srtp::pipeline::{MediaPipeline, Opening};
+use mls_srtp::schedule::ModeKind;
 use mls_srtp::time::Moment;
 use mls_srtp_participant::clock::ClockOrigin;
+use mls_srtp_participant::kind::MediaKind;
+use mls_srtp_participant::reassemble::{Assembled, AssemblerConfig, Reassembly};
 use mls_srtp_sfu::{Forwarded, Tap};
+use rtc::rtp;
+
+pub use hoard::Hoard;
 
 use crate::readable::ReadabilityCheck;
+use hoard::{Captured, epoch_of_frame};
 
-/// Packets kept from before the leaver's request.
+/// Packets or frames kept from before the leaver's request.
 const BEFORE: usize = 1_000;
-/// Packets kept from after it.
+/// Packets or frames kept from after it.
 const AFTER: usize = 3_000;
-
-/// A packet as the SFU forwarded it.
-struct Captured {
-    packet: Vec<u8>,
-    epoch: u16,
-}
 
 #[derive(Default)]
 struct Seen {
@@ -33,6 +35,8 @@ struct Seen {
     before: VecDeque<Captured>,
     after: Vec<Captured>,
     leaving: bool,
+    /// In a room of frames: puts together what is forwarded.
+    frames: Option<Reassembly>,
     /// When the last packet of each epoch passed, the leaver's own left out.
     last_of_epoch: BTreeMap<u16, Moment>,
 }
@@ -47,9 +51,9 @@ pub struct Audit {
 /// What the leaver's keys opened.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LeaverResult {
-    /// Packets from before the switch that opened.
+    /// Packets or frames from before the switch that opened.
     pub opened_before: u64,
-    /// Packets from after it that were tried.
+    /// Those from after it that were tried.
     pub tried: u64,
     /// Of these: opened.
     pub could_read: u64,
@@ -57,10 +61,20 @@ pub struct LeaverResult {
 
 impl Audit {
     /// Watches for packets that `check` can read and for those of `leaver`'s time.
-    pub fn new(check: ReadabilityCheck, leaver: String, origin: ClockOrigin) -> Self {
+    pub fn new(
+        check: ReadabilityCheck,
+        leaver: String,
+        mode: ModeKind,
+        origin: ClockOrigin,
+    ) -> Self {
+        let sealed = AssemblerConfig {
+            sealed: true,
+            ..AssemblerConfig::default()
+        };
         let seen = Seen {
             check,
             leaver: Some(leaver),
+            frames: (mode == ModeKind::Sframe).then(|| Reassembly::new(sealed)),
             ..Seen::default()
         };
         Self {
@@ -97,24 +111,20 @@ impl Audit {
             .max()
     }
 
-    /// Feeds packets from before and after `removal` to the keys that the leaver had. Those from
-    /// after it are tried as they are and with a lie about their epoch.
-    pub fn try_leaver(&self, keys: &mut MediaPipeline, removal: Epoch) -> LeaverResult {
+    /// Feeds what was forwarded before and after `removal` to the keys that the leaver had. What is
+    /// from after it is tried as it is and with a lie about its epoch.
+    pub fn try_leaver(&self, keys: &mut Hoard, removal: Epoch) -> LeaverResult {
         let mut seen = self.lock();
         let seen = &mut *seen;
         let (removal, now) = (removal.get() as u16, self.origin.now());
         let mut result = LeaverResult::default();
         let all = seen.before.drain(..).chain(seen.after.drain(..));
-        for Captured { packet, epoch } in all {
-            if epoch < removal {
-                let opening = keys.open(packet, now);
-                result.opened_before += u64::from(matches!(opening, Opening::Opened(_)));
+        for captured in all {
+            if captured.epoch < removal {
+                result.opened_before += u64::from(keys.opens(captured, now));
             } else {
-                let mut lie = packet.clone();
-                let mki = lie.len() - Trailer::SENT_LEN;
-                lie[mki..mki + 2].copy_from_slice(&(removal - 1).to_be_bytes());
-                let opened = [packet, lie]
-                    .map(|packet| matches!(keys.open(packet, now), Opening::Opened(_)));
+                let lie = keys.lie(&captured, removal - 1);
+                let opened = [captured, lie].map(|captured| keys.opens(captured, now));
                 result.tried += 1;
                 result.could_read += u64::from(opened.contains(&true));
             }
@@ -127,27 +137,8 @@ impl Audit {
         let mut seen = self.lock();
         seen.inspected += 1;
         seen.readable += u64::from(seen.check.readable(forwarded.payload));
-        let Ok(trailer) = Trailer::parse(forwarded.payload) else {
-            return;
-        };
-        if seen.leaver.as_deref() == Some(forwarded.publisher.as_str()) {
-            return;
-        }
-        let epoch = trailer.mki.epoch;
-        seen.last_of_epoch.insert(epoch, now);
-        let captured = Captured {
-            packet: rebuild(forwarded),
-            epoch,
-        };
-        if seen.leaving {
-            if seen.after.len() < AFTER {
-                seen.after.push(captured);
-            }
-        } else {
-            seen.before.push_back(captured);
-            if seen.before.len() > BEFORE {
-                seen.before.pop_front();
-            }
+        if seen.leaver.as_deref() != Some(forwarded.publisher.as_str()) {
+            seen.capture(forwarded, now);
         }
     }
 
@@ -156,8 +147,65 @@ impl Audit {
     }
 }
 
+impl Seen {
+    /// Keeps a packet, or the frame that it completes.
+    fn capture(&mut self, forwarded: &Forwarded<'_>, now: Moment) {
+        let kind = match forwarded.kind {
+            mls_srtp_sfu::MediaKind::Audio => MediaKind::Audio,
+            mls_srtp_sfu::MediaKind::Video => MediaKind::Video,
+        };
+        let Some(frames) = &mut self.frames else {
+            if let Ok(trailer) = Trailer::parse(forwarded.payload) {
+                let (bytes, epoch) = (to_bytes(forwarded), trailer.mki.epoch);
+                self.keep(Captured { bytes, kind, epoch }, now);
+            }
+            return;
+        };
+        frames.push(kind, to_packet(forwarded), now);
+        let whole: Vec<_> = std::iter::from_fn(|| frames.poll()).collect();
+        for assembled in whole {
+            if let Assembled::Frame(frame) = assembled
+                && let Some(epoch) = epoch_of_frame(&frame.data, kind)
+            {
+                let bytes = frame.data.to_vec();
+                self.keep(Captured { bytes, kind, epoch }, now);
+            }
+        }
+    }
+
+    fn keep(&mut self, captured: Captured, now: Moment) {
+        self.last_of_epoch.insert(captured.epoch, now);
+        if self.leaving {
+            if self.after.len() < AFTER {
+                self.after.push(captured);
+            }
+        } else {
+            self.before.push_back(captured);
+            if self.before.len() > BEFORE {
+                self.before.pop_front();
+            }
+        }
+    }
+}
+
 /// The RTP packet as its subscribers get it, without header extensions.
-fn rebuild(forwarded: &Forwarded<'_>) -> Vec<u8> {
+fn to_packet(forwarded: &Forwarded<'_>) -> rtp::Packet {
+    rtp::Packet {
+        header: rtp::Header {
+            version: 2,
+            marker: forwarded.marker,
+            payload_type: forwarded.payload_type,
+            sequence_number: forwarded.sequence_number,
+            timestamp: forwarded.timestamp,
+            ssrc: forwarded.ssrc,
+            ..rtp::Header::default()
+        },
+        payload: forwarded.payload.clone(),
+    }
+}
+
+/// The same as on the wire.
+fn to_bytes(forwarded: &Forwarded<'_>) -> Vec<u8> {
     let marker = if forwarded.marker { 0x80 } else { 0 };
     let mut packet = Vec::with_capacity(12 + forwarded.payload.len());
     packet.extend([0x80, marker | forwarded.payload_type]);
