@@ -23,7 +23,7 @@ impl Nonces {
     /// truth about it.
     ///
     /// Broken by: a restored process that sends in the epoch that it had before it died, where its
-    /// counters start at nothing: `must_renew` in `KeyManager::restore`, or in `enter_epoch`.
+    /// counters start at nothing: `must_renew` in `KeyManager::restore_stay`, or in `enter_epoch`.
     pub fn is_new(&mut self, who: usize, key: Key, packet: &[u8]) -> Result<(), Violation> {
         let (_, epoch, _, leaf) = key;
         let Some((header, trailer)) = read(packet) else {
