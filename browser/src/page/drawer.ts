@@ -22,7 +22,7 @@ export class Drawer {
     readonly connection: () => RTCPeerConnection | undefined,
   ) {
     log.replaceChildren();
-    button.onclick = () => this.toggle(element.hidden);
+    button.onclick = () => this.toggle(Boolean(element.hidden));
     byId("drawer-close", HTMLButtonElement).onclick = () => this.toggle(false);
   }
 
