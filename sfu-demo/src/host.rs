@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use mls_srtp::delivery::MediaSignal;
 use mls_srtp::id::{ParticipantId, RoomName};
-use mls_srtp::schedule::Profile;
+use mls_srtp::schedule::{MediaMode, ModeKind};
 use mls_srtp_sfu::{
-    DisconnectReason, Event, ParticipantId as SfuParticipant, RoomId, ServerStats, SfuConfig,
-    SfuError, SfuHandle, SfuServer, Tap,
+    DisconnectReason, Event, ParticipantId as SfuParticipant, PayloadFormat, RoomId, ServerStats,
+    SfuConfig, SfuError, SfuHandle, SfuServer, Tap,
 };
 use mls_srtp_signaling::media::{MediaRequest, MediaRequestKind};
 use mls_srtp_signaling::{
@@ -18,6 +18,8 @@ use mls_srtp_signaling::{
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+
+use crate::page;
 
 /// How long a removed participant may keep its silent connection before it is closed.
 const REMOVED_GOES: Duration = Duration::from_secs(2);
@@ -44,7 +46,9 @@ pub struct HostConfig {
     /// Where participants reach the SFU, if not at `media`.
     pub public: Option<SocketAddr>,
     /// How media is protected in the rooms.
-    pub profile: Profile,
+    pub mode: MediaMode,
+    /// Whether browsers are served the conference page on `listen`.
+    pub page: bool,
 }
 
 /// Running services.
@@ -69,17 +73,21 @@ impl Host {
         let service = ServiceConfig {
             listen: config.listen,
             room: RoomConfig {
-                profile: config.profile,
+                mode: config.mode,
                 ..RoomConfig::default()
             },
             ..ServiceConfig::default()
         };
-        let server = ServerBuilder::new(service)
-            .media(requests)
-            .events(events)
-            .bind()
-            .await?;
-        let sfu_config = SfuConfig::new(config.public.unwrap_or(config.media));
+        let mut server = ServerBuilder::new(service).media(requests).events(events);
+        if config.page {
+            server = server.site(page::site());
+        }
+        let server = server.bind().await?;
+        let mut sfu_config = SfuConfig::new(config.public.unwrap_or(config.media));
+        if config.mode.kind() == ModeKind::Sframe {
+            // Nothing may be written behind a part of a frame.
+            sfu_config.default_format = PayloadFormat::Opaque;
+        }
         let sfu = SfuServer::start(config.media, sfu_config, move |event| {
             // The receiver goes only when everything stops.
             let _ = sfu_events.send(event);
@@ -105,6 +113,11 @@ impl Host {
     /// Where participants connect.
     pub fn url(&self) -> String {
         format!("ws://{}", self.address)
+    }
+
+    /// Where browsers find the page.
+    pub fn page(&self) -> String {
+        format!("http://{}/", self.address)
     }
 
     /// Where media goes.

@@ -2,20 +2,30 @@
 
 use std::process::ExitCode;
 
+use mls_srtp::schedule::ModeKind;
 use tokio::sync::mpsc;
 
+use crate::bots::Bots;
 use crate::cli::Serve;
 use crate::host::{Host, HostConfig};
 use crate::interrupt::Interrupt;
 
-/// Serves; 0 after Ctrl-C, 1 if an address is taken.
+/// Serves; 0 after Ctrl-C, 1 if an address is taken, 2 if the arguments do not fit together.
 pub async fn run(args: &Serve) -> ExitCode {
     let (events, mut inbox) = mpsc::unbounded_channel();
+    let mode = match args.protection.mode(ModeKind::Sframe) {
+        Ok(mode) => mode,
+        Err(error) => {
+            eprintln!("error: {error} (see --help)");
+            return ExitCode::from(2);
+        }
+    };
     let config = HostConfig {
         listen: args.listen,
         media: args.media,
         public: args.public,
-        profile: args.profile,
+        mode,
+        page: true,
     };
     let host = match Host::start(config, events).await {
         Ok(host) => host,
@@ -29,8 +39,21 @@ pub async fn run(args: &Serve) -> ExitCode {
         host.url(),
         host.media_addr()
     );
+    match mode.kind() {
+        ModeKind::Sframe => println!("page {} · open it in a browser", host.page()),
+        _ => println!("page {} · no use here: browsers need --mode sframe", host.page()),
+    }
     println!("open access: anyone may enter any room under any name");
     let mut interrupt = Interrupt::listen();
+    let bots = Bots::start(args.bots, &host.url(), &args.bots_room, mode.kind()).await;
+    let bots = match bots {
+        Ok(bots) => bots,
+        Err(error) => {
+            eprintln!("error: the bots cannot enter: {error}");
+            host.stop().await;
+            return ExitCode::FAILURE;
+        }
+    };
     loop {
         tokio::select! {
             Some(event) = inbox.recv() => {
@@ -39,6 +62,7 @@ pub async fn run(args: &Serve) -> ExitCode {
             () = interrupt.heard() => break,
         }
     }
+    bots.leave().await;
     host.stop().await;
     ExitCode::SUCCESS
 }

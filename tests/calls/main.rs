@@ -2,6 +2,7 @@
 
 mod forged;
 mod mallory;
+mod modes;
 mod recovery;
 mod spoiled;
 mod takeover;

@@ -189,7 +189,7 @@ async fn packets_ahead_of_their_epoch_come_out_when_it_comes() {
     let mut sound = SenderStream::new(MediaKind::Audio, SOUND);
     let sent: Vec<_> = (0..20).map(|number| numbered(&mut sound, number)).collect();
     send_all(&alice, &sent).await;
-    let holds = || bob_media.lock().expect("whole").holds_early_packets();
+    let holds = || bob_media.lock().expect("whole").holds_early();
     let held = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(1)).await;
