@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mls_srtp::delivery::ServiceMessage;
 use mls_srtp::event::Event;
+use mls_srtp::id::Epoch;
 
 use crate::world::World;
 
@@ -74,6 +75,38 @@ fn a_newcomer_waits_for_those_who_move_on_after_the_cap() {
     assert_eq!(times_ready(&world, "dave"), 1);
     let bob = world.at("bob").pipeline.sending_epoch();
     assert!(bob >= world.epoch_of("dave"), "bob still sends in {bob:?}");
+}
+
+#[test]
+fn a_newcomer_connects_soon_when_all_are_ready() {
+    let mut world = three();
+    world.enter("dave");
+    while world.epoch_of("dave").is_none() {
+        world.run(STEP);
+    }
+    world.run(Duration::from_millis(100));
+    assert_eq!(times_ready(&world, "dave"), 1, "the cap is 300 ms");
+}
+
+#[test]
+fn that_all_have_an_earlier_epoch_tells_a_newcomer_nothing() {
+    let mut world = three();
+    world.get("bob").hold_sending = true;
+    world.enter("dave");
+    while world.epoch_of("dave").is_none() {
+        world.run(STEP);
+    }
+    let (group_id, epoch) = world.at("dave").manager.position().expect("a member");
+    let earlier = ServiceMessage::Ready {
+        group_id,
+        epoch: Epoch::new(epoch.get() - 1),
+    };
+    let now = world.now;
+    world.get("dave").manager.handle_message(earlier, now);
+    world.run(Duration::from_millis(400));
+    assert_eq!(times_ready(&world, "dave"), 0, "bob has not reported");
+    world.run(A_WHILE);
+    assert_eq!(times_ready(&world, "dave"), 1);
 }
 
 #[test]

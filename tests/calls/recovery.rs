@@ -6,7 +6,7 @@ use mls_srtp::ManagerConfig;
 use mls_srtp::delivery::ClientMessage;
 use mls_srtp::event::Event;
 use mls_srtp::manager::{Output, SavedState};
-use mls_srtp::pipeline::ProtectError;
+use mls_srtp::pipeline::{Opening, ProtectError};
 
 use crate::world::World;
 
@@ -108,6 +108,18 @@ fn a_restored_member_sends_only_from_the_epoch_of_its_own_new_commit() {
 }
 
 #[test]
+fn a_restored_member_hears_the_others_before_it_is_connected() {
+    let mut world = three();
+    let state = saved(&world, "bob");
+    world.restart("bob", &state);
+    world.get("bob").hold_receiving = true;
+    let packet = world.packet("alice").expect("has keys");
+    let now = world.now;
+    let opening = world.get("bob").pipeline.open(packet, now);
+    assert!(matches!(opening, Opening::Opened(_)), "{opening:?}");
+}
+
+#[test]
 fn a_member_restored_from_an_older_state_catches_up_first() {
     let mut world = three();
     let state = saved(&world, "bob");
@@ -133,8 +145,16 @@ fn a_member_restored_with_a_commit_on_its_way_does_not_count_that_one() {
     let state = saved(&world, "alice");
     world.settle();
     let (_, accepted) = world.at("bob").manager.position().expect("a member");
-    world.get("alice").hold_receiving = false;
     world.restart("alice", &state);
+    world.get("alice").hold_receiving = true;
+    world.settle();
+    let alice = world.get("alice");
+    (alice.hold_receiving, alice.hold_sending) = (false, true);
+    world.run(A_WHILE);
+    assert_eq!(world.epoch_of("alice"), Some(accepted));
+    let silent = world.packet("alice");
+    assert_eq!(silent, Err(ProtectError::NoEpoch), "it may have sent there");
+    world.get("alice").hold_sending = false;
     world.run(A_WHILE);
     let (_, epoch) = world.assert_agreed(&["alice", "bob", "carol", "dave"]);
     assert_eq!(epoch.get(), accepted.get() + 1, "one more, made since");
@@ -178,6 +198,9 @@ fn a_restored_member_shows_the_token_that_it_came_with() {
     let text = text.replacen("\"token\":null", "\"token\":\"let me in\"", 1);
     let state = SavedState::new(text.into_bytes());
     let restored = mls_srtp::KeyManager::restore(&state, ManagerConfig::default(), world.now);
+    let again = restored.expect("a saved state").save();
+    let again = again.expect("can be encoded");
+    let restored = mls_srtp::KeyManager::restore(&again, ManagerConfig::default(), world.now);
     let mut bob = restored.expect("a saved state");
     bob.handle_connected(world.now);
     let hello = std::iter::from_fn(|| bob.poll_output()).find_map(|output| match output {

@@ -76,6 +76,31 @@ fn trust_returns_when_the_one_in_question_is_gone() {
 }
 
 #[test]
+fn whoever_takes_the_leaf_of_the_one_in_question_is_not_in_question() {
+    let mut world = World::new();
+    world.join("alice");
+    world.join("carol");
+    world.enter_with("bob", strict());
+    world.run(Duration::from_millis(500));
+    world.join("mallory");
+    let leaf_of = |world: &World, user: &str| {
+        let roster = world.at("carol").manager.roster().expect("a member");
+        roster.leaf_of(&name(user))
+    };
+    let leaf = leaf_of(&world, "mallory");
+    world.get("mallory").manager.leave().expect("in the room");
+    world.carry_out("mallory");
+    world.enter("dave");
+    world.run(Duration::from_millis(500));
+    assert_eq!(leaf_of(&world, "dave"), leaf, "by one commit");
+    let back = Event::TrustRestored {
+        participant: name("mallory"),
+    };
+    assert!(world.at("bob").events.contains(&back));
+    assert!(world.packet("bob").is_ok());
+}
+
+#[test]
 fn a_strict_newcomer_does_not_enter_where_somebody_is_whom_it_does_not_trust() {
     let mut world = World::new();
     world.join("alice");

@@ -27,7 +27,9 @@ fn with_proposals(call: &Call, client: &Client, commit: &Blob, more: &[u8]) -> B
     let (proposals, path) = VLBytes::tls_deserialize_bytes(commit).expect("proposals come first");
     let proposals = vector(&[proposals.as_slice(), more].concat());
     let content = [header, &proposals, path].concat();
-    let context = call.group.export_group_context().tls_serialize_detached();
+    let (info, _) = offer(&call.alice, &call.group);
+    let info = decode::group_info(&info).expect("alice's own");
+    let context = info.group_context().tls_serialize_detached();
     let signed = [
         vector(b"MLS 1.0 FramedContentTBS"),
         vector(&[content.as_slice(), &context.expect("encodes")].concat()),

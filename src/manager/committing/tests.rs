@@ -11,8 +11,9 @@ use super::*;
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, GroupHead, LogBody, LogEntry, ServiceMessage, chain};
 use crate::group::{Identity, Invitation, MediaMode, RoomPolicy, ServiceIdentity};
-use crate::id::{Epoch, Generation, LeafIndex, ParticipantId, RoomName};
-use crate::manager::Output;
+use crate::id::{Epoch, Generation, LeafIndex, ParticipantId, RoomName, Ssrc};
+use crate::manager::{Output, SavedState};
+use crate::pipeline::{Stream, StreamSource};
 use crate::schedule::Profile;
 
 fn name(user: &str) -> ParticipantId {
@@ -56,9 +57,7 @@ impl Call {
         // The room is quiet: whatever is pending is committed at once.
         call.now = call.now + std::time::Duration::from_secs(5);
         call.alice.handle_timeout(call.now);
-        let leaves = vec![LeafIndex::new(0)];
-        let group_id = call.group_id;
-        call.tell(ServiceMessage::Committers { group_id, leaves });
+        call.committers();
         call
     }
 
@@ -171,6 +170,43 @@ impl Call {
         });
     }
 
+    /// Alice's process ends, and another one goes on with what was saved.
+    fn restart(&mut self, saved: &SavedState) {
+        let alice = KeyManager::restore(saved, ManagerConfig::default(), self.now);
+        self.alice = alice.expect("just saved");
+        self.alice.handle_connected(self.now);
+    }
+
+    /// The connection breaks, and there is another one.
+    fn reconnect(&mut self) {
+        self.alice.handle_disconnected();
+        self.alice.handle_connected(self.now);
+        self.said();
+    }
+
+    /// The service goes on with alice's stay; the group stands where the log does.
+    fn resume(&mut self) {
+        let (group_id, seq) = (self.group_id, self.seq);
+        let epoch = self.epoch();
+        self.room(Some(GroupHead {
+            group_id,
+            epoch,
+            seq,
+        }));
+    }
+
+    /// Alice may commit first.
+    fn committers(&mut self) {
+        let leaves = vec![LeafIndex::new(0)];
+        let group_id = self.group_id;
+        self.tell(ServiceMessage::Committers { group_id, leaves });
+    }
+
+    fn wait(&mut self, span: std::time::Duration) {
+        self.now = self.now + span;
+        self.alice.handle_timeout(self.now);
+    }
+
     /// The next thing that alice does because of the time.
     fn time_passes(&mut self) {
         self.now = self.alice.poll_timeout().expect("a timer");
@@ -210,6 +246,16 @@ fn adds(said: &[ClientMessage]) -> bool {
     said.iter().any(adds)
 }
 
+fn count(said: &[ClientMessage], what: impl Fn(&ClientMessage) -> bool) -> usize {
+    said.iter().filter(|message| what(message)).count()
+}
+
+fn commits(said: &[ClientMessage]) -> usize {
+    count(said, |message| {
+        matches!(message, ClientMessage::Commit { .. })
+    })
+}
+
 #[test]
 fn an_add_that_cannot_be_committed_is_declined_and_the_rest_goes_on() {
     let mut call = Call::new();
@@ -236,11 +282,7 @@ fn what_was_declined_is_said_again_over_a_new_connection() {
         declined(&call.said()).is_empty(),
         "the service must go on first"
     );
-    call.room(Some(GroupHead {
-        group_id: call.group_id,
-        epoch: call.epoch(),
-        seq: call.seq,
-    }));
+    call.resume();
     assert_eq!(declined(&call.said()), [faulty]);
 }
 
@@ -261,4 +303,86 @@ fn a_device_that_enters_anew_is_not_taken_for_a_faulty_one() {
     call.accept(&said);
     let roster = call.alice.roster().expect("a member");
     assert!(roster.leaf_of(&name("bob")).is_some());
+}
+
+#[test]
+fn what_was_declined_is_known_after_a_restart() {
+    let mut call = Call::new();
+    let faulty = call.add_twin();
+    let saved = call.alice.save().expect("can be encoded");
+    call.restart(&saved);
+    call.said();
+    call.resume();
+    assert_eq!(declined(&call.said()), [faulty]);
+}
+
+#[test]
+fn a_restored_committer_first_learns_what_became_of_its_commit() {
+    let mut call = Call::new();
+    call.add(&stranger("bob"));
+    let committed = call.said();
+    let saved = call.alice.save().expect("can be encoded");
+    let epoch = call.epoch().next();
+    call.restart(&saved);
+    call.room(Some(GroupHead {
+        group_id: call.group_id,
+        epoch,
+        seq: call.seq.next(),
+    }));
+    call.committers();
+    call.wait(std::time::Duration::from_secs(1));
+    assert_eq!(commits(&call.said()), 0, "the log tells soon");
+    call.accept(&committed);
+    assert_eq!(call.epoch(), epoch);
+    call.committers();
+    call.wait(std::time::Duration::from_secs(1));
+    assert_eq!(commits(&call.said()), 1, "the renewal of its path");
+}
+
+#[test]
+fn nothing_is_committed_before_the_service_goes_on_with_the_stay() {
+    let mut call = Call::new();
+    call.add(&stranger("bob"));
+    call.refuse();
+    call.said();
+    call.reconnect();
+    call.committers();
+    call.wait(std::time::Duration::from_secs(2));
+    assert_eq!(commits(&call.said()), 0);
+    call.resume();
+    call.committers();
+    call.wait(std::time::Duration::from_secs(1));
+    assert_eq!(commits(&call.said()), 1);
+}
+
+#[test]
+fn a_report_and_an_announcement_lost_with_a_connection_are_made_again() {
+    let mut call = Call::new();
+    call.alice.announce_streams(vec![Stream {
+        ssrc: Ssrc::new(7),
+        source: StreamSource::Camera,
+    }]);
+    let announced = |message: &ClientMessage| matches!(message, ClientMessage::Application { .. });
+    assert_eq!(count(&call.said(), announced), 1);
+    call.reconnect();
+    call.resume();
+    let said = call.said();
+    assert_eq!(count(&said, announced), 1);
+    let reported = |message: &ClientMessage| matches!(message, ClientMessage::Applied { .. });
+    assert_eq!(count(&said, reported), 1);
+}
+
+#[test]
+fn nobody_complains_about_a_commit_of_its_own() {
+    for (author, complaints) in [(0, 0), (1, 1)] {
+        let mut call = Call::new();
+        call.log(LogBody::Commit {
+            epoch: call.epoch(),
+            author: LeafIndex::new(author),
+            commit: Blob::new(vec![0xff; 64]),
+        });
+        let complains =
+            |message: &ClientMessage| matches!(message, ClientMessage::CannotApply { .. });
+        assert_eq!(count(&call.said(), complains), complaints, "{author}");
+    }
 }
