@@ -113,7 +113,9 @@ impl Hoards {
 /// Nobody sends who has heard nothing from the service for so long that a removal may have been
 /// kept from it.
 ///
-/// Broken by: a key manager that never suspends its pipeline, in `Exposure::handle_timeout`.
+/// Broken by: a restored member that sends before a commit of its own, when `enter_epoch` does not
+/// look at `must_renew`. Silences of more than 15 s are rare here; `tests/calls/recovery.rs` breaks
+/// when `Exposure::handle_timeout` never stalls.
 pub fn check_exposure(who: usize, heard_at: Moment, now: Moment) -> Result<(), Violation> {
     let silence = now.since(heard_at);
     if silence > ManagerConfig::default().max_exposure {

@@ -1,14 +1,13 @@
 //! What a hostile or broken client can send.
 
-mod common;
-
 use std::time::Instant;
 
 use bytes::BytesMut;
-use common::{Client, ClientSetup, Net, id, room};
 use mls_srtp_sfu::{DisconnectReason, DropReason, Sfu, SfuConfig, SfuError};
 use proptest::prelude::*;
 use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+
+use crate::common::{Client, ClientSetup, Net, id, room};
 
 fn offer() -> String {
     let addr = "198.51.100.7:4000".parse().unwrap();

@@ -1,16 +1,14 @@
 //! The driver: a real UDP socket on loopback and the real clock.
-#![cfg(target_os = "linux")]
-
-mod common;
 
 use std::net::UdpSocket;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use common::{Client, ClientSetup, id, room};
 use mls_srtp_sfu::{Event, ServerStats, SfuConfig, SfuError, SfuHandle, SfuServer};
 use rtc::sansio::Protocol;
+
+use crate::common::{Client, ClientSetup, id, room};
 
 const LOOPBACK: &str = "127.0.0.1:0";
 

@@ -1,12 +1,10 @@
 //! Lost packets and lost pictures.
 
-mod common;
-
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use common::net::Loss;
-use common::{ClientSetup, Net};
+use crate::common::net::Loss;
+use crate::common::{ClientSetup, Net};
 
 const PACKETS: u16 = 600;
 
@@ -19,7 +17,7 @@ fn every_twentieth(
     let lost = Rc::new(RefCell::new(0));
     let count = lost.clone();
     let mut seen = std::collections::HashSet::new();
-    let loss = Box::new(move |wire: &common::net::Wire| {
+    let loss = Box::new(move |wire: &crate::common::net::Wire| {
         let direction = (wire.from == sfu) == from_sfu;
         let hit = direction
             && wire.is_rtp()

@@ -30,10 +30,6 @@ impl Wire {
             && !(192..224).contains(&self.bytes[1])
     }
 
-    pub fn is_rtcp(&self) -> bool {
-        self.bytes.len() > 8 && self.bytes[0] & 0xc0 == 0x80 && (192..224).contains(&self.bytes[1])
-    }
-
     pub fn ssrc(&self) -> u32 {
         u32::from_be_bytes(self.bytes[8..12].try_into().unwrap())
     }

@@ -1,5 +1,4 @@
 //! Against the `webrtc` crate, the asynchronous face of the engine that native clients use.
-#![cfg(target_os = "linux")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,9 +1,8 @@
 //! Legs that negotiated other numbers than the publisher.
 
-mod common;
-
-use common::{ClientSetup, Net, room};
 use mls_srtp_sfu::{DropReason, PayloadFormat};
+
+use crate::common::{ClientSetup, Net, room};
 
 const LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 const ORIENTATION: &str = "urn:3gpp:video-orientation";

@@ -1,11 +1,9 @@
 //! Clients on the `rtc` core and an in-memory network, in virtual time: no sockets, no sleeps.
 
-#![allow(dead_code, unused_imports)] // every test file uses its own part of it
-
 pub mod client;
 pub mod net;
 
-pub use client::{Client, ClientSetup, Received};
+pub use client::{Client, ClientSetup};
 pub use net::Net;
 
 use mls_srtp_sfu::{ParticipantId, RoomId};

@@ -1,9 +1,8 @@
 //! Who receives what, and that it is what was sent.
 
-mod common;
-
-use common::{ClientSetup, Net, id, room};
 use mls_srtp_sfu::{DisconnectReason, DropReason, MediaKind, SfuError};
+
+use crate::common::{ClientSetup, Net, id, room};
 
 /// A payload as a doubly encrypted packet has it: arbitrary bytes and an empty block.
 fn payload(seed: u16) -> Vec<u8> {

@@ -1,0 +1,11 @@
+//! The SFU as its clients see it: over a simulated network, over real sockets, and with webrtc.
+
+mod common;
+mod forwarding;
+mod repair;
+mod robustness;
+#[cfg(target_os = "linux")]
+mod server;
+mod translation;
+#[cfg(target_os = "linux")]
+mod webrtc_client;
