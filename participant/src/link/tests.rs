@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::*;
 
 const CONFIG: LinkConfig = LinkConfig {
-    silence: Duration::from_millis(300),
+    silence: Duration::from_secs(1),
     retry: RetryConfig {
         first: Duration::from_millis(20),
         last: Duration::from_millis(100),
