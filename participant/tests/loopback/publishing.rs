@@ -11,7 +11,7 @@ use mls_srtp_participant::files::ivf::IvfFile;
 use mls_srtp_participant::files::ogg::OpusFile;
 use mls_srtp_participant::kind::MediaKind;
 use mls_srtp_participant::publish::{Checked, Player, PublishLog, Publisher, Source};
-use mls_srtp_participant::reassemble::{Assembled, AssemblerConfig, Reassembly};
+use mls_srtp_participant::reassemble::{Assembled, Reassembly};
 use mls_srtp_participant::record::Recorder;
 use mls_srtp_participant::samples;
 use mls_srtp_participant::stream::SenderStream;
@@ -112,11 +112,7 @@ async fn a_published_recording_arrives_whole_over_loss_and_epoch_changes() {
         media: bob_media.clone(),
         log: publisher.log().clone(),
         recorder: Recorder::new(&dir).expect("made"),
-        // What is asked for again must come; how soon, a busy machine decides.
-        reassembly: Reassembly::new(AssemblerConfig {
-            wait: Duration::from_secs(1),
-            ..AssemblerConfig::default()
-        }),
+        reassembly: Reassembly::default(),
         timestamps: BTreeSet::new(),
         lost: 0,
     };
