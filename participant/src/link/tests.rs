@@ -110,10 +110,6 @@ async fn a_flapping_connection_is_tried_ever_more_slowly() {
         async { while !matches!(link.next().await, LinkEvent::Received(b) if b.is_empty()) {} };
     let _ = tokio::time::timeout_at(end, flapping).await;
     // At full speed a millisecond each, at the first delay some 60 in this time.
-    let in_time = taken.load(Ordering::Relaxed);
-    assert!(in_time <= 25, "{in_time} connections");
-    // Nor is it given up.
-    while taken.load(Ordering::Relaxed) < 5 {
-        next(&mut link).await;
-    }
+    let taken = taken.load(Ordering::Relaxed);
+    assert!((5..=25).contains(&taken), "{taken} connections");
 }
