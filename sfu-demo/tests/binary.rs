@@ -73,7 +73,7 @@ fn a_whole_conference_holds_and_its_recordings_play() {
         "--participants",
         "3",
         "--seconds",
-        "9",
+        "20",
         "--record",
         record,
         "--json",
@@ -147,7 +147,7 @@ fn a_whole_conference_holds_and_its_recordings_play() {
 
 #[test]
 fn a_conference_in_counter_mode_holds() {
-    let (profile, seconds) = ("aes128_cm_hmac_sha1_80", "8");
+    let (profile, seconds) = ("aes128_cm_hmac_sha1_80", "20");
     let output = run(&[
         "demo",
         "--participants",
@@ -225,7 +225,7 @@ fn participants_of_their_own_processes_meet_in_a_served_room() {
             "--name",
             name,
         ];
-        args.extend(["--seconds", "4"]);
+        args.extend(["--seconds", "12"]);
         args.extend(extra);
         sfu_demo(&args)
             .stdout(Stdio::piped())

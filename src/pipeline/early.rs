@@ -75,6 +75,10 @@ impl EarlyBuffer {
             .map(|oldest| oldest.arrived + config.early_hold)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.packets.len()
+    }
+
     fn remove(&mut self, at: usize) -> Option<EarlyPacket> {
         let early = self.packets.remove(at)?;
         self.bytes -= early.packet.len();

@@ -175,9 +175,9 @@ impl MediaPipeline {
         )
     }
 
-    /// Whether packets wait for their epoch or announcement.
-    pub fn holds_early_packets(&self) -> bool {
-        self.early.next_expiry(&self.config).is_some()
+    /// How many packets wait for their epoch or announcement.
+    pub fn early_count(&self) -> usize {
+        self.early.len()
     }
 
     /// What has been done so far.

@@ -25,6 +25,18 @@ fn times_ready(world: &World, user: &str) -> usize {
     events.filter(|event| **event == Event::MediaReady).count()
 }
 
+/// Somebody enters and is a member as soon as the messages arrive.
+fn let_enter(world: &mut World, user: &'static str) {
+    world.enter(user);
+    for _ in 0..100 {
+        if world.epoch_of(user).is_some() {
+            return;
+        }
+        world.run(STEP);
+    }
+    panic!("{user} is no member after a second");
+}
+
 /// What has come for somebody so far reaches it; what comes in return waits for the next time.
 fn let_in(world: &mut World, user: &str) {
     let now = world.now;
@@ -80,10 +92,7 @@ fn a_newcomer_waits_for_those_who_move_on_after_the_cap() {
 #[test]
 fn a_newcomer_connects_soon_when_all_are_ready() {
     let mut world = three();
-    world.enter("dave");
-    while world.epoch_of("dave").is_none() {
-        world.run(STEP);
-    }
+    let_enter(&mut world, "dave");
     world.run(Duration::from_millis(100));
     assert_eq!(times_ready(&world, "dave"), 1, "the cap is 300 ms");
 }
@@ -92,10 +101,7 @@ fn a_newcomer_connects_soon_when_all_are_ready() {
 fn that_all_have_an_earlier_epoch_tells_a_newcomer_nothing() {
     let mut world = three();
     world.get("bob").hold_sending = true;
-    world.enter("dave");
-    while world.epoch_of("dave").is_none() {
-        world.run(STEP);
-    }
+    let_enter(&mut world, "dave");
     let (group_id, epoch) = world.at("dave").manager.position().expect("a member");
     let earlier = ServiceMessage::Ready {
         group_id,

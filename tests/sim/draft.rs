@@ -182,7 +182,9 @@ impl Draft {
     }
 
     fn lie(&mut self) {
-        let span = self.dice.millis(100, 5_000);
+        // Long enough now and then that a member must stop sending for want of an answer.
+        let longest = if self.dice.chance(25) { 20_000 } else { 5_000 };
+        let span = self.dice.millis(100, longest);
         let step = Step::Lie {
             lie: self.dice.pick(&LIES),
             victims: self.dice.some_of(self.people),

@@ -113,7 +113,7 @@ impl E2eInterceptor {
         while self.waiting && self.burst_left > 0 {
             let (opened, holds) = {
                 let mut pipeline = self.media.lock()?;
-                (pipeline.poll_released(), pipeline.holds_early_packets())
+                (pipeline.poll_released(), pipeline.early_count() > 0)
             };
             let Some(opened) = opened else {
                 self.waiting = holds;

@@ -189,13 +189,13 @@ async fn packets_ahead_of_their_epoch_come_out_when_it_comes() {
     let mut sound = SenderStream::new(MediaKind::Audio, SOUND);
     let sent: Vec<_> = (0..20).map(|number| numbered(&mut sound, number)).collect();
     send_all(&alice, &sent).await;
-    let holds = || bob_media.lock().expect("whole").holds_early_packets();
-    let held = async {
-        while !holds() {
+    let held = || bob_media.lock().expect("whole").early_count();
+    let all_held = async {
+        while held() < sent.len() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    timeout(PATIENCE, held).await.expect("in time");
+    timeout(PATIENCE, all_held).await.expect("in time");
     // No packet follows: the interceptor has to look by itself.
     enter(&bob_media, BOB, 2, 7);
     for expected in sent {

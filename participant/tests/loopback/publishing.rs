@@ -11,7 +11,7 @@ use mls_srtp_participant::files::ivf::IvfFile;
 use mls_srtp_participant::files::ogg::OpusFile;
 use mls_srtp_participant::kind::MediaKind;
 use mls_srtp_participant::publish::{Checked, Player, PublishLog, Publisher, Source};
-use mls_srtp_participant::reassemble::{Assembled, Reassembly};
+use mls_srtp_participant::reassemble::{Assembled, AssemblerConfig, Reassembly};
 use mls_srtp_participant::record::Recorder;
 use mls_srtp_participant::samples;
 use mls_srtp_participant::stream::SenderStream;
@@ -73,6 +73,12 @@ impl Receiver {
         }
     }
 
+    /// How many frames came.
+    fn heard(&self, kind: MediaKind) -> usize {
+        let of_kind = |(which, _): &&(MediaKind, u64)| *which == kind;
+        self.timestamps.iter().filter(of_kind).count()
+    }
+
     async fn take(&mut self, out: Assembled, connection: &MediaConnection) {
         match out {
             Assembled::Frame(frame) => {
@@ -112,7 +118,11 @@ async fn a_published_recording_arrives_whole_over_loss_and_epoch_changes() {
         media: bob_media.clone(),
         log: publisher.log().clone(),
         recorder: Recorder::new(&dir).expect("made"),
-        reassembly: Reassembly::default(),
+        // What is asked for again must come; how soon, a busy machine decides.
+        reassembly: Reassembly::new(AssemblerConfig {
+            wait: Duration::from_secs(2),
+            ..AssemblerConfig::default()
+        }),
         timestamps: BTreeSet::new(),
         lost: 0,
     };
@@ -129,6 +139,13 @@ async fn a_published_recording_arrives_whole_over_loss_and_epoch_changes() {
         receiver.run(&mut events, &bob, after(2_100)).await;
         enter(&alice_media, ALICE, 3, 7);
         receiver.run(&mut events, &bob, after(3_500)).await;
+        // What is still on its way or being repaired then, however busy the machine.
+        let patience = Instant::now() + PATIENCE;
+        while receiver.heard(MediaKind::Audio) < 165 || receiver.heard(MediaKind::Video) < 75 {
+            assert!(Instant::now() < patience, "{:?}", receiver.timestamps);
+            let soon = Instant::now() + Duration::from_millis(100);
+            receiver.run(&mut events, &bob, soon).await;
+        }
     };
     let answering = async {
         while let Some(event) = alice_events.next().await {
@@ -143,17 +160,17 @@ async fn a_published_recording_arrives_whole_over_loss_and_epoch_changes() {
     }
     assert!(tap.lost() > 10, "{}", tap.lost());
     assert_eq!(receiver.lost, 0);
-    let heard = |kind| {
-        receiver
-            .timestamps
-            .iter()
-            .filter(|(which, _)| *which == kind)
-            .count()
-    };
-    // All that was sent, but for what is still on its way or being repaired.
-    let (sounds, pictures) = (heard(MediaKind::Audio), heard(MediaKind::Video));
-    assert!((165..=176).contains(&sounds), "{sounds} of 175 sounds");
-    assert!((75..=88).contains(&pictures), "{pictures} of 87 pictures");
+    // No more than there was time for: 50 sounds and 25 pictures a second, and the first at once.
+    let (sounds, pictures) = (
+        receiver.heard(MediaKind::Audio),
+        receiver.heard(MediaKind::Video),
+    );
+    let millis = start.elapsed().as_millis() as usize;
+    assert!(sounds <= millis / 20 + 1, "{sounds} sounds in {millis} ms");
+    assert!(
+        pictures <= millis / 40 + 1,
+        "{pictures} pictures in {millis} ms"
+    );
     for kind in [MediaKind::Audio, MediaKind::Video] {
         let step = if kind == MediaKind::Audio { 960 } else { 3_600 };
         let of_kind = receiver

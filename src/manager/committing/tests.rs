@@ -1,5 +1,7 @@
 //! A committer whose service proposes key packages that no commit can add.
 
+use std::time::Duration;
+
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
     ExternalProposal, KeyPackage, LeafNodeIndex, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut,
@@ -55,7 +57,7 @@ impl Call {
         call.log(LogBody::Created { creator });
         call.said();
         // The room is quiet: whatever is pending is committed at once.
-        call.wait(std::time::Duration::from_secs(2));
+        call.wait(Duration::from_secs(2));
         call.committers();
         call
     }
@@ -201,7 +203,7 @@ impl Call {
         self.tell(ServiceMessage::Committers { group_id, leaves });
     }
 
-    fn wait(&mut self, span: std::time::Duration) {
+    fn wait(&mut self, span: Duration) {
         self.now = self.now + span;
         self.alice.handle_timeout(self.now);
     }
@@ -329,7 +331,7 @@ fn a_restored_committer_first_learns_what_became_of_its_commit() {
         seq: call.seq.next(),
     }));
     call.committers();
-    call.wait(std::time::Duration::from_secs(1));
+    call.wait(Duration::from_secs(1));
     assert_eq!(commits(&call.said()), 0, "the log tells soon");
     call.accept(&committed);
     assert_eq!(call.epoch(), epoch);
@@ -343,11 +345,11 @@ fn nothing_is_committed_before_the_service_goes_on_with_the_stay() {
     call.said();
     call.reconnect();
     call.committers();
-    call.wait(std::time::Duration::from_secs(2));
+    call.wait(Duration::from_secs(2));
     assert_eq!(commits(&call.said()), 0);
     call.resume();
     call.committers();
-    call.wait(std::time::Duration::from_secs(1));
+    call.wait(Duration::from_secs(1));
     assert_eq!(commits(&call.said()), 1);
 }
 

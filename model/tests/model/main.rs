@@ -6,7 +6,7 @@
 //! timer has no duration: it may fire whenever it runs.
 //!
 //! [`holds`] checks all rules together; [`switched_off`] takes away one rule at a time and sees a
-//! property fail. `cargo test -p mls-srtp --test model -- --nocapture` prints the states visited
+//! property fail. `cargo test -p mls-srtp-model -- --nocapture` prints the states visited
 //! and the shortest ways to each failure.
 
 mod check;
