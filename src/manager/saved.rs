@@ -94,7 +94,7 @@ struct WireStay {
 impl KeyManager {
     /// The state to restore from: the signature key, and the stay if there is one. To be kept after
     /// every drain of [`poll_output`](Self::poll_output) that brought an
-    /// [`Event::EpochChanged`].
+    /// [`Event::EpochChanged`], and thrown away when the stay has ended.
     ///
     /// # Errors
     /// Only for a bug: everything in it can be encoded.

@@ -33,6 +33,8 @@ pub struct Process {
     pub connection: Option<ConnectionId>,
     /// Whether the key manager was told that it is connected.
     pub online: bool,
+    /// Whether the service has said something over this connection.
+    pub answered: bool,
     /// Whether media is connected: the key manager said that nothing is lost from now on.
     pub on_air: bool,
     /// The sequence number of the last packet. A new process begins at the beginning again, with
@@ -49,8 +51,8 @@ pub struct Process {
 struct Disk {
     /// The signature key, as the application stores it.
     identity: Option<Vec<u8>>,
-    /// The key manager's states of the last epochs, the newest last.
-    states: VecDeque<SavedState>,
+    /// The key manager's states of the last epochs, the newest last, each with its stay.
+    states: VecDeque<(u32, SavedState)>,
 }
 
 /// How many states are kept, for the sake of old copies.
@@ -64,6 +66,8 @@ pub struct Participant {
     pub process: Option<Process>,
     /// Whether it ever asked to join.
     pub has_joined: bool,
+    /// How often it asked.
+    stay: u32,
     /// How the latest stay ended.
     pub ended: Option<Event>,
     /// When a crashed process comes back, if it does.
@@ -86,6 +90,7 @@ impl Participant {
             wants: Wants::Out,
             process: None,
             has_joined: false,
+            stay: 0,
             ended: None,
             restarts_at: None,
             disk: Disk::default(),
@@ -109,6 +114,7 @@ impl Participant {
         if joined {
             self.wants = Wants::In;
             self.has_joined = true;
+            self.stay += 1;
             self.ended = None;
         }
         joined
@@ -118,7 +124,7 @@ impl Participant {
     pub fn save(&mut self) {
         let Some(process) = &self.process else { return };
         let state = process.manager.save().expect("a state can be saved");
-        self.disk.states.push_back(state);
+        self.disk.states.push_back((self.stay, state));
         if self.disk.states.len() > STATES {
             self.disk.states.pop_front();
         }
@@ -128,7 +134,8 @@ impl Participant {
     pub fn crash(&mut self, keeps: Keeps) -> Option<ConnectionId> {
         match keeps {
             Keeps::TheMoment => self.save(),
-            Keeps::TheEpoch => {}
+            // What was kept of stays that have ended, the application has thrown away.
+            Keeps::TheEpoch => self.disk.states.retain(|(stay, _)| *stay == self.stay),
             Keeps::AnOldCopy => self.disk.states.truncate(1),
             Keeps::Identity => self.disk.states.clear(),
             Keeps::Nothing => self.disk = Disk::default(),
@@ -139,7 +146,11 @@ impl Participant {
     /// The process starts again with what the disk has, and goes on with what it was doing.
     pub fn restart(&mut self, now: Moment) {
         self.restarts_at = None;
-        let restored = self.disk.states.back().map(|state| {
+        let restored = self.disk.states.back().map(|(stay, state)| {
+            // Whoever brings back a stay that has ended may be told just that.
+            if *stay != self.stay && self.wants == Wants::In {
+                self.wants = Wants::Either;
+            }
             let manager = KeyManager::restore(state, ManagerConfig::default(), now);
             manager.expect("what was saved can be restored")
         });
@@ -191,6 +202,7 @@ impl Process {
             sequence: 0,
             wake_at: None,
             heard_at: Moment::default(),
+            answered: false,
         }
     }
 

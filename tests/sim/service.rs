@@ -172,6 +172,11 @@ impl Service {
         self.room.is_some()
     }
 
+    /// Whether somebody has come in by this connection, and is there.
+    pub fn knows(&self, id: ConnectionId) -> bool {
+        self.peers.get(&id).is_some_and(|peer| peer.entered)
+    }
+
     pub fn connected(&mut self, id: ConnectionId, now: Moment) {
         let (entered, faults, heard) = (false, 0, now);
         self.peers.insert(

@@ -53,6 +53,7 @@ impl World {
         };
         if let Some(process) = &mut self.people[who].process {
             process.online = true;
+            process.answered = false;
             process.manager.handle_connected(self.now);
         }
         self.carry_out(who)
@@ -132,6 +133,7 @@ impl World {
                     return Ok(());
                 };
                 process.heard_at = self.now;
+                process.answered = true;
                 let parsed: Option<ServiceMessage> = serde_json::from_slice(&json).ok();
                 if let Some(message) = &parsed {
                     self.trace

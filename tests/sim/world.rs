@@ -138,11 +138,13 @@ impl World {
         for person in self.people.iter().filter(|p| p.wants == Wants::In) {
             let up_to_date = self.ledger.is_up_to_date(person.who);
             up_to_date.map_err(|violation| violation.to_string())?;
-            if !person
-                .process
-                .as_ref()
-                .is_some_and(|process| process.on_air)
-            {
+            let process = person.process.as_ref();
+            let by = process.filter(|process| process.answered);
+            let by = by.and_then(|process| process.connection);
+            if !by.is_some_and(|id| self.service.knows(id)) {
+                return Err(format!("p{} has no connection", person.who));
+            }
+            if !process.is_some_and(|process| process.on_air) {
                 return Err(format!("p{} has no media", person.who));
             }
         }
