@@ -128,6 +128,7 @@ async fn a_published_recording_arrives_whole_over_loss_and_epoch_changes() {
     let (_connection, sink) = watch::channel(Some(Arc::new(alice)));
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("recorded");
     let _ = std::fs::remove_dir_all(&dir);
+    let start = Instant::now();
     let publisher = Publisher::start(players(), sink, bob_media.origin());
     let mut receiver = Receiver {
         media: bob_media.clone(),
@@ -142,7 +143,6 @@ async fn a_published_recording_arrives_whole_over_loss_and_epoch_changes() {
         heard: Vec::new(),
         lost: 0,
     };
-    let start = Instant::now();
     let after = |millis| start + Duration::from_millis(millis);
     let receiving = async {
         // Alice is ahead by 100 ms in one epoch change, Bob by 100 ms in the other.
