@@ -126,6 +126,8 @@ impl KeyManager {
         now: Moment,
     ) {
         match (request.as_str(), &mut self.phase) {
+            // Said again over the next connection, when the patience for an answer ends.
+            ("hello", _) if reason == Refusal::RateLimited => {}
             ("hello", _) => {
                 return self.end(Event::Fatal(FatalCause::NotAdmitted { reason, detail }));
             }

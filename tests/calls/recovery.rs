@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use mls_srtp::ManagerConfig;
-use mls_srtp::delivery::ClientMessage;
+use mls_srtp::delivery::{ClientMessage, Refusal, ServiceMessage};
 use mls_srtp::event::Event;
+use mls_srtp::id::RoomName;
 use mls_srtp::manager::{Output, SavedState};
 use mls_srtp::pipeline::{Opening, ProtectError};
+use mls_srtp::time::Moment;
+use mls_srtp::{KeyManager, ManagerConfig};
 
-use crate::world::World;
+use crate::world::{World, name};
 
 const A_WHILE: Duration = Duration::from_millis(600);
 const EVERYBODY: [&str; 3] = ["alice", "bob", "carol"];
@@ -45,6 +47,28 @@ fn without_word_from_the_service_sending_ends_until_it_speaks_again() {
     assert!(happened(&world, "bob", |e| *e == Event::StallEnded));
     world.assert_agreed(&EVERYBODY);
     world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_service_that_cannot_open_the_room_now_is_asked_again() {
+    let mut bob = KeyManager::new(name("bob"), ManagerConfig::default()).expect("a key");
+    bob.join(RoomName::new("room").expect("a name"), None)
+        .expect("in no room");
+    let says_hello = |output: &Output| matches!(output, Output::Send(ClientMessage::Hello { .. }));
+    bob.handle_connected(Moment::default());
+    assert!(std::iter::from_fn(|| bob.poll_output()).any(|output| says_hello(&output)));
+    let refused = ServiceMessage::Refused {
+        request: "hello".into(),
+        reason: Refusal::RateLimited,
+        detail: "the disk is full".into(),
+    };
+    bob.handle_message(refused, Moment::default());
+    let later = Moment::default() + ManagerConfig::default().answer_patience;
+    bob.handle_timeout(later);
+    let mut outputs = std::iter::from_fn(|| bob.poll_output());
+    assert!(outputs.any(|output| matches!(output, Output::Reconnect)));
+    bob.handle_connected(later);
+    assert!(std::iter::from_fn(|| bob.poll_output()).any(|output| says_hello(&output)));
 }
 
 #[test]

@@ -166,7 +166,8 @@ impl Room {
     /// A joiner whose device still has a leaf gets Remove of the old and Add of the new together.
     pub(super) fn sign_wishes(&mut self, now: Moment) -> bool {
         for going in self.wishes.leaves() {
-            self.propose_remove_of(&going.participant, going.since);
+            // What cannot be stored is tried again.
+            let _ = self.propose_remove_of(&going.participant, going.since);
         }
         let Some(handshake) = &self.handshake else {
             return false;
@@ -174,8 +175,9 @@ impl Room {
         let proposals = &handshake.proposals;
         let done = |who: &ParticipantId| proposals.adds(who) || !proposals.may_add(who);
         for (join, decliners) in self.wishes.unsigned(done) {
-            self.propose_remove_of(&join.participant, now);
-            if let Err((reason, detail)) = self.propose_add(&join, decliners, now) {
+            let old_goes = self.propose_remove_of(&join.participant, now);
+            let signed = old_goes.and_then(|()| self.propose_add(&join, decliners, now));
+            if let Err((reason, detail)) = signed {
                 self.wishes.end_join(&join.participant);
                 if let Some(client) = self.clients.client_of(&join.participant) {
                     self.refuse_client(client, "join", reason, detail);
@@ -185,22 +187,26 @@ impl Room {
         self.publish_committers()
     }
 
-    fn propose_remove_of(&mut self, participant: &ParticipantId, at: Moment) {
+    /// Nothing is to be done where the participant has no leaf, or one that goes already.
+    fn propose_remove_of(
+        &mut self,
+        participant: &ParticipantId,
+        at: Moment,
+    ) -> Result<(), Refused> {
         let shared = Arc::clone(&self.shared);
         let Some(handshake) = &mut self.handshake else {
-            return;
+            return Ok(());
         };
         let leaf = handshake.follower.leaf_of(participant);
         let Some(leaf) = leaf.filter(|leaf| !handshake.proposals.removes(*leaf)) else {
-            return;
+            return Ok(());
         };
-        match handshake.follower.propose_remove(&shared.identity, leaf) {
-            // What cannot be stored is tried again.
-            Ok(proposed) => {
-                let _ = self.propose(proposed, What::Remove(leaf), Vec::new(), at);
-            }
-            Err(error) => tracing::error!(room = %self.name, %error, "cannot propose a Remove"),
-        }
+        let proposed = handshake.follower.propose_remove(&shared.identity, leaf);
+        let proposed = proposed.map_err(|error| {
+            tracing::error!(room = %self.name, %error, "cannot propose a Remove");
+            (error.refusal(), error.to_string())
+        })?;
+        self.propose(proposed, What::Remove(leaf), Vec::new(), at)
     }
 
     fn propose_add(

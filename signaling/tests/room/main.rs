@@ -4,6 +4,7 @@ mod complaints;
 mod crowd;
 mod declines;
 mod evicted;
+mod failing;
 mod lab;
 mod log;
 mod people;

@@ -1,7 +1,5 @@
 //! Coming and going.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mls_srtp::ManagerConfig;
@@ -9,11 +7,10 @@ use mls_srtp::delivery::{
     ClientMessage, CloseReason, LogEntry, MediaSignal, Refusal, ServiceMessage,
 };
 use mls_srtp::event::Event;
-use mls_srtp::id::{Generation, GroupId, ParticipantId, RoomName, Seq};
+use mls_srtp::id::{Generation, ParticipantId, RoomName, Seq};
 use mls_srtp_signaling::access::AccessControl;
 use mls_srtp_signaling::media::MediaRequestKind;
 use mls_srtp_signaling::room::{ClientId, RoomOutput};
-use mls_srtp_signaling::store::{LogHead, MemoryStore, Store, StoreError};
 use mls_srtp_signaling::{RoomConfig, RoomEventKind};
 
 use crate::lab::{Lab, Setup, closed, hello, name};
@@ -422,58 +419,4 @@ fn different_authenticators_are_told_to_the_operator() {
     );
     assert_eq!(lab.refusal("bob", applied(vec![1; 32])), None);
     assert!(differs(&lab));
-}
-
-/// A store that fails when told to.
-struct Failing(MemoryStore, Arc<AtomicBool>);
-
-impl Store for Failing {
-    fn append(&self, room: &RoomName, of: Generation, entry: &LogEntry) -> Result<(), StoreError> {
-        if self.1.load(Ordering::Relaxed) {
-            return Err(StoreError::Failed("disk full".into()));
-        }
-        self.0.append(room, of, entry)
-    }
-
-    fn head(&self, room: &RoomName) -> Result<Option<LogHead>, StoreError> {
-        self.0.head(room)
-    }
-
-    fn entries_after(
-        &self,
-        room: &RoomName,
-        group_id: GroupId,
-        seq: Seq,
-    ) -> Result<Option<Vec<LogEntry>>, StoreError> {
-        self.0.entries_after(room, group_id, seq)
-    }
-
-    fn close(&self, room: &RoomName) -> Result<(), StoreError> {
-        self.0.close(room)
-    }
-}
-
-#[test]
-fn nothing_happens_while_the_store_fails() {
-    let broken = Arc::new(AtomicBool::new(false));
-    let store = Failing(MemoryStore::new(100), Arc::clone(&broken));
-    let mut lab = Lab::new(Setup {
-        store: Box::new(store),
-        ..Setup::default()
-    });
-    ["alice", "bob"].into_iter().for_each(|user| lab.join(user));
-    lab.get("alice").held = true;
-    lab.leave("bob");
-    lab.pass(200);
-    broken.store(true, Ordering::Relaxed);
-    lab.get("alice").held = false;
-    lab.settle();
-    assert!(
-        lab.media().is_empty(),
-        "bob is still a member and keeps his media"
-    );
-    assert_eq!(lab.roster("alice").len(), 2);
-    broken.store(false, Ordering::Relaxed);
-    lab.pass(500);
-    assert_eq!(lab.roster("alice"), ["alice"], "tried again");
 }

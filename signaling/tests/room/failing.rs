@@ -1,0 +1,92 @@
+//! A store that fails for a while.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mls_srtp::delivery::{LogEntry, Refusal};
+use mls_srtp::event::Event;
+use mls_srtp::id::{Generation, GroupId, RoomName, Seq};
+use mls_srtp_signaling::store::{LogHead, MemoryStore, Store, StoreError};
+
+use crate::lab::{Lab, Setup, last_refusal};
+
+/// A store that fails when told to.
+struct Failing(MemoryStore, Arc<AtomicBool>);
+
+impl Store for Failing {
+    fn append(&self, room: &RoomName, of: Generation, entry: &LogEntry) -> Result<(), StoreError> {
+        if self.1.load(Ordering::Relaxed) {
+            return Err(StoreError::Failed("disk full".into()));
+        }
+        self.0.append(room, of, entry)
+    }
+
+    fn head(&self, room: &RoomName) -> Result<Option<LogHead>, StoreError> {
+        self.0.head(room)
+    }
+
+    fn entries_after(
+        &self,
+        room: &RoomName,
+        group_id: GroupId,
+        seq: Seq,
+    ) -> Result<Option<Vec<LogEntry>>, StoreError> {
+        self.0.entries_after(room, group_id, seq)
+    }
+
+    fn close(&self, room: &RoomName) -> Result<(), StoreError> {
+        self.0.close(room)
+    }
+}
+
+#[test]
+fn nothing_happens_while_the_store_fails() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let store = Failing(MemoryStore::new(100), Arc::clone(&broken));
+    let mut lab = Lab::new(Setup {
+        store: Box::new(store),
+        ..Setup::default()
+    });
+    ["alice", "bob"].into_iter().for_each(|user| lab.join(user));
+    lab.get("alice").held = true;
+    lab.leave("bob");
+    lab.pass(200);
+    broken.store(true, Ordering::Relaxed);
+    lab.get("alice").held = false;
+    lab.settle();
+    assert!(
+        lab.media().is_empty(),
+        "bob is still a member and keeps his media"
+    );
+    assert_eq!(lab.roster("alice").len(), 2);
+    broken.store(false, Ordering::Relaxed);
+    lab.pass(500);
+    assert_eq!(lab.roster("alice"), ["alice"], "tried again");
+}
+
+#[test]
+fn a_store_that_fails_is_no_fault_of_a_returning_device() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let store = Failing(MemoryStore::new(100), Arc::clone(&broken));
+    let mut lab = Lab::new(Setup {
+        store: Box::new(store),
+        ..Setup::default()
+    });
+    for user in ["alice", "bob", "carol"] {
+        lab.join(user);
+    }
+    // One device a moment may take its leaf back by itself; the other has to ask to join.
+    lab.come_back_anew("bob");
+    lab.settle();
+    lab.come_back_anew("carol");
+    broken.store(true, Ordering::Relaxed);
+    lab.settle();
+    assert_eq!(last_refusal(&mut lab, "carol"), Some(Refusal::RateLimited));
+    let fatal = |event: &Event| matches!(event, Event::Fatal(_));
+    assert!(!lab.get("carol").events.iter().any(fatal));
+    broken.store(false, Ordering::Relaxed);
+    lab.come_back_anew("carol");
+    lab.pass(1_000);
+    assert_eq!(lab.roster("alice"), ["alice", "bob", "carol"]);
+    assert_eq!(lab.position("carol"), lab.position("alice"));
+}
