@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use openmls::prelude::{
-    Extensions, GroupContext, KeyPackage, LeafNodeParameters, Member, MlsGroup, MlsGroupJoinConfig,
-    MlsMessageOut, OpenMlsProvider, StagedWelcome,
+    Extensions, GroupContext, KeyPackage, KeyPackageRef, LeafNodeParameters, Member, MlsGroup,
+    MlsGroupJoinConfig, MlsMessageOut, OpenMlsProvider, StagedWelcome,
 };
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
@@ -19,6 +19,7 @@ use crate::id::{Epoch, GroupId, LeafIndex};
 pub(crate) struct Invitation {
     provider: OpenMlsRustCrypto,
     key_package: Blob,
+    reference: KeyPackageRef,
 }
 
 impl Invitation {
@@ -36,14 +37,24 @@ impl Invitation {
             .map_err(|e| GroupError::library("making a key package", &e))?;
         let message = MlsMessageOut::from(bundle.key_package().clone());
         let key_package = encode(&message)?;
+        let reference = bundle.key_package().hash_ref(provider.crypto());
+        let reference = reference.map_err(|e| GroupError::library("hashing", &e))?;
         Ok(Self {
             provider,
             key_package,
+            reference,
         })
     }
 
     pub(crate) fn key_package(&self) -> &Blob {
         &self.key_package
+    }
+
+    /// Whether the Welcome is for this key package, and not for one that we have replaced since.
+    pub(crate) fn is_meant_by(&self, welcome: &Blob) -> Result<bool, GroupError> {
+        let secrets = decode::welcome(welcome)?;
+        let mut invited = secrets.secrets().iter();
+        Ok(invited.any(|secret| secret.new_member() == self.reference))
     }
 
     /// Joins by the Welcome, which must lead into that group, of exactly these terms, and among

@@ -156,7 +156,17 @@ impl KeyManager {
     ) {
         match std::mem::replace(&mut self.phase, Phase::Entering(Entering::Asked)) {
             Phase::Entering(Entering::Waiting { invitation, door }) => {
-                match invitation.accept((group_id, welcome, tree), &door) {
+                let engine = match invitation.is_meant_by(welcome) {
+                    // It is for a key package that we brought before, and the service knows the
+                    // newer one. Asking once more would replace that too, commit after commit.
+                    Ok(false) => {
+                        self.phase = Phase::Entering(Entering::Waiting { invitation, door });
+                        return;
+                    }
+                    Ok(true) => invitation.accept((group_id, welcome, tree), &door),
+                    Err(error) => Err(error),
+                };
+                match engine {
                     Ok(engine) => self.settle((group_id, engine, door), at, now),
                     Err(error) => self.cannot_enter(error, now),
                 }

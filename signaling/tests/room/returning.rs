@@ -1,6 +1,7 @@
 //! Devices that come back to their leaf without the state behind it.
 
 use mls_srtp::delivery::{Blob, ClientMessage, MediaSignal, Refusal, ServiceMessage};
+use mls_srtp::event::Event;
 use mls_srtp_signaling::RoomEventKind;
 use mls_srtp_signaling::media::MediaRequestKind;
 use mls_srtp_signaling::room::{ClientId, RoomOutput};
@@ -196,4 +197,23 @@ fn what_is_no_external_commit_is_refused() {
     );
     let next = message(epoch.next());
     assert_eq!(lab.refusal("bob", next), Some(Refusal::WrongEpoch));
+}
+
+#[test]
+fn a_welcome_for_a_key_package_that_was_replaced_is_waited_out() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    lab.enter("carol");
+    lab.settle();
+    lab.get("carol").deaf = true;
+    lab.pass(300);
+    assert_eq!(lab.roster("alice").len(), 3, "her Welcome is on its way");
+    lab.ask_again("carol");
+    lab.get("carol").deaf = false;
+    lab.pass(500);
+    assert_eq!(lab.position("carol"), lab.position("alice"));
+    let gave_up = |event: &Event| matches!(event, Event::Resyncing { .. });
+    assert!(
+        !lab.get("carol").events.iter().any(gave_up),
+        "asking once more would have replaced the key package once more"
+    );
 }
