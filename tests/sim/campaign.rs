@@ -82,7 +82,7 @@ fn run(seed: u64) -> Result<(Looks, Coverage), Failure> {
     };
     let report = format!(
         "{}\n\n{}\n\n{what}\n\nto repeat it:\n  \
-         SIM_SEED={seed} cargo test --release -p mls-srtp --test sim rooms -- --nocapture\n",
+         SIM_SEED={seed} SIM_LINES=10000 cargo test --release -p mls-srtp --test sim rooms -- --nocapture\n",
         world.schedule,
         world.trace.tail(),
     );

@@ -208,6 +208,12 @@ impl Network {
         open.map(|(id, _)| *id).collect()
     }
 
+    /// When all that is under way now will have arrived.
+    pub fn all_arrived_at(&self) -> Moment {
+        let pipes = self.connections.values().flat_map(|c| [&c.up, &c.down]);
+        pipes.map(|pipe| pipe.newest).max().unwrap_or_default()
+    }
+
     /// Nothing passes in these directions until then.
     pub fn block(&mut self, who: usize, directions: &[Direction], until: Moment) {
         let ailment = &mut self.ailments[who];

@@ -33,8 +33,8 @@ pub struct Process {
     pub connection: Option<ConnectionId>,
     /// Whether the key manager was told that it is connected.
     pub online: bool,
-    /// Whether the service has said something over this connection.
-    pub answered: bool,
+    /// When the service last said over this connection where the group stands.
+    pub pinged_at: Option<Moment>,
     /// Whether media is connected: the key manager said that nothing is lost from now on.
     pub on_air: bool,
     /// The sequence number of the last packet. A new process begins at the beginning again, with
@@ -202,7 +202,7 @@ impl Process {
             sequence: 0,
             wake_at: None,
             heard_at: Moment::default(),
-            answered: false,
+            pinged_at: None,
         }
     }
 

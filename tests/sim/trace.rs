@@ -10,8 +10,10 @@ use mls_srtp::event::Event;
 use mls_srtp::id::Epoch;
 use mls_srtp::time::Moment;
 
-/// Lines that a report of a failure shows.
-const TAIL: usize = 120;
+use super::seed;
+
+/// Lines that a report of a failure shows without `SIM_LINES`.
+const TAIL: u64 = 120;
 
 /// The lines of one run.
 #[derive(Debug, Default)]
@@ -49,7 +51,8 @@ impl Trace {
 
     /// The last lines.
     pub fn tail(&self) -> String {
-        let from = self.lines.len().saturating_sub(TAIL);
+        let most = seed::number("SIM_LINES").unwrap_or(TAIL);
+        let from = self.lines.len().saturating_sub(most as usize);
         let mut text = String::new();
         if from > 0 {
             let _ = writeln!(text, "… {from} lines before");

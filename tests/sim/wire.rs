@@ -53,7 +53,7 @@ impl World {
         };
         if let Some(process) = &mut self.people[who].process {
             process.online = true;
-            process.answered = false;
+            process.pinged_at = None;
             process.manager.handle_connected(self.now);
         }
         self.carry_out(who)
@@ -133,8 +133,10 @@ impl World {
                     return Ok(());
                 };
                 process.heard_at = self.now;
-                process.answered = true;
                 let parsed: Option<ServiceMessage> = serde_json::from_slice(&json).ok();
+                if let Some(ServiceMessage::Ping { .. }) = parsed {
+                    process.pinged_at = Some(self.now);
+                }
                 if let Some(message) = &parsed {
                     self.trace
                         .note(self.now, || format!("p{who} ← {}", trace::answer(message)));

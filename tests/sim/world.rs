@@ -42,6 +42,8 @@ pub struct World {
     pub(super) liar: Liar,
     pub(super) hostile: Hostile,
     pub(super) heard: Heard,
+    /// When the last fault was over and what it held up had arrived.
+    settled_at: Moment,
 }
 
 impl World {
@@ -60,6 +62,7 @@ impl World {
             liar: Liar::new(seed),
             hostile: Hostile::new(seed),
             heard: Heard::default(),
+            settled_at: Moment::default(),
             schedule,
         };
         world.queue.put(world.now, Happening::Tick);
@@ -105,6 +108,7 @@ impl World {
     fn converge(&mut self) -> Result<(), Violation> {
         self.trace.note(self.now, || "calm".into());
         let deadline = self.now + CONVERGENCE;
+        self.settled_at = self.network.all_arrived_at().max(self.now);
         while let Err(lacking) = self.is_together() {
             if self.now >= deadline {
                 self.nobody_stayed_behind()?;
@@ -132,6 +136,8 @@ impl World {
         Ok(())
     }
 
+    /// Everybody is in one epoch and on air, and each has heard since the last fault, over a
+    /// connection that carries, that this is where the group stands.
     fn is_together(&self) -> Result<(), String> {
         check_converged(&self.people)?;
         self.ledger.are_not_forked(&self.people)?;
@@ -139,9 +145,10 @@ impl World {
             let up_to_date = self.ledger.is_up_to_date(person.who);
             up_to_date.map_err(|violation| violation.to_string())?;
             let process = person.process.as_ref();
-            let by = process.filter(|process| process.answered);
-            let by = by.and_then(|process| process.connection);
-            if !by.is_some_and(|id| self.service.knows(id)) {
+            let pinged_at = process.and_then(|process| process.pinged_at);
+            let by = process.and_then(|process| process.connection);
+            let carries = by.is_some_and(|id| self.service.knows(id));
+            if !carries || pinged_at < Some(self.settled_at) {
                 return Err(format!("p{} has no connection", person.who));
             }
             if !process.is_some_and(|process| process.on_air) {
