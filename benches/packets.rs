@@ -7,7 +7,7 @@ use mls_srtp::epoch::{EpochSecrets, SwitchReason};
 use mls_srtp::group::Roster;
 use mls_srtp::id::{Epoch, GroupId, LeafIndex, ParticipantId, Ssrc};
 use mls_srtp::pipeline::{MediaConfig, MediaPipeline, MediaUpdate, Opening, Stream, StreamSource};
-use mls_srtp::schedule::{ExportedSecret, Profile};
+use mls_srtp::schedule::{ExportedSecret, MediaSecret, Profile};
 use mls_srtp::secret::Secret;
 use mls_srtp::time::Moment;
 
@@ -20,13 +20,13 @@ fn name(leaf: u16) -> ParticipantId {
 
 /// A pipeline of `members` at `own_leaf`, in epoch 1, that knows leaf 0's stream.
 fn pipeline(own_leaf: u16, members: u16, profile: Profile) -> MediaPipeline {
+    let exported = ExportedSecret::new(Secret::new(vec![3; 32]));
     let secrets = EpochSecrets {
         group_id: GroupId::new([1; 16]),
         epoch: Epoch::new(1),
         own_leaf: LeafIndex::new(own_leaf),
         roster: Roster::new((0..members).map(|leaf| (LeafIndex::new(leaf), name(leaf)))),
-        profile,
-        exported: ExportedSecret::new(Secret::new(vec![3; 32])),
+        media: MediaSecret::Srtp(profile, exported),
     };
     let mut pipeline = MediaPipeline::new(MediaConfig::default());
     let epoch = secrets.epoch;
@@ -34,7 +34,7 @@ fn pipeline(own_leaf: u16, members: u16, profile: Profile) -> MediaPipeline {
     let reason = SwitchReason::First;
     pipeline.apply(MediaUpdate::SwitchSending { epoch, reason }, NOW);
     let stream = Stream {
-        ssrc: Ssrc::new(SSRC),
+        id: Ssrc::new(SSRC).into(),
         source: StreamSource::Camera,
     };
     let participant = name(0);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::group::{CredentialValidator, NamesOnly};
+use crate::schedule::ModeKind;
 
 /// Times and trust of a [`crate::KeyManager`]; each default states its reason.
 #[derive(Debug, Clone)]
@@ -45,6 +46,9 @@ pub struct ManagerConfig {
     /// Above so many members, every second member that was added renews its leaf soon: until then
     /// the tree is blank above it, and every commit costs more for all. Default 32.
     pub fill_above: usize,
+    /// The media modes that the application has a pipeline for; rooms of other modes are not
+    /// entered. Default SRTP.
+    pub modes: Vec<ModeKind>,
     /// Whose credentials are accepted. Default [`NamesOnly`].
     pub validator: Arc<dyn CredentialValidator>,
 }
@@ -64,6 +68,7 @@ impl Default for ManagerConfig {
             rotation: Duration::from_secs(3_600),
             renewal_gap: Duration::from_secs(2),
             fill_above: 32,
+            modes: vec![ModeKind::Srtp],
             validator: Arc::new(NamesOnly),
         }
     }

@@ -4,6 +4,7 @@ use crate::delivery::{CloseReason, Refusal};
 use crate::epoch::{GroupCode, SwitchReason};
 use crate::group::{GroupError, Roster};
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
+use crate::schedule::MediaMode;
 
 /// What happened in the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub enum Event {
         /// Our leaf.
         leaf: LeafIndex,
     },
-    /// A new epoch: its packets can be opened from now on.
+    /// A new epoch: its media can be opened from now on.
     EpochChanged {
         /// The epoch.
         epoch: Epoch,
@@ -117,6 +118,12 @@ pub enum FatalCause {
     },
     /// The service offered a room of other terms than asked for.
     WrongRoom,
+    /// The room protects media in a mode that this client has no pipeline for, as
+    /// [`ManagerConfig::modes`](crate::ManagerConfig::modes) says.
+    UnsupportedMode {
+        /// The room's.
+        mode: MediaMode,
+    },
     /// Entering anew did not help, several times over.
     CannotStay(ResyncCause),
     /// Somebody in the group is not trusted here, and stays.

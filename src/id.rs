@@ -286,6 +286,11 @@ number!(
     /// RTP synchronization source (RFC 3550 §3).
     Ssrc(u32)
 );
+number!(
+    /// Which of a sender's streams an SFrame belongs to: one number for each track and each
+    /// simulcast layer, the context value of RFC 9605 §5.2.
+    StreamNumber(u16)
+);
 
 /// A member's place in the ratchet tree (RFC 9420 §4), at most 65,535: the MKI carries 16 bits.
 #[derive(

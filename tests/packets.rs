@@ -5,7 +5,7 @@ use mls_srtp::group::Roster;
 use mls_srtp::id::{Epoch, GroupId, LeafIndex, ParticipantId, Ssrc};
 use mls_srtp::media::{Mki, PacketIndex, PacketKey, RtpHeader, Trailer};
 use mls_srtp::pipeline::{MediaConfig, MediaPipeline, MediaUpdate};
-use mls_srtp::schedule::{ExportedSecret, MasterKey, Profile};
+use mls_srtp::schedule::{ExportedSecret, MasterKey, MediaSecret, Profile};
 use mls_srtp::secret::Secret;
 use mls_srtp::time::Moment;
 use proptest::prelude::*;
@@ -77,8 +77,7 @@ fn sender(profile: Profile, exported: &[u8; 32], leaf: u16, epoch: u64) -> Media
         epoch: Epoch::new(epoch),
         own_leaf: LeafIndex::new(leaf),
         roster: Roster::new([(LeafIndex::new(leaf), name)]),
-        profile,
-        exported: ExportedSecret::new(Secret::new(exported.to_vec())),
+        media: MediaSecret::Srtp(profile, ExportedSecret::new(Secret::new(exported.to_vec()))),
     };
     let mut pipeline = MediaPipeline::new(MediaConfig::default());
     let epoch = secrets.epoch;

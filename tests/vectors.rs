@@ -1,4 +1,5 @@
-//! The vectors that this project publishes: `tests/vectors/mls-srtp-v1.json`.
+//! The vectors that this project publishes: `tests/vectors/mls-srtp-v1.json` for packets,
+//! `tests/vectors/sframe-v1.json` for frames.
 //!
 //! Any implementation of the format can be checked with them. After a deliberate change write them
 //! anew with `WRITE_VECTORS=1 cargo test -p mls-srtp --test vectors`.
@@ -7,9 +8,11 @@ use std::path::Path;
 
 use mls_srtp::epoch::{EpochSecrets, SwitchReason};
 use mls_srtp::group::Roster;
-use mls_srtp::id::{Epoch, GroupId, LeafIndex, ParticipantId, Ssrc};
-use mls_srtp::pipeline::{MediaConfig, MediaPipeline, MediaUpdate};
-use mls_srtp::schedule::{ExportedSecret, Profile, exporter_context};
+use mls_srtp::id::{Epoch, GroupId, LeafIndex, ParticipantId, Ssrc, StreamNumber};
+use mls_srtp::pipeline::{Codec, FramePipeline, MediaConfig, MediaPipeline, MediaUpdate};
+use mls_srtp::schedule::{
+    BaseKey, ExportedSecret, KeyId, MediaSecret, Profile, Suite, exporter_context,
+};
 use mls_srtp::secret::Secret;
 use mls_srtp::time::Moment;
 use serde_json::{Value, json};
@@ -42,8 +45,7 @@ fn case(profile: Profile, epoch: u64, leaf: u16) -> Value {
         epoch: Epoch::new(epoch),
         own_leaf: leaf,
         roster: Roster::new([(leaf, name)]),
-        profile,
-        exported: exported(),
+        media: MediaSecret::Srtp(profile, exported()),
     };
     let (mut pipeline, now) = (
         MediaPipeline::new(MediaConfig::default()),
@@ -85,7 +87,7 @@ fn case(profile: Profile, epoch: u64, leaf: u16) -> Value {
 }
 
 #[test]
-fn published_vectors_are_what_this_implementation_makes() {
+fn published_packets_are_what_this_implementation_makes() {
     let mut cases = Vec::new();
     for profile in Profile::ALL {
         for (epoch, leaf) in [(0, 0), (1, 5), (65_536, 65_535)] {
@@ -97,12 +99,149 @@ fn published_vectors_are_what_this_implementation_makes() {
         "ciphersuite": "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
         "cases": cases,
     });
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/mls-srtp-v1.json");
+    check("mls-srtp-v1.json", &vectors);
+}
+
+/// Holds a published file to what this implementation makes, or writes it.
+fn check(file: &str, vectors: &Value) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/vectors")
+        .join(file);
     if std::env::var_os("WRITE_VECTORS").is_some() {
-        let text = serde_json::to_string_pretty(&vectors).expect("JSON");
+        let text = serde_json::to_string_pretty(vectors).expect("JSON");
         std::fs::write(&file, text + "\n").expect("written");
     }
     let published = std::fs::read_to_string(&file).expect("published");
     let published: Value = serde_json::from_str(&published).expect("JSON");
-    assert_eq!(published, vectors);
+    assert_eq!(published, *vectors);
+}
+
+/// Frames that show each rule of each codec: its name, and the frame in plain.
+fn plain_frames() -> Vec<(&'static str, Codec, Vec<u8>)> {
+    let text = b"a frame of 32 bytes, header too.";
+    let vp8 = |first: u8| [&[first], &text[1..]].concat();
+    let sets = |code: &[u8]| {
+        let (sps, pps) = (hex_bytes("6742e01f"), hex_bytes("68ce3c80"));
+        [code, &sps, code, &pps, code, &[0x65]].concat()
+    };
+    let (short, long) = (sets(&[0, 0, 1]), sets(&[0, 0, 0, 1]));
+    let delimited = [&[0, 0, 0, 1, 9, 0x10][..], &long, text].concat();
+    vec![
+        ("opus", Codec::Opus, text.to_vec()),
+        ("vp8 key frame", Codec::Vp8, vp8(0x10)),
+        ("vp8 delta frame", Codec::Vp8, vp8(0x11)),
+        (
+            "vp8 frame shorter than its header",
+            Codec::Vp8,
+            vec![0x10; 9],
+        ),
+        ("vp9", Codec::Vp9, text.to_vec()),
+        (
+            "h264 with start codes of 3 bytes",
+            Codec::H264,
+            [&short, &text[..]].concat(),
+        ),
+        ("h264 with a delimiter", Codec::H264, delimited),
+        (
+            "h264 without parameter sets",
+            Codec::H264,
+            [&[0, 0, 0, 1, 0x41], &text[..]].concat(),
+        ),
+    ]
+}
+
+fn hex_bytes(digits: &str) -> Vec<u8> {
+    let digit = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).expect("hex digits");
+    (0..digits.len()).step_by(2).map(digit).collect()
+}
+
+/// A sender's pipeline in the epoch of `base_key`.
+fn frame_sender(suite: Suite, base_key: &[u8], leaf: LeafIndex, epoch: Epoch) -> FramePipeline {
+    let name = ParticipantId::new("alice", "example.org", "phone").expect("a name");
+    let base_key = BaseKey::new(suite, Secret::new(base_key.to_vec())).expect("right length");
+    let mut pipeline = FramePipeline::new(MediaConfig::default());
+    let install = MediaUpdate::Install(EpochSecrets {
+        group_id: GroupId::new([0xa5; 16]),
+        epoch,
+        own_leaf: leaf,
+        roster: Roster::new([(leaf, name)]),
+        media: MediaSecret::Sframe(base_key),
+    });
+    let (reason, now) = (SwitchReason::First, Moment::default());
+    pipeline.apply(install, now);
+    pipeline.apply(MediaUpdate::SwitchSending { epoch, reason }, now);
+    pipeline
+}
+
+fn described(codec: &str, plain: &[u8], frame: &[u8]) -> Value {
+    json!({ "codec": codec, "frame": hex(plain), "protected": hex(frame) })
+}
+
+/// One stream of one sender in one epoch: its keys, and a frame of each kind, counted from 0.
+fn frame_case(suite: Suite, stream: u16, leaf: u16, epoch: u64) -> Value {
+    let base_key: Vec<u8> = (0x40..).take(suite.key_len()).collect();
+    let (stream, leaf, epoch) = (
+        StreamNumber::new(stream),
+        LeafIndex::new(leaf),
+        Epoch::new(epoch),
+    );
+    let kid = KeyId::new(stream, leaf, epoch);
+    let stated = BaseKey::new(suite, Secret::new(base_key.clone())).expect("right length");
+    let keys = stated.into_secret().keys(kid);
+    let mut sender = frame_sender(suite, &base_key, leaf, epoch);
+    let now = Moment::default();
+    let frames = plain_frames().into_iter().map(|(name, codec, plain)| {
+        let frame = sender
+            .protect(stream, codec, &plain, now)
+            .expect("protected");
+        let mut described = described(&format!("{codec:?}").to_lowercase(), &plain, &frame);
+        described["name"] = name.into();
+        described
+    });
+    let frames: Vec<_> = frames.collect();
+    json!({
+        "suite": suite.id(),
+        "stream": stream.get(),
+        "leaf": leaf.get(),
+        "epoch": epoch.get(),
+        "base_key": hex(&base_key),
+        "kid": format!("0x{:010x}", kid.get()),
+        "key": hex(keys.key().expose()),
+        "salt": hex(keys.salt().expose()),
+        "frames": frames,
+    })
+}
+
+/// An H.264 frame whose ciphertext needs escaping, found by counting: such a frame is rare.
+fn escaped_frame(suite: Suite) -> Value {
+    let (stream, leaf, epoch) = (StreamNumber::new(0), LeafIndex::new(0), Epoch::new(0));
+    let base_key: Vec<u8> = (0x40..).take(suite.key_len()).collect();
+    let mut sender = frame_sender(suite, &base_key, leaf, epoch);
+    let plain = [&[0, 0, 0, 1, 0x41][..], &[0xab; 400]].concat();
+    let found = (0..100_000_u64).find_map(|counter| {
+        let now = Moment::default();
+        let frame = sender.protect(stream, Codec::H264, &plain, now).ok()?;
+        let ciphertext = frame.get(12..)?;
+        let escapes = ciphertext.windows(3).any(|three| three == [0, 0, 3]);
+        escapes.then_some((counter, frame))
+    });
+    let (counter, frame) = found.expect("one in 40,000");
+    let mut described = described("h264", &plain, &frame);
+    described["suite"] = suite.id().into();
+    described["base_key"] = hex(&base_key).into();
+    described["counter"] = counter.into();
+    described
+}
+
+#[test]
+fn published_frames_are_what_this_implementation_makes() {
+    let mut cases = Vec::new();
+    for suite in Suite::ALL {
+        for (stream, leaf, epoch) in [(0, 0, 0), (1, 5, 258), (65_535, 65_535, 65_535)] {
+            cases.push(frame_case(suite, stream, leaf, epoch));
+        }
+    }
+    let escaped: Vec<_> = Suite::ALL.into_iter().map(escaped_frame).collect();
+    let vectors = json!({ "version": 1, "cases": cases, "escaped": escaped });
+    check("sframe-v1.json", &vectors);
 }

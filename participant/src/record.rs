@@ -255,6 +255,7 @@ mod tests {
             arrived: Moment::default(),
             keyframe,
             decodable: true,
+            packets: 1,
             data,
         }
     }

@@ -39,7 +39,7 @@ pub struct SessionConfig {
     pub token: Option<String>,
     /// Our streams, announced to every member.
     pub streams: Vec<Stream>,
-    /// Times of the key manager.
+    /// Times and trust of the key manager. Its modes are those of the media that is joined with.
     pub manager: ManagerConfig,
     /// Times of the connection to the service.
     pub link: LinkConfig,
@@ -116,7 +116,11 @@ impl Session {
         media: E2eMedia,
         witness: Option<KeyWitness>,
     ) -> Result<(Self, SessionEvents), SessionError> {
-        let mut manager = KeyManager::new(config.participant, config.manager)?;
+        let manager = ManagerConfig {
+            modes: vec![media.mode()],
+            ..config.manager
+        };
+        let mut manager = KeyManager::new(config.participant, manager)?;
         manager.announce_streams(config.streams);
         let link = Link::connect(&config.url, config.link).await?;
         manager.handle_connected(media.origin().now());
@@ -186,11 +190,9 @@ impl Driver {
     async fn erase_keys(&mut self) {
         loop {
             self.mind_media();
-            let due = self
-                .media
-                .lock()
-                .and_then(|pipeline| pipeline.poll_timeout());
-            let Some(due) = due else { return };
+            let Some(due) = self.media.poll_timeout() else {
+                return;
+            };
             tokio::time::sleep_until(self.media.origin().instant(due).into()).await;
         }
     }
@@ -232,12 +234,7 @@ impl Driver {
     /// Erases keys that are due and hears what the pipeline has to tell.
     fn mind_media(&mut self) {
         let now = self.media.origin().now();
-        let mut heard = Vec::new();
-        if let Some(mut pipeline) = self.media.lock() {
-            pipeline.handle_timeout(now);
-            heard.extend(std::iter::from_fn(|| pipeline.poll_event()));
-        }
-        for event in heard {
+        for event in self.media.mind(now) {
             self.manager.handle_media_event(&event, now);
             self.tell(SessionEvent::Media(event));
         }

@@ -6,7 +6,7 @@ use mls_srtp::epoch::{EpochSecrets, SwitchReason};
 use mls_srtp::group::Roster;
 use mls_srtp::id::{Epoch, GroupId, LeafIndex, ParticipantId, Ssrc};
 use mls_srtp::pipeline::{MediaUpdate, Stream, StreamSource};
-use mls_srtp::schedule::{ExportedSecret, Profile};
+use mls_srtp::schedule::{ExportedSecret, MediaSecret, Profile};
 use mls_srtp::secret::Secret;
 use rtc::interceptor::{AttributedPacket, Interceptor, Packet, TaggedPacket};
 use rtc::rtp;
@@ -62,8 +62,10 @@ pub(crate) fn install(own_leaf: u16, epoch: u64, members: u16, seed: u8) -> Medi
         epoch: Epoch::new(epoch),
         own_leaf: LeafIndex::new(own_leaf),
         roster: Roster::new(roster),
-        profile: Profile::AeadAes128Gcm,
-        exported: ExportedSecret::new(Secret::new(exported)),
+        media: MediaSecret::Srtp(
+            Profile::AeadAes128Gcm,
+            ExportedSecret::new(Secret::new(exported)),
+        ),
     })
 }
 
@@ -78,7 +80,7 @@ pub(crate) fn switch(epoch: u64) -> MediaUpdate {
 /// The member at `leaf` announces its streams.
 pub(crate) fn announce(leaf: u16, ssrcs: &[u32]) -> MediaUpdate {
     let stream = |ssrc: &u32| Stream {
-        ssrc: Ssrc::new(*ssrc),
+        id: Ssrc::new(*ssrc).into(),
         source: StreamSource::Camera,
     };
     MediaUpdate::Streams {

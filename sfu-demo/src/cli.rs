@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use mls_srtp::id::{ParticipantId, RoomName};
-use mls_srtp::schedule::Profile;
+use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher, Profile, Suite};
 
 /// End-to-end encrypted conferences: MLS keys, SRTP media, an SFU that cannot read it.
 ///
@@ -47,10 +47,8 @@ pub struct Demo {
     /// At least 7 more than half the number of participants.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(8..=120))]
     pub seconds: u64,
-    /// How media is protected end to end: aead_aes_128_gcm, aead_aes_256_gcm or
-    /// aes128_cm_hmac_sha1_80.
-    #[arg(long, default_value_t, value_name = "PROFILE")]
-    pub profile: Profile,
+    #[command(flatten)]
+    pub protection: Protection,
     /// Record what each participant decrypted as .ogg and .ivf under this folder.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
@@ -65,6 +63,7 @@ impl Demo {
     /// # Errors
     /// One line for a person.
     pub fn check(&self) -> Result<(), String> {
+        self.protection.mode().map_err(|error| error.to_string())?;
         let least = u64::from(self.participants) / 2 + 7;
         if self.seconds < least {
             let participants = self.participants;
@@ -81,7 +80,7 @@ impl Default for Demo {
         Self {
             participants: 4,
             seconds: 20,
-            profile: Profile::default(),
+            protection: Protection::default(),
             record: None,
             json: false,
         }
@@ -100,10 +99,34 @@ pub struct Serve {
     /// address.
     #[arg(long, value_name = "IP:PORT")]
     pub public: Option<SocketAddr>,
-    /// How media is protected end to end in rooms that are created here: aead_aes_128_gcm,
-    /// aead_aes_256_gcm or aes128_cm_hmac_sha1_80.
-    #[arg(long, default_value_t, value_name = "PROFILE")]
-    pub profile: Profile,
+    #[command(flatten)]
+    pub protection: Protection,
+}
+
+/// How media is protected end to end.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Protection {
+    /// What is protected end to end: srtp (RTP packets) or sframe (encoded frames, as browsers
+    /// need it).
+    #[arg(long, default_value_t, value_name = "MODE")]
+    pub mode: ModeKind,
+    /// How packets are protected: aead_aes_128_gcm (default), aead_aes_256_gcm or
+    /// aes128_cm_hmac_sha1_80.
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<Profile>,
+    /// How frames are protected: aes_128_gcm_sha256_128 (default) or aes_256_gcm_sha512_128.
+    #[arg(long, value_name = "SUITE")]
+    pub suite: Option<Suite>,
+}
+
+impl Protection {
+    /// The mode of the rooms.
+    ///
+    /// # Errors
+    /// [`OtherModesCipher`], for a person.
+    pub fn mode(self) -> Result<MediaMode, OtherModesCipher> {
+        MediaMode::choose(self.mode, self.profile, self.suite)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -117,6 +140,10 @@ pub struct Participant {
     /// Who to be: a name, or user@domain/device in full.
     #[arg(long, default_value = "guest", value_parser = parse_name)]
     pub name: ParticipantId,
+    /// What the room protects: srtp (RTP packets) or sframe (encoded frames). Another room is not
+    /// entered.
+    #[arg(long, default_value_t, value_name = "MODE")]
+    pub mode: ModeKind,
     /// Leave after this many seconds; without it, stay until Ctrl-C.
     #[arg(long)]
     pub seconds: Option<u64>,

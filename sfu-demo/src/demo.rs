@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mls_srtp::id::{Epoch, ParticipantId, RoomName};
-use mls_srtp::pipeline::{MediaConfig, MediaPipeline, MediaStats, MediaUpdate};
-use mls_srtp::schedule::Profile;
+use mls_srtp::pipeline::{MediaStats, MediaUpdate};
+use mls_srtp::schedule::{MediaMode, OtherModesCipher};
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig, HeadlessError};
 use mls_srtp_participant::leg::LegConfig;
@@ -15,7 +15,7 @@ use mls_srtp_participant::session::LinkConfig;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::audit::{Audit, LeaverResult};
+use crate::audit::{Audit, Hoard, LeaverResult};
 use crate::cli::Demo;
 use crate::epochs::EpochLog;
 use crate::frames::FrameCheck;
@@ -50,6 +50,9 @@ pub enum DemoError {
     /// A participant could not begin.
     #[error(transparent)]
     Headless(#[from] HeadlessError),
+    /// The arguments do not fit together.
+    #[error(transparent)]
+    Mode(#[from] OtherModesCipher),
     /// The samples are broken.
     #[error("{0}")]
     Samples(String),
@@ -69,9 +72,9 @@ pub struct Conference {
     pub epochs: EpochLog,
     pub audit: Audit,
     pub leaver: ParticipantId,
-    hoard: Arc<Mutex<MediaPipeline>>,
+    hoard: Arc<Mutex<Hoard>>,
     record: Option<PathBuf>,
-    pub profile: Profile,
+    pub mode: MediaMode,
     view: View,
 }
 
@@ -91,6 +94,7 @@ pub async fn run(args: &Demo, mut interrupt: Interrupt) -> Result<Option<Report>
 
 impl Conference {
     async fn start(args: &Demo) -> Result<Self, DemoError> {
+        let mode = args.protection.mode()?;
         let media = SampleMedia::load().map_err(DemoError::Samples)?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (events, inbox) = mpsc::unbounded_channel();
@@ -98,12 +102,12 @@ impl Conference {
             listen: loopback,
             media: loopback,
             public: None,
-            profile: args.profile,
+            mode,
         };
         let host = Host::start(config, events).await?;
         let origin = ClockOrigin::start();
         let leaver = name(1);
-        let audit = Audit::new(media.check(), leaver.to_string(), origin);
+        let audit = Audit::new(media.check(), leaver.to_string(), mode.kind(), origin);
         host.set_tap(audit.tap());
         let everybody = Everybody::default();
         let epochs = EpochLog::default();
@@ -124,9 +128,9 @@ impl Conference {
             epochs,
             audit,
             leaver,
-            hoard: Arc::new(Mutex::new(MediaPipeline::new(MediaConfig::default()))),
+            hoard: Arc::new(Mutex::new(Hoard::new(mode.kind()))),
             record: args.record.clone(),
-            profile: args.profile,
+            mode,
             view,
         })
     }
@@ -160,6 +164,7 @@ impl Conference {
             link: LinkConfig::default(),
             sound: Arc::clone(&self.media.sound),
             picture: Arc::clone(&self.media.picture),
+            mode: self.mode.kind(),
             record: self
                 .record
                 .as_deref()
@@ -321,7 +326,7 @@ fn refused_by_all(everybody: &Everybody) -> u64 {
     let pipelines = lock(everybody).clone();
     pipelines
         .iter()
-        .filter_map(|h| Some(refused(h.media().lock()?.stats())))
+        .filter_map(|h| Some(refused(&h.media().stats()?)))
         .sum()
 }
 

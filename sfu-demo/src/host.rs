@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use mls_srtp::delivery::MediaSignal;
 use mls_srtp::id::{ParticipantId, RoomName};
-use mls_srtp::schedule::Profile;
+use mls_srtp::schedule::{MediaMode, ModeKind};
 use mls_srtp_sfu::{
-    DisconnectReason, Event, ParticipantId as SfuParticipant, RoomId, ServerStats, SfuConfig,
-    SfuError, SfuHandle, SfuServer, Tap,
+    DisconnectReason, Event, ParticipantId as SfuParticipant, PayloadFormat, RoomId, ServerStats,
+    SfuConfig, SfuError, SfuHandle, SfuServer, Tap,
 };
 use mls_srtp_signaling::media::{MediaRequest, MediaRequestKind};
 use mls_srtp_signaling::{
@@ -44,7 +44,7 @@ pub struct HostConfig {
     /// Where participants reach the SFU, if not at `media`.
     pub public: Option<SocketAddr>,
     /// How media is protected in the rooms.
-    pub profile: Profile,
+    pub mode: MediaMode,
 }
 
 /// Running services.
@@ -69,7 +69,7 @@ impl Host {
         let service = ServiceConfig {
             listen: config.listen,
             room: RoomConfig {
-                profile: config.profile,
+                mode: config.mode,
                 ..RoomConfig::default()
             },
             ..ServiceConfig::default()
@@ -79,7 +79,11 @@ impl Host {
             .events(events)
             .bind()
             .await?;
-        let sfu_config = SfuConfig::new(config.public.unwrap_or(config.media));
+        let mut sfu_config = SfuConfig::new(config.public.unwrap_or(config.media));
+        if config.mode.kind() == ModeKind::Sframe {
+            // Nothing may be written behind a part of a frame.
+            sfu_config.default_format = PayloadFormat::Opaque;
+        }
         let sfu = SfuServer::start(config.media, sfu_config, move |event| {
             // The receiver goes only when everything stops.
             let _ = sfu_events.send(event);

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mls_srtp::schedule::ModeKind;
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig};
 use mls_srtp_participant::leg::LegConfig;
@@ -42,6 +43,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
         link: LinkConfig::default(),
         sound: Arc::clone(&media.sound),
         picture: Arc::clone(&media.picture),
+        mode: args.mode,
         record: args.record,
         origin,
         on_frame: None,
@@ -63,17 +65,18 @@ async fn take_part(args: Participant) -> Result<(), String> {
         () = interrupt.heard() => {}
     }
     headless.leave().await;
-    let stats = headless
-        .media()
-        .lock()
-        .map(|pipeline| pipeline.stats().clone());
+    let stats = headless.media().stats();
+    let unit = match args.mode {
+        ModeKind::Sframe => "frames",
+        _ => "packets",
+    };
     let ended = tokio::time::timeout(GOODBYE, headless.end()).await;
     let ended = ended
         .map_err(|_| "could not leave in time")?
         .map_err(|error| error.to_string())?;
     for (who, sender) in stats.unwrap_or_default().senders {
         println!(
-            "{who}: {} packets decrypted, {} refused",
+            "{who}: {} {unit} decrypted, {} refused",
             sender.opened, sender.auth_failed
         );
     }

@@ -9,7 +9,9 @@ pub struct Report {
     pub verdict: &'static str,
     /// Why it failed; empty when it did not.
     pub reasons: Vec<String>,
-    /// How media was protected end to end.
+    /// What was protected end to end: packets (`srtp`) or frames (`sframe`).
+    pub mode: &'static str,
+    /// How.
     pub profile: &'static str,
     /// Distinct epochs seen, epoch 0 included.
     pub epochs: usize,
@@ -20,10 +22,10 @@ pub struct Report {
     /// Packets that the SFU forwarded to those who stayed and that they neither decrypted nor had
     /// twice.
     pub lost_packets: u64,
-    /// Packets from before its removal that the leaver's keys opened, fed to them after it left:
+    /// Packets (frames, in a room of frames) from before its removal that the leaver's keys opened, fed to them after it left:
     /// shows that its keys work.
     pub removed_opened_before: u64,
-    /// Packets from after its removal fed to the leaver's keys.
+    /// Packets or frames from after its removal fed to the leaver's keys.
     pub removed_tried: u64,
     /// Of these: opened.
     pub removed_could_read: u64,
@@ -42,23 +44,24 @@ pub struct ParticipantReport {
     pub left_ms: Option<u64>,
     /// From the request to join to the first decrypted packet, in milliseconds.
     pub first_decrypted_ms: Option<u64>,
-    /// RTP packets protected and sent.
+    /// RTP packets protected and sent; in a room of frames, frames protected.
     pub sent_packets: u64,
     /// RTP packets that the SFU forwarded to it.
     pub forwarded_to: u64,
-    /// RTP packets opened.
+    /// RTP packets opened; in a room of frames, those of opened frames.
     pub decrypted_packets: u64,
-    /// RTP packets received twice.
+    /// RTP packets received twice; in a room of frames also the rest of pictures that were under
+    /// way when the participant came.
     pub duplicates: u64,
     /// `forwarded_to − decrypted_packets − duplicates`.
     pub unaccounted: u64,
-    /// Packets whose tag did not verify.
+    /// Packets or frames whose tag did not verify.
     pub auth_failures: u64,
-    /// Packets dropped because their epoch's key did not come in time.
+    /// Packets or frames dropped because their epoch's key did not come in time.
     pub missing_key_drops: u64,
-    /// Packets refused because their sender had not announced their stream.
+    /// Packets or frames refused because their sender had not announced their stream.
     pub wrong_stream_drops: u64,
-    /// Packets refused because they were no protected packets of another member.
+    /// Packets or frames refused because they were not protected, or by no other member.
     pub malformed_drops: u64,
     /// Whole frames received and compared with their publisher's source.
     pub frames_checked: u64,
@@ -168,8 +171,15 @@ impl Report {
         );
         let _ = writeln!(
             text,
-            "the leaver's keys opened {} packets from before it was removed, {} of {} from after",
-            self.removed_opened_before, self.removed_could_read, self.removed_tried
+            "the leaver's keys opened {} {} from before it was removed, {} of {} from after",
+            self.removed_opened_before,
+            if self.mode == "sframe" {
+                "frames"
+            } else {
+                "packets"
+            },
+            self.removed_could_read,
+            self.removed_tried
         );
         for reason in &self.reasons {
             let _ = writeln!(text, "FAILED: {reason}");

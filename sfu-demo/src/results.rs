@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mls_srtp::id::ParticipantId;
+use mls_srtp::schedule::ModeKind;
 use mls_srtp::time::Moment;
 use mls_srtp_participant::headless::{Headless, Progress};
 use mls_srtp_sfu::ServerStats;
@@ -36,7 +37,8 @@ pub fn collect(
     seen.dedup();
     let (inspected, readable) = conference.audit.readable();
     Report {
-        profile: conference.profile.name(),
+        mode: conference.mode.kind().name(),
+        profile: conference.mode.cipher(),
         epochs: seen.len(),
         lost_packets: stayed.map(|one| one.unaccounted).sum(),
         epoch_changes: epoch_changes(conference, everybody, epochs),
@@ -63,19 +65,20 @@ fn participant(
     ended_at: Moment,
 ) -> ParticipantReport {
     let progress = one.progress();
-    let stats = one
-        .media()
-        .lock()
-        .map(|pipeline| pipeline.stats().clone())
-        .unwrap_or_default();
+    let stats = one.media().stats().unwrap_or_default();
     let me = one.participant().to_string();
     let routes = server.sfu.routes.iter();
     let forwarded_to: u64 = routes
         .filter(|(route, _)| route.subscriber.as_str() == me)
         .map(|(_, count)| count.packets)
         .sum();
-    let decrypted_packets = stats.total(|sender| sender.opened);
-    let duplicates = stats.total(|sender| sender.replayed);
+    let (decrypted_packets, duplicates) = match one.media().mode() {
+        ModeKind::Sframe => (progress.opened_packets, progress.superfluous_packets),
+        _ => (
+            stats.total(|sender| sender.opened),
+            stats.total(|sender| sender.replayed),
+        ),
+    };
     let mut report = ParticipantReport {
         name: one.participant().user().to_owned(),
         joined_ms: progress.joined_at.map_or(0, millis),
@@ -134,7 +137,7 @@ fn epoch_changes(
 ) -> Vec<EpochReport> {
     let refused_at_end: u64 = everybody
         .iter()
-        .filter_map(|one| Some(refused(one.media().lock()?.stats())))
+        .filter_map(|one| Some(refused(&one.media().stats()?)))
         .sum();
     let next = epochs
         .iter()

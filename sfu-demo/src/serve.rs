@@ -8,14 +8,21 @@ use crate::cli::Serve;
 use crate::host::{Host, HostConfig};
 use crate::interrupt::Interrupt;
 
-/// Serves; 0 after Ctrl-C, 1 if an address is taken.
+/// Serves; 0 after Ctrl-C, 1 if an address is taken, 2 if the arguments do not fit together.
 pub async fn run(args: &Serve) -> ExitCode {
     let (events, mut inbox) = mpsc::unbounded_channel();
+    let mode = match args.protection.mode() {
+        Ok(mode) => mode,
+        Err(error) => {
+            eprintln!("error: {error} (see --help)");
+            return ExitCode::from(2);
+        }
+    };
     let config = HostConfig {
         listen: args.listen,
         media: args.media,
         public: args.public,
-        profile: args.profile,
+        mode,
     };
     let host = match Host::start(config, events).await {
         Ok(host) => host,

@@ -135,10 +135,10 @@ fn row(one: &Headless, everybody: &[Arc<Headless>]) -> String {
     };
     let (mut opened, mut refused) = (0, 0);
     for other in everybody {
-        let Some(pipeline) = other.media().lock() else {
+        let Some(stats) = other.media().stats() else {
             continue;
         };
-        if let Some(sender) = pipeline.stats().senders.get(one.participant()) {
+        if let Some(sender) = stats.senders.get(one.participant()) {
             opened += sender.opened;
             refused += sender.auth_failed + sender.missing_key + sender.wrong_stream;
         }

@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mls_srtp::group::MediaMode;
-use mls_srtp::schedule::Profile;
+use mls_srtp::schedule::MediaMode;
 
 /// Everything an operator can set; each default states its reason.
 #[derive(Debug, Clone)]
@@ -87,10 +86,8 @@ pub struct RoomConfig {
     /// Largest key package in bytes. Default 16 KiB: ours have about 300, and every member gets
     /// them with the Add.
     pub max_key_package: usize,
-    /// How media is protected in rooms of this service.
+    /// How media is protected in rooms of this service, and with what.
     pub mode: MediaMode,
-    /// With what.
-    pub profile: Profile,
 }
 
 impl Default for RoomConfig {
@@ -107,8 +104,7 @@ impl Default for RoomConfig {
             log_entries: 4_096,
             max_application: 16 * 1024,
             max_key_package: 16 * 1024,
-            mode: MediaMode::Srtp,
-            profile: Profile::AeadAes128Gcm,
+            mode: MediaMode::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use mls_srtp::schedule::Profile;
+use mls_srtp::schedule::{MediaMode, ModeKind, Profile, Suite};
 use mls_srtp_signaling::{RoomConfig, ServerBuilder, ServiceConfig};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -28,10 +28,17 @@ struct Cli {
     /// Seconds without a sign of life after which a connection counts as lost.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(5..=3_600))]
     silence: u64,
-    /// How media is protected in rooms that are created here: aead_aes_128_gcm, aead_aes_256_gcm
-    /// or aes128_cm_hmac_sha1_80.
-    #[arg(long, default_value_t, value_name = "PROFILE")]
-    profile: Profile,
+    /// What is protected in rooms that are created here: srtp (RTP packets) or sframe (encoded
+    /// frames, as browsers need it).
+    #[arg(long, default_value_t, value_name = "MODE")]
+    mode: ModeKind,
+    /// How packets are protected: aead_aes_128_gcm (default), aead_aes_256_gcm or
+    /// aes128_cm_hmac_sha1_80.
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<Profile>,
+    /// How frames are protected: aes_128_gcm_sha256_128 (default) or aes_256_gcm_sha512_128.
+    #[arg(long, value_name = "SUITE")]
+    suite: Option<Suite>,
     /// What to log to stderr, such as "info" or "mls_srtp_signaling=debug".
     #[arg(long, default_value = "info", env = "RUST_LOG", value_name = "FILTER", value_parser = filter)]
     log: String,
@@ -66,10 +73,17 @@ async fn main() -> ExitCode {
         .with_env_filter(&cli.log)
         .with_writer(std::io::stderr)
         .init();
+    let mode = match MediaMode::choose(cli.mode, cli.profile, cli.suite) {
+        Ok(mode) => mode,
+        Err(error) => {
+            eprintln!("error: {error} (see --help)");
+            return ExitCode::from(2);
+        }
+    };
     let room = RoomConfig {
         max_participants: cli.max_participants as usize,
         grace: Duration::from_secs(cli.grace),
-        profile: cli.profile,
+        mode,
         ..RoomConfig::default()
     };
     let config = ServiceConfig {

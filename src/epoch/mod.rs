@@ -6,6 +6,6 @@ mod secrets;
 mod transition;
 
 pub use authenticator::GroupCode;
-pub use retention::{Congruent, EpochRing};
+pub use retention::{Congruent, EpochRing, TruncatedEpoch};
 pub use secrets::EpochSecrets;
 pub use transition::{SendSwitch, SwitchReason};

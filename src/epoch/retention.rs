@@ -26,7 +26,33 @@ struct Held<T> {
     erase_at: Option<Moment>,
 }
 
-/// The epoch that a packet's truncated epoch names.
+/// The low bits of an epoch: 16 in a packet's MKI, 8 in a frame's key id. Both are enough to tell
+/// apart the 80 epochs that can be meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TruncatedEpoch {
+    low: u16,
+    modulus: u64,
+}
+
+impl From<u16> for TruncatedEpoch {
+    fn from(low: u16) -> Self {
+        Self {
+            low,
+            modulus: 1 << 16,
+        }
+    }
+}
+
+impl From<u8> for TruncatedEpoch {
+    fn from(low: u8) -> Self {
+        Self {
+            low: low.into(),
+            modulus: 1 << 8,
+        }
+    }
+}
+
+/// The epoch that a packet's or frame's truncated epoch names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Congruent {
     /// It is alive.
@@ -65,18 +91,19 @@ impl<T> EpochRing<T> {
     }
 
     /// Finds the one epoch in (newest − 64, newest + 16] that is congruent to `truncated`.
-    pub fn resolve(&self, truncated: u16) -> Congruent {
+    pub fn resolve(&self, truncated: impl Into<TruncatedEpoch>) -> Congruent {
         let Some(newest) = self.newest().map(Epoch::get) else {
             return Congruent::Unknown;
         };
-        let ahead = u64::from(truncated.wrapping_sub(newest as u16));
+        let TruncatedEpoch { low, modulus } = truncated.into();
+        let ahead = (u64::from(low) + modulus - newest % modulus) % modulus;
         if ahead == 0 {
             return Congruent::Live(Epoch::new(newest));
         }
         if ahead <= AHEAD {
             return Congruent::Ahead(Epoch::new(newest + ahead));
         }
-        let behind = (1 << 16) - ahead;
+        let behind = modulus - ahead;
         match newest.checked_sub(behind).map(Epoch::new) {
             Some(epoch) if behind < BEHIND && self.live.contains_key(&epoch) => {
                 Congruent::Live(epoch)
@@ -152,27 +179,62 @@ mod tests {
     #[test]
     fn truncated_epochs_resolve_around_the_wrap() {
         let ring = ring([65_534, 65_535, 65_536, 65_537]);
-        assert_eq!(ring.resolve(0xffff), Congruent::Live(Epoch::new(65_535)));
-        assert_eq!(ring.resolve(0x0000), Congruent::Live(Epoch::new(65_536)));
-        assert_eq!(ring.resolve(0x0001), Congruent::Live(Epoch::new(65_537)));
-        assert_eq!(ring.resolve(0x0002), Congruent::Ahead(Epoch::new(65_538)));
-        assert_eq!(ring.resolve(0x0011), Congruent::Ahead(Epoch::new(65_553)));
-        assert_eq!(ring.resolve(0x0012), Congruent::Unknown, "17 ahead");
-        assert_eq!(ring.resolve(0xfffd), Congruent::Unknown, "never installed");
+        assert_eq!(
+            ring.resolve(0xffff_u16),
+            Congruent::Live(Epoch::new(65_535))
+        );
+        assert_eq!(
+            ring.resolve(0x0000_u16),
+            Congruent::Live(Epoch::new(65_536))
+        );
+        assert_eq!(
+            ring.resolve(0x0001_u16),
+            Congruent::Live(Epoch::new(65_537))
+        );
+        assert_eq!(
+            ring.resolve(0x0002_u16),
+            Congruent::Ahead(Epoch::new(65_538))
+        );
+        assert_eq!(
+            ring.resolve(0x0011_u16),
+            Congruent::Ahead(Epoch::new(65_553))
+        );
+        assert_eq!(ring.resolve(0x0012_u16), Congruent::Unknown, "17 ahead");
+        assert_eq!(
+            ring.resolve(0xfffd_u16),
+            Congruent::Unknown,
+            "never installed"
+        );
+    }
+
+    #[test]
+    fn eight_bits_are_enough_around_the_wrap() {
+        let ring = ring(200..=257);
+        assert_eq!(ring.resolve(200_u8), Congruent::Live(Epoch::new(200)));
+        assert_eq!(ring.resolve(255_u8), Congruent::Live(Epoch::new(255)));
+        assert_eq!(ring.resolve(0_u8), Congruent::Live(Epoch::new(256)));
+        assert_eq!(ring.resolve(1_u8), Congruent::Live(Epoch::new(257)));
+        assert_eq!(ring.resolve(2_u8), Congruent::Ahead(Epoch::new(258)));
+        assert_eq!(ring.resolve(17_u8), Congruent::Ahead(Epoch::new(273)));
+        assert_eq!(ring.resolve(18_u8), Congruent::Unknown, "17 ahead");
+        assert_eq!(ring.resolve(199_u8), Congruent::Unknown, "never installed");
     }
 
     #[test]
     fn only_the_last_64_epochs_live() {
         let ring = ring(0..100);
-        assert_eq!(ring.resolve(36), Congruent::Live(Epoch::new(36)));
-        assert_eq!(ring.resolve(35), Congruent::Unknown);
+        assert_eq!(ring.resolve(36_u16), Congruent::Live(Epoch::new(36)));
+        assert_eq!(ring.resolve(35_u16), Congruent::Unknown);
         assert_eq!(ring.iter().count(), 64);
     }
 
     #[test]
     fn an_epoch_before_the_first_is_unknown() {
-        assert_eq!(ring([3]).resolve(0xffff), Congruent::Unknown);
-        assert_eq!(EpochRing::<()>::default().resolve(0), Congruent::Unknown);
+        assert_eq!(ring([3]).resolve(0xffff_u16), Congruent::Unknown);
+        assert_eq!(
+            EpochRing::<()>::default().resolve(0_u16),
+            Congruent::Unknown
+        );
     }
 
     #[test]
@@ -184,7 +246,7 @@ mod tests {
         ring.retire_before(Epoch::new(3), at(100), Duration::from_secs(1));
         assert_eq!(ring.next_erasure(), Some(at(1_100)));
         ring.erase_due(at(1_099));
-        assert_eq!(ring.resolve(1), Congruent::Live(Epoch::new(1)));
+        assert_eq!(ring.resolve(1_u16), Congruent::Live(Epoch::new(1)));
         ring.erase_due(at(1_100));
         assert_eq!(
             ring.iter()

@@ -2,7 +2,7 @@
 
 use crate::group::Roster;
 use crate::id::{Epoch, GroupId, LeafIndex};
-use crate::schedule::{ExportedSecret, Profile};
+use crate::schedule::MediaSecret;
 
 /// The exporter's view of one epoch, made only for an epoch whose commit the service accepted.
 ///
@@ -17,8 +17,6 @@ pub struct EpochSecrets {
     pub own_leaf: LeafIndex,
     /// Who holds which leaf in it.
     pub roster: Roster,
-    /// How media is protected.
-    pub profile: Profile,
-    /// `MLS-Exporter("mls-srtp v1", …)`.
-    pub exported: ExportedSecret,
+    /// What media is protected with, by the room's mode.
+    pub media: MediaSecret,
 }

@@ -20,7 +20,10 @@ use super::{
 use crate::delivery::Blob;
 use crate::epoch::{EpochSecrets, GroupCode};
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
-use crate::schedule::{EXPORTER, ExportedSecret, HASH_LEN, exporter_context};
+use crate::schedule::{
+    BaseKey, EXPORTER, ExportedSecret, HASH_LEN, MediaMode, MediaSecret, SFRAME_EXPORTER,
+    exporter_context,
+};
 use crate::secret::Secret;
 
 /// What the creator of a group sends to the service.
@@ -413,19 +416,32 @@ impl Engine {
         group_id: GroupId,
         policy: &RoomPolicy,
     ) -> Result<EpochSecrets, GroupError> {
-        let context = exporter_context(group_id);
-        let exported = self
-            .group
-            .export_secret(self.provider.crypto(), EXPORTER, &context, HASH_LEN)
-            .map_err(|e| GroupError::library("exporting", &e))?;
+        let media = match policy.mode {
+            MediaMode::Srtp(profile) => {
+                let context = exporter_context(group_id);
+                let exported = self.export(EXPORTER, &context, HASH_LEN)?;
+                MediaSecret::Srtp(profile, ExportedSecret::new(exported))
+            }
+            MediaMode::Sframe(suite) => {
+                let exported = self.export(SFRAME_EXPORTER, &[], suite.key_len())?;
+                MediaSecret::Sframe(BaseKey::new(suite, exported).expect("as long as asked for"))
+            }
+        };
         Ok(EpochSecrets {
             group_id,
             epoch: self.epoch(),
             own_leaf: self.own_leaf()?,
             roster: self.roster(),
-            profile: policy.profile,
-            exported: ExportedSecret::new(Secret::new(exported)),
+            media,
         })
+    }
+
+    /// The MLS exporter (RFC 9420 §8.5).
+    fn export(&self, label: &str, context: &[u8], len: usize) -> Result<Secret, GroupError> {
+        self.group
+            .export_secret(self.provider.crypto(), label, context, len)
+            .map(Secret::new)
+            .map_err(|e| GroupError::library("exporting", &e))
     }
 
     /// The epoch authenticator (RFC 9420 §8.7) as the code that people compare.

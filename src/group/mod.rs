@@ -26,7 +26,7 @@ pub use follower::{
     CommitOutcome, FollowError, GroupFollower, ProposalReference, Proposed, StagedChange,
 };
 pub use identity::Identity;
-pub use policy::{MediaMode, PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};
+pub use policy::{PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};
 pub use roster::{Member, Roster};
 pub use rules::RuleViolation;
 pub use service::ServiceIdentity;

@@ -4,23 +4,13 @@ use serde::{Deserialize, Serialize};
 use tls_codec::{DeserializeBytes, Serialize as _, TlsDeserializeBytes, TlsSerialize, TlsSize};
 
 use crate::id::{Generation, RoomName};
-use crate::schedule::Profile;
+use crate::schedule::{MediaMode, Profile, Suite};
 
 /// MLS extension type of [`RoomPolicy`], from the private-use range (RFC 9420 §17.3).
 pub const ROOM_POLICY_EXTENSION: u16 = 0xF4D5;
 
 /// The version of the encoding below.
 const VERSION: u16 = 1;
-
-/// How media is protected in a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum MediaMode {
-    /// Every RTP packet on its own, as SRTP inside the hop's SRTP.
-    #[default]
-    Srtp,
-}
 
 /// What a room fixes when its group is created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,10 +19,9 @@ pub struct RoomPolicy {
     pub room: RoomName,
     /// How many groups the room had before this one.
     pub generation: Generation,
-    /// How media is protected.
+    /// How media is protected, and with what.
+    #[serde(flatten)]
     pub mode: MediaMode,
-    /// With what.
-    pub profile: Profile,
     /// Whether nobody new may come in.
     #[serde(default)]
     pub locked: bool,
@@ -58,8 +47,8 @@ pub enum PolicyError {
 ///     uint16 version = 1;
 ///     opaque room<V>;
 ///     uint32 generation;
-///     uint8  mode;            /* 0 srtp */
-///     uint16 profile;         /* DTLS-SRTP protection profile */
+///     uint8  mode;            /* 0 srtp, 1 sframe */
+///     uint16 profile;         /* DTLS-SRTP protection profile, or SFrame cipher suite */
 ///     uint8  flags;           /* 0x01 locked */
 /// } RoomPolicy;
 /// ```
@@ -76,14 +65,16 @@ struct Wire {
 impl RoomPolicy {
     /// The extension's bytes.
     pub fn encode(&self) -> Vec<u8> {
+        let (mode, profile) = match self.mode {
+            MediaMode::Srtp(profile) => (0, profile.id()),
+            MediaMode::Sframe(suite) => (1, suite.id()),
+        };
         let wire = Wire {
             version: VERSION,
             room: self.room.as_str().as_bytes().to_vec(),
             generation: self.generation.get(),
-            mode: match self.mode {
-                MediaMode::Srtp => 0,
-            },
-            profile: self.profile.id(),
+            mode,
+            profile,
             flags: u8::from(self.locked),
         };
         wire.tls_serialize_detached()
@@ -99,15 +90,16 @@ impl RoomPolicy {
         if wire.version != VERSION {
             return Err(PolicyError::Unknown("version"));
         }
+        let mode = match wire.mode {
+            0 => Profile::from_id(wire.profile).map(MediaMode::Srtp),
+            1 => Suite::from_id(wire.profile).map(MediaMode::Sframe),
+            _ => return Err(PolicyError::Unknown("mode")),
+        };
         let room = String::from_utf8(wire.room).map_err(|_| PolicyError::Malformed)?;
         Ok(Self {
             room: RoomName::new(room).map_err(|_| PolicyError::Malformed)?,
             generation: Generation::new(wire.generation),
-            mode: match wire.mode {
-                0 => MediaMode::Srtp,
-                _ => return Err(PolicyError::Unknown("mode")),
-            },
-            profile: Profile::from_id(wire.profile).ok_or(PolicyError::Unknown("profile"))?,
+            mode: mode.ok_or(PolicyError::Unknown("profile"))?,
             locked: match wire.flags {
                 0 => false,
                 1 => true,
@@ -125,8 +117,7 @@ mod tests {
         RoomPolicy {
             room: RoomName::new("demo").expect("a name"),
             generation: Generation::new(3),
-            mode: MediaMode::Srtp,
-            profile: Profile::AeadAes256Gcm,
+            mode: MediaMode::Srtp(Profile::AeadAes256Gcm),
             locked: true,
         }
     }
@@ -135,16 +126,48 @@ mod tests {
     fn bytes_are_as_drawn_and_round_trip() {
         let bytes = policy().encode();
         assert_eq!(bytes, b"\x00\x01\x04demo\x00\x00\x00\x03\x00\x00\x08\x01");
-        for profile in Profile::ALL {
-            let policy = RoomPolicy {
-                profile,
-                ..policy()
-            };
+        let srtp = Profile::ALL.map(|profile| (MediaMode::Srtp(profile), 0, profile.id()));
+        let sframe = Suite::ALL.map(|suite| (MediaMode::Sframe(suite), 1, suite.id()));
+        for (mode, kind, profile) in srtp.into_iter().chain(sframe) {
+            let policy = RoomPolicy { mode, ..policy() };
             let mut bytes = bytes.clone();
-            bytes[12..14].copy_from_slice(&profile.id().to_be_bytes());
+            bytes[11] = kind;
+            bytes[12..14].copy_from_slice(&profile.to_be_bytes());
             assert_eq!(policy.encode(), bytes);
             assert_eq!(RoomPolicy::decode(&bytes), Ok(policy));
         }
+    }
+
+    #[test]
+    fn json_names_mode_and_cipher() {
+        let json = serde_json::to_string(&policy()).expect("JSON");
+        let expected = concat!(
+            r#"{"room":"demo","generation":3,"mode":"srtp","profile":"aead_aes_256_gcm","#,
+            r#""locked":true}"#
+        );
+        assert_eq!(json, expected);
+        assert_eq!(
+            serde_json::from_str::<RoomPolicy>(&json).ok(),
+            Some(policy())
+        );
+    }
+
+    #[test]
+    fn a_profile_is_one_of_its_mode() {
+        let mut bytes = policy().encode();
+        bytes[11] = 1;
+        let unknown = Err(PolicyError::Unknown("profile"));
+        assert_eq!(
+            RoomPolicy::decode(&bytes),
+            unknown,
+            "SRTP's in an SFrame room"
+        );
+        bytes[11..14].copy_from_slice(&[0, 0, 4]);
+        assert_eq!(
+            RoomPolicy::decode(&bytes),
+            unknown,
+            "SFrame's in an SRTP room"
+        );
     }
 
     #[test]

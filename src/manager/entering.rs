@@ -4,7 +4,7 @@ use super::returning::Returning;
 use super::{KeyManager, Output, Phase, Stay};
 use crate::delivery::{Blob, ClientMessage, GroupHead};
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{Door, Engine, GroupError, Invitation, MediaMode, RosterChange, RuleViolation};
+use crate::group::{Door, Engine, GroupError, Invitation, RosterChange, RuleViolation};
 use crate::id::{GroupId, Seq};
 use crate::pipeline::MediaUpdate;
 use crate::time::Moment;
@@ -39,8 +39,12 @@ impl KeyManager {
         now: Moment,
     ) {
         let Some(goal) = &self.goal else { return };
-        if goal.room != door.policy.room || door.policy.mode != MediaMode::Srtp {
+        if goal.room != door.policy.room {
             return self.end(Event::Fatal(FatalCause::WrongRoom));
+        }
+        let mode = door.policy.mode;
+        if !self.config.modes.contains(&mode.kind()) {
+            return self.end(Event::Fatal(FatalCause::UnsupportedMode { mode }));
         }
         self.room = Some(door.clone());
         if let Some(stay) = self.stay() {

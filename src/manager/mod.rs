@@ -34,6 +34,7 @@ use crate::event::{Event, FatalCause, ResyncCause};
 use crate::group::{Door, GroupError, Identity, Roster};
 use crate::id::{Epoch, GroupId, ParticipantId, RoomName};
 use crate::pipeline::{MediaEvent, MediaUpdate, Stream};
+use crate::schedule::MediaMode;
 use crate::time::{Moment, earlier};
 use entering::Entering;
 pub use saved::{RestoreError, SavedState};
@@ -205,8 +206,9 @@ impl KeyManager {
         Ok(())
     }
 
-    /// Says which streams are ours, now and to everybody who joins later. Packets of streams that
-    /// were not announced are refused by all receivers.
+    /// Says which streams are ours, now and to everybody who joins later: SSRCs or numbers, by the
+    /// room's [`mode`](Self::mode). Media of streams that were not announced is refused by all
+    /// receivers.
     pub fn announce_streams(&mut self, streams: Vec<Stream>) {
         self.streams = streams;
         self.announce();
@@ -348,6 +350,11 @@ impl KeyManager {
     /// The current group and epoch, if we are a member.
     pub fn position(&self) -> Option<(GroupId, Epoch)> {
         self.stay().map(|stay| (stay.group_id, stay.engine.epoch()))
+    }
+
+    /// How the room protects media, once the service has said so.
+    pub fn mode(&self) -> Option<MediaMode> {
+        self.room.as_ref().map(|door| door.policy.mode)
     }
 
     /// Ends the stay: keys are erased, and `event` says how it ended.

@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::group::{Door, Engine, GroupError, Identity, RoomPolicy, RosterChange};
 use crate::id::{GroupId, ParticipantId, RoomName, Seq};
 use crate::pipeline::Stream;
+use crate::schedule::MediaMode;
 use crate::time::Moment;
 
 /// The version of the encoding below.
@@ -34,6 +35,9 @@ pub enum RestoreError {
     /// Saved by a version of this library that keeps other things.
     #[error("a saved state of version {0}, which this program does not know")]
     UnknownVersion(u16),
+    /// Saved in a room of a mode that [`ManagerConfig::modes`] lacks.
+    #[error("a saved state of a room that protects media as {0}, which is not asked for")]
+    UnsupportedMode(MediaMode),
     /// The group in it is damaged.
     #[error(transparent)]
     Group(#[from] GroupError),
@@ -139,6 +143,10 @@ impl KeyManager {
         }
         let mut manager = Self::with_identity(wire.identity, config);
         if let Some(stay) = wire.stay {
+            let mode = stay.policy.mode;
+            if !manager.config.modes.contains(&mode.kind()) {
+                return Err(RestoreError::UnsupportedMode(mode));
+            }
             manager.restore_stay(stay, now)?;
         }
         Ok(manager)

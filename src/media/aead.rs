@@ -2,13 +2,15 @@
 
 use crate::secret::Secret;
 
-/// Length of the nonce in bytes (RFC 7714 §8.1).
+/// Length of the nonce in bytes (RFC 7714 §8.1, RFC 9605 §4.5).
 pub(super) const NONCE_LEN: usize = 12;
 /// Length of the tag in bytes.
 pub(super) const TAG_LEN: usize = 16;
 
+/// Why encrypting cannot fail.
+const SHORT_ENOUGH: &str = "packets and frames are far below the limit of 2^36 bytes";
 /// Why a key always fits.
-const RIGHT_LENGTH: &str = "GCM session keys have 16 or 32 bytes";
+const RIGHT_LENGTH: &str = "GCM keys have 16 or 32 bytes";
 
 /// The tag did not fit: packet, nonce, associated data or key is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +44,7 @@ pub(super) use portable::RustCrypto as Aead;
 mod native {
     use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
-    use super::{NONCE_LEN, PacketAead, RIGHT_LENGTH, TAG_LEN, TagMismatch};
+    use super::{NONCE_LEN, PacketAead, RIGHT_LENGTH, SHORT_ENOUGH, TAG_LEN, TagMismatch};
     use crate::secret::Secret;
 
     pub(in crate::media) struct Ring(LessSafeKey);
@@ -62,7 +64,7 @@ mod native {
             let tag = self
                 .0
                 .seal_in_place_separate_tag(nonce, Aad::from(aad), text)
-                .expect("an RTP packet is far below the limit of 2^36 bytes");
+                .expect(SHORT_ENOUGH);
             let mut bytes = [0; TAG_LEN];
             bytes.copy_from_slice(tag.as_ref());
             bytes
@@ -88,7 +90,7 @@ mod portable {
     use aes_gcm::aead::AeadInPlace;
     use aes_gcm::{Aes128Gcm, Aes256Gcm, KeyInit};
 
-    use super::{NONCE_LEN, PacketAead, RIGHT_LENGTH, TAG_LEN, TagMismatch};
+    use super::{NONCE_LEN, PacketAead, RIGHT_LENGTH, SHORT_ENOUGH, TAG_LEN, TagMismatch};
     use crate::secret::Secret;
 
     pub(in crate::media) enum RustCrypto {
@@ -115,7 +117,7 @@ mod portable {
                 Self::Aes128(cipher) => cipher.encrypt_in_place_detached(nonce, aad, text),
                 Self::Aes256(cipher) => cipher.encrypt_in_place_detached(nonce, aad, text),
             }
-            .expect("an RTP packet is far below the limit of 2^36 bytes")
+            .expect(SHORT_ENOUGH)
             .into()
         }
 

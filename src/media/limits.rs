@@ -1,10 +1,11 @@
-//! How many packets one key may protect.
+//! How much one key may protect.
 
-/// Limits on the packets under one sender's key.
+/// Limits on the packets under one key.
 ///
 /// With 1,200-byte packets the advantage of a distinguisher against AES, in GCM as in counter mode,
 /// is about `(76 q)² / 2^129` (RFC 5116 §5.1 blocks): 2^-52 at 2^32 packets, which is the hard
-/// limit for every profile. RFC 3711 §9.2 itself would allow 2^48.
+/// limit for every profile. RFC 3711 §9.2 itself would allow 2^48. A frame counts as the packets
+/// that it would fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyLimits {
     /// From here on a new epoch is asked for. Default 2^31 packets.
@@ -31,17 +32,23 @@ pub struct KeyExhausted;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct KeyUsage(u64);
 
+/// Length in bytes of the packets that the limits are about.
+const PACKET: usize = 1_200;
+
 impl KeyUsage {
-    /// Counts one packet; `Ok(true)` exactly once, when the soft limit is reached.
+    /// Counts `bytes` as the packets of 1,200 bytes that they fill, one at least; `Ok(true)`
+    /// exactly once, when the soft limit is reached.
     ///
     /// # Errors
-    /// [`KeyExhausted`] at the hard limit; the packet is not counted.
-    pub fn count(&mut self, limits: &KeyLimits) -> Result<bool, KeyExhausted> {
-        if self.0 >= limits.hard {
+    /// [`KeyExhausted`] beyond the hard limit; nothing is counted then.
+    pub fn count(&mut self, bytes: usize, limits: &KeyLimits) -> Result<bool, KeyExhausted> {
+        let packets = bytes.div_ceil(PACKET).max(1) as u64;
+        let used = self.0.saturating_add(packets);
+        if used > limits.hard {
             return Err(KeyExhausted);
         }
-        self.0 += 1;
-        Ok(self.0 == limits.soft)
+        let before = std::mem::replace(&mut self.0, used);
+        Ok(before < limits.soft && used >= limits.soft)
     }
 }
 
@@ -53,7 +60,23 @@ mod tests {
     fn soft_limit_is_told_once_and_hard_limit_refuses() {
         let limits = KeyLimits { soft: 2, hard: 3 };
         let mut usage = KeyUsage::default();
-        let answers: Vec<_> = (0..4).map(|_| usage.count(&limits)).collect();
+        let answers: Vec<_> = (0..4).map(|_| usage.count(1_200, &limits)).collect();
         assert_eq!(answers, [Ok(false), Ok(true), Ok(false), Err(KeyExhausted)]);
+    }
+
+    #[test]
+    fn a_frame_counts_as_the_packets_that_it_fills() {
+        let limits = KeyLimits { soft: 5, hard: 12 };
+        let mut usage = KeyUsage::default();
+        assert_eq!(usage.count(0, &limits), Ok(false), "1");
+        assert_eq!(usage.count(3_600, &limits), Ok(false), "4");
+        assert_eq!(
+            usage.count(3_601, &limits),
+            Ok(true),
+            "8, past the soft limit"
+        );
+        assert_eq!(usage.count(4_801, &limits), Err(KeyExhausted), "13");
+        assert_eq!(usage.count(4_800, &limits), Ok(false), "12");
+        assert_eq!(usage.count(1, &limits), Err(KeyExhausted));
     }
 }

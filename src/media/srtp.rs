@@ -8,7 +8,7 @@ use crate::schedule::{Profile, SessionKeys};
 
 /// The tag did not verify: forged, damaged, or protected with another key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the packet's tag does not verify")]
+#[error("the tag does not verify")]
 pub struct AuthFailed;
 
 /// A sender's keys of one epoch, ready for packets.

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use crate::media::KeyLimits;
 
-/// Bounds and times of a [`super::MediaPipeline`]; each default states its reason.
+/// Bounds and times of a [`super::Pipeline`]; each default states its reason.
 #[derive(Debug, Clone)]
 pub struct MediaConfig {
-    /// How long a packet ahead of its epoch or of its stream's announcement waits. Default 500 ms:
+    /// How long media ahead of its epoch or of its stream's announcement waits. Default 500 ms:
     /// longer than a commit takes to arrive, and later than any playout would want it.
     pub early_hold: Duration,
-    /// How many packets of one SSRC wait. Default 256, about half a second of 4 Mbit/s video.
-    pub early_packets_per_ssrc: usize,
+    /// How many packets or frames of one stream wait. Default 256: packets of about half a second
+    /// of 4 Mbit/s video.
+    pub early_per_stream: usize,
     /// How many bytes wait in all. Default 4 MB.
     pub early_bytes: usize,
     /// How long the receive keys of an epoch live after sending has moved on. Default 10 s.
@@ -19,7 +20,7 @@ pub struct MediaConfig {
     /// The same after a commit that removed somebody, who could go on forging with keys that
     /// others still accept. Default 1 s.
     pub grace_after_removal: Duration,
-    /// How many packets one key may protect.
+    /// How much one key may protect.
     pub key_limits: KeyLimits,
 }
 
@@ -27,7 +28,7 @@ impl Default for MediaConfig {
     fn default() -> Self {
         Self {
             early_hold: Duration::from_millis(500),
-            early_packets_per_ssrc: 256,
+            early_per_stream: 256,
             early_bytes: 4_000_000,
             grace: Duration::from_secs(10),
             grace_after_removal: Duration::from_secs(1),

@@ -1,66 +1,78 @@
-//! Packets that came before what is needed to open them.
+//! Packets and frames that came before what is needed to open them.
 
 use std::collections::VecDeque;
 
-use super::MediaConfig;
-use super::inbound::Sender;
-use crate::id::Ssrc;
+use super::protected::{Protected, Whose};
+use super::{MediaConfig, StreamId};
+use crate::id::LeafIndex;
 use crate::time::Moment;
 
-/// What a held packet waits for.
+/// What is waited for.
 pub(super) enum WaitsFor {
     /// Its epoch.
     Epoch,
-    /// The announcement of its SSRC by its sender.
-    Announcement(Sender),
+    /// The announcement of its stream by its sender.
+    Announcement(Whose),
 }
 
-/// A packet as it arrived.
-pub(super) struct EarlyPacket {
-    pub(super) packet: Vec<u8>,
-    pub(super) ssrc: Ssrc,
+/// A packet or frame that waits.
+pub(super) struct Early<P> {
+    pub(super) received: P,
     pub(super) arrived: Moment,
     pub(super) waits_for: WaitsFor,
 }
 
-/// A bounded queue in order of arrival. When it is full the oldest packet goes, for it is the one
-/// that playout will miss least.
-#[derive(Default)]
-pub(super) struct EarlyBuffer {
-    packets: VecDeque<EarlyPacket>,
+impl<P: Protected> Early<P> {
+    fn stream(&self) -> (LeafIndex, StreamId) {
+        let claim = self.received.claim();
+        (claim.leaf, claim.stream)
+    }
+}
+
+/// A bounded queue in order of arrival. When it is full the oldest goes, for it is the one that
+/// playout will miss least.
+pub(super) struct EarlyBuffer<P> {
+    waiting: VecDeque<Early<P>>,
     bytes: usize,
 }
 
-impl EarlyBuffer {
-    /// Takes a packet in; returns those that had to go for it.
-    pub(super) fn push(&mut self, early: EarlyPacket, config: &MediaConfig) -> Vec<EarlyPacket> {
+impl<P> Default for EarlyBuffer<P> {
+    fn default() -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<P: Protected> EarlyBuffer<P> {
+    /// Takes one in; returns those that had to go for it.
+    pub(super) fn push(&mut self, early: Early<P>, config: &MediaConfig) -> Vec<Early<P>> {
         let mut dropped = Vec::new();
-        let of_ssrc = self
-            .packets
-            .iter()
-            .filter(|held| held.ssrc == early.ssrc)
-            .count();
-        if of_ssrc >= config.early_packets_per_ssrc {
-            let oldest = self.packets.iter().position(|held| held.ssrc == early.ssrc);
+        let stream = early.stream();
+        let of_stream = |held: &Early<P>| held.stream() == stream;
+        let held = self.waiting.iter().filter(|held| of_stream(held)).count();
+        if held >= config.early_per_stream {
+            let oldest = self.waiting.iter().position(of_stream);
             dropped.extend(oldest.and_then(|at| self.remove(at)));
         }
-        self.bytes += early.packet.len();
-        self.packets.push_back(early);
+        self.bytes += early.received.len();
+        self.waiting.push_back(early);
         while self.bytes > config.early_bytes {
             dropped.extend(self.remove(0));
         }
         dropped
     }
 
-    /// Takes all packets out, for trying them again.
-    pub(super) fn take(&mut self) -> VecDeque<EarlyPacket> {
+    /// Takes all out, for trying them again.
+    pub(super) fn take(&mut self) -> VecDeque<Early<P>> {
         self.bytes = 0;
-        std::mem::take(&mut self.packets)
+        std::mem::take(&mut self.waiting)
     }
 
-    /// Takes out a packet that has waited too long.
-    pub(super) fn pop_expired(&mut self, now: Moment, config: &MediaConfig) -> Option<EarlyPacket> {
-        let oldest = self.packets.front()?;
+    /// Takes out one that has waited too long.
+    pub(super) fn pop_expired(&mut self, now: Moment, config: &MediaConfig) -> Option<Early<P>> {
+        let oldest = self.waiting.front()?;
         if oldest.arrived + config.early_hold <= now {
             self.remove(0)
         } else {
@@ -68,20 +80,20 @@ impl EarlyBuffer {
         }
     }
 
-    /// When the oldest packet will have waited too long.
+    /// When the oldest will have waited too long.
     pub(super) fn next_expiry(&self, config: &MediaConfig) -> Option<Moment> {
-        self.packets
+        self.waiting
             .front()
             .map(|oldest| oldest.arrived + config.early_hold)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.packets.len()
+        self.waiting.len()
     }
 
-    fn remove(&mut self, at: usize) -> Option<EarlyPacket> {
-        let early = self.packets.remove(at)?;
-        self.bytes -= early.packet.len();
+    fn remove(&mut self, at: usize) -> Option<Early<P>> {
+        let early = self.waiting.remove(at)?;
+        self.bytes -= early.received.len();
         Some(early)
     }
 }

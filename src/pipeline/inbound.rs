@@ -4,198 +4,153 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use super::StreamId;
+use super::early::WaitsFor;
+use super::protected::{Claim, Protected, Whose};
 use super::streams::Streams;
 use crate::epoch::{Congruent, EpochRing, EpochSecrets};
-use crate::id::{Epoch, LeafIndex, ParticipantId, Ssrc};
-use crate::media::{Malformed, OpenFailed, PacketKey, ReplayWindow, RtpHeader, Trailer};
-use crate::schedule::EpochKey;
+use crate::group::Roster;
+use crate::id::{LeafIndex, ParticipantId};
+use crate::media::{AuthFailed, Malformed, OpenFailed, ReplayWindow};
 
-/// Why a packet was refused. It must not reach a decoder.
+/// Why a packet or frame was refused. It must not reach a decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Not a protected RTP packet.
+    /// Not protected as this pipeline's mode has it.
     #[error(transparent)]
     Malformed(#[from] Malformed),
     /// The epoch is gone, was never ours, or is too far away.
-    #[error("the packet's epoch is not alive")]
+    #[error("its epoch is not alive")]
     UnknownEpoch,
-    /// Nobody, or we ourselves, sat at the leaf in the packet's epoch.
-    #[error("leaf {0} is no other member's in the packet's epoch")]
+    /// Nobody, or we ourselves, sat at the leaf in its epoch.
+    #[error("leaf {0} is no other member's in its epoch")]
     UnknownLeaf(LeafIndex),
-    /// The packet did not get its epoch in time.
-    #[error("the packet's epoch did not come in time")]
+    /// It did not get its epoch in time.
+    #[error("its epoch did not come in time")]
     MissingKey,
-    /// The sender has not announced the SSRC.
+    /// The sender has not announced the stream.
     #[error("the sender has not announced this stream")]
     WrongStream,
     /// Received before, or too far behind to know.
-    #[error("the packet was received before")]
+    #[error("it was received before")]
     Replayed,
     /// The tag does not verify.
-    #[error("the packet's tag does not verify")]
+    #[error("its tag does not verify")]
     AuthFailed,
 }
 
-/// An opened packet and who sent it, by the key that opened it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opened {
-    /// The RTP packet in plain, its original header fields restored.
-    pub packet: Vec<u8>,
-    /// The stream.
-    pub ssrc: Ssrc,
-    /// The epoch it was protected in.
-    pub epoch: Epoch,
-    /// The leaf whose key opened it.
-    pub leaf: LeafIndex,
-    /// Who held that leaf in that epoch.
-    pub participant: Arc<ParticipantId>,
+impl From<AuthFailed> for OpenError {
+    fn from(_: AuthFailed) -> Self {
+        Self::AuthFailed
+    }
+}
+
+impl From<OpenFailed> for OpenError {
+    fn from(failed: OpenFailed) -> Self {
+        match failed {
+            OpenFailed::Malformed(malformed) => malformed.into(),
+            OpenFailed::Auth(failed) => failed.into(),
+        }
+    }
 }
 
 /// What opening came to.
-pub(super) enum Outcome {
-    Opened(Opened),
-    /// Its epoch has not come.
-    EpochAhead,
-    /// Its sender has not announced it.
-    Unannounced(Sender),
-    Refused(OpenError, Option<Sender>),
-}
-
-/// Who a packet says it is from.
-#[derive(Clone)]
-pub(super) struct Sender {
-    pub(super) leaf: LeafIndex,
-    pub(super) participant: Arc<ParticipantId>,
+pub(super) enum Outcome<P: Protected> {
+    Opened(P::Opened, Whose),
+    /// Something is missing that may still come.
+    Waits(P, WaitsFor),
+    Refused(OpenError, Option<Whose>),
 }
 
 /// Receive state of one epoch.
-pub(super) struct ReceiveEpoch {
-    pub(super) secrets: EpochSecrets,
-    pub(super) key: EpochKey,
-    senders: HashMap<LeafIndex, SenderState>,
+pub(super) struct ReceiveEpoch<P: Protected> {
+    pub(super) own_leaf: LeafIndex,
+    pub(super) roster: Roster,
+    pub(super) key: P::EpochKey,
+    /// Derived when they are first needed: of a thousand members only a few speak.
+    keys: HashMap<P::KeyName, P::Key>,
+    windows: HashMap<(LeafIndex, StreamId), ReplayWindow>,
 }
 
-/// Derived when a sender's first packet comes: of a thousand members only a few speak.
-struct SenderState {
-    key: PacketKey,
-    windows: HashMap<Ssrc, ReplayWindow>,
-}
-
-impl ReceiveEpoch {
-    pub(super) fn new(secrets: EpochSecrets) -> Self {
-        let key = secrets.exported.clone().into_epoch_key();
-        Self {
-            secrets,
-            key,
-            senders: HashMap::new(),
-        }
-    }
-
-    /// The other member at a leaf.
-    fn sender(&self, leaf: LeafIndex) -> Option<Sender> {
-        let participant = self.secrets.roster.occupant(leaf)?;
-        (leaf != self.secrets.own_leaf).then(|| Sender {
-            leaf,
-            participant: Arc::clone(participant),
+impl<P: Protected> ReceiveEpoch<P> {
+    /// `None` if the secrets are for another mode.
+    pub(super) fn new(secrets: EpochSecrets) -> Option<Self> {
+        Some(Self {
+            own_leaf: secrets.own_leaf,
+            roster: secrets.roster,
+            key: P::epoch_key(secrets.media)?,
+            keys: HashMap::new(),
+            windows: HashMap::new(),
         })
     }
 
-    fn state(&mut self, leaf: LeafIndex) -> &mut SenderState {
-        match self.senders.entry(leaf) {
-            Entry::Occupied(state) => state.into_mut(),
+    /// The other member at a leaf.
+    fn other_member(&self, leaf: LeafIndex) -> Option<Arc<ParticipantId>> {
+        let participant = self.roster.occupant(leaf)?;
+        (leaf != self.own_leaf).then(|| Arc::clone(participant))
+    }
+
+    /// Look, authenticate, then remember.
+    fn open(&mut self, received: P, claim: Claim, whose: &Whose) -> Result<P::Opened, OpenError> {
+        let name = received.key_name();
+        let key = match self.keys.entry(name) {
+            Entry::Occupied(key) => key.into_mut(),
+            Entry::Vacant(place) => place.insert(P::key(&self.key, name)),
+        };
+        let window = self.windows.entry((claim.leaf, claim.stream));
+        let inspect = |index| match &window {
+            Entry::Occupied(window) => window.get().inspect(index),
+            Entry::Vacant(_) => Ok(()),
+        };
+        let inspect = |index| inspect(index).map_err(|_| OpenError::Replayed);
+        let (index, opened) = received.open(key, whose, inspect)?;
+        match window {
+            Entry::Occupied(mut window) => window.get_mut().commit(index),
             Entry::Vacant(place) => {
-                let keys = self
-                    .key
-                    .sender(leaf, self.secrets.profile)
-                    .into_session_keys();
-                place.insert(SenderState {
-                    key: PacketKey::new(&keys),
-                    windows: HashMap::new(),
-                })
+                place.insert(ReplayWindow::starting_at(index));
             }
         }
+        Ok(opened)
     }
 }
 
-/// Opens one packet: MKI → epoch → occupant → announcement → replay window → tag.
+/// Opens one packet or frame: key id → epoch → occupant → announcement → replay window → tag.
 ///
-/// Nothing changes before the tag has verified, and the key is chosen by the MKI alone: AES-GCM
+/// Nothing changes before the tag has verified, and the key is chosen by the key id alone: AES-GCM
 /// does not commit to its key, so trying several would let an insider show different people
 /// different content.
-pub(super) fn open(
-    ring: &mut EpochRing<ReceiveEpoch>,
+pub(super) fn open<P: Protected>(
+    ring: &mut EpochRing<ReceiveEpoch<P>>,
     streams: &Streams,
-    packet: &mut Vec<u8>,
-) -> Outcome {
-    let (header, trailer) = match parse(packet) {
-        Ok(parsed) => parsed,
-        Err(malformed) => return Outcome::Refused(malformed.into(), None),
-    };
-    let epoch = match ring.resolve(trailer.mki.epoch) {
+    received: P,
+) -> Outcome<P> {
+    let claim = received.claim();
+    let epoch = match ring.resolve(claim.epoch) {
         Congruent::Live(epoch) => epoch,
-        Congruent::Ahead(_) => return Outcome::EpochAhead,
-        Congruent::Unknown if ring.newest().is_none() => return Outcome::EpochAhead,
+        Congruent::Ahead(_) => return Outcome::Waits(received, WaitsFor::Epoch),
+        Congruent::Unknown if ring.newest().is_none() => {
+            return Outcome::Waits(received, WaitsFor::Epoch);
+        }
         Congruent::Unknown => return Outcome::Refused(OpenError::UnknownEpoch, None),
     };
-    let leaf = trailer.mki.leaf;
     let Some(live) = ring.get_mut(epoch) else {
         return Outcome::Refused(OpenError::UnknownEpoch, None);
     };
-    let Some(sender) = live.sender(leaf) else {
+    let leaf = claim.leaf;
+    let Some(participant) = live.other_member(leaf) else {
         return Outcome::Refused(OpenError::UnknownLeaf(leaf), None);
     };
-    if !streams.announced(&sender.participant, header.ssrc) {
-        return Outcome::Unannounced(sender);
+    let whose = Whose {
+        epoch,
+        leaf,
+        participant,
+    };
+    if !streams.announced(&whose.participant, claim.stream) {
+        return Outcome::Waits(received, WaitsFor::Announcement(whose));
     }
-    match unseal(live.state(leaf), header, trailer, packet) {
-        Ok(()) => Outcome::Opened(Opened {
-            packet: std::mem::take(packet),
-            ssrc: header.ssrc,
-            epoch,
-            leaf,
-            participant: sender.participant,
-        }),
-        Err(error) => Outcome::Refused(error, Some(sender)),
+    match live.open(received, claim, &whose) {
+        Ok(opened) => Outcome::Opened(opened, whose),
+        Err(error) => Outcome::Refused(error, Some(whose)),
     }
-}
-
-/// The leaf that a packet names, for telling whose packets are dropped.
-pub(super) fn claimed_leaf(packet: &[u8]) -> Option<LeafIndex> {
-    parse(packet).ok().map(|(_, trailer)| trailer.mki.leaf)
-}
-
-fn parse(packet: &[u8]) -> Result<(RtpHeader, Trailer), Malformed> {
-    let header = RtpHeader::parse(packet)?;
-    let payload = packet.get(header.payload()).ok_or(Malformed::Header)?;
-    Ok((header, Trailer::parse(payload)?))
-}
-
-/// Cuts the trailer off, restores the header, and opens: look, authenticate, then remember.
-fn unseal(
-    sender: &mut SenderState,
-    header: RtpHeader,
-    trailer: Trailer,
-    packet: &mut Vec<u8>,
-) -> Result<(), OpenError> {
-    let (header, index) = trailer.strip(header, packet)?;
-    if let Some(window) = sender.windows.get(&header.ssrc) {
-        window
-            .inspect(index.get())
-            .map_err(|_| OpenError::Replayed)?;
-    }
-    sender
-        .key
-        .open(&header, index, packet)
-        .map_err(|failed| match failed {
-            OpenFailed::Malformed(malformed) => OpenError::Malformed(malformed),
-            OpenFailed::Auth(_) => OpenError::AuthFailed,
-        })?;
-    match sender.windows.entry(header.ssrc) {
-        Entry::Occupied(mut window) => window.get_mut().commit(index.get()),
-        Entry::Vacant(place) => {
-            place.insert(ReplayWindow::starting_at(index.get()));
-        }
-    }
-    Ok(())
 }

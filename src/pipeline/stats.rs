@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::id::ParticipantId;
 
-/// Why packets of a sender are refused.
+/// Why packets or frames of a sender are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Trouble {
     /// Their epoch did not come within the hold time.
@@ -14,7 +14,7 @@ pub enum Trouble {
     AuthFailed,
     /// They were received before.
     Replayed,
-    /// Their sender has not announced their SSRC.
+    /// Their sender has not announced their stream.
     WrongStream,
 }
 
@@ -27,7 +27,7 @@ impl Trouble {
     ];
 }
 
-/// Packets of one sender, by what became of them.
+/// Packets or frames of one sender, by what became of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SenderStats {
     /// Opened and handed on.
@@ -38,30 +38,30 @@ pub struct SenderStats {
     pub replayed: u64,
     /// Tag did not verify.
     pub auth_failed: u64,
-    /// Epoch did not come in time, as far as the packet's claim can be believed.
+    /// Epoch did not come in time, as far as their claim can be believed.
     pub missing_key: u64,
-    /// SSRC never announced by this sender.
+    /// Stream never announced by this sender.
     pub wrong_stream: u64,
 }
 
 /// What a pipeline has done since it was made.
 #[derive(Debug, Clone, Default)]
 pub struct MediaStats {
-    /// By sender, who is the occupant of the packet's leaf in the packet's epoch.
+    /// By sender, who is the occupant of the claimed leaf in the claimed epoch.
     pub senders: BTreeMap<Arc<ParticipantId>, SenderStats>,
-    /// Packets protected.
+    /// Packets or frames protected.
     pub protected: u64,
-    /// Packets that `protect` refused.
+    /// Those that `protect` refused.
     pub protect_refused: u64,
-    /// Received packets that are no protected RTP packets.
+    /// Received ones that are not protected as the mode has it.
     pub malformed: u64,
-    /// Received packets whose epoch is not, and will not be, alive here.
+    /// Received ones whose epoch is not, and will not be, alive here.
     pub unknown_epoch: u64,
-    /// Received packets whose leaf was empty in their epoch, or is our own.
+    /// Received ones whose leaf was empty in their epoch, or is our own.
     pub unknown_leaf: u64,
-    /// Packets whose epoch did not come within the hold time, or that found the buffer full.
+    /// Those whose epoch did not come within the hold time, or that found the buffer full.
     pub missing_key: u64,
-    /// Empty packets, discarded.
+    /// Empty ones, discarded.
     pub probes: u64,
 }
 

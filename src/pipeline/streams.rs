@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{Stream, StreamSource};
-use crate::id::{ParticipantId, Ssrc};
+use super::{Stream, StreamId, StreamSource};
+use crate::id::ParticipantId;
 
 /// Announcements by participant. A stay in the group keeps them over epochs; a participant that is
 /// in no live roster any more loses them.
@@ -16,18 +16,18 @@ impl Streams {
         self.0.insert(participant, streams);
     }
 
-    /// Whether a participant announced an SSRC.
-    pub(super) fn announced(&self, participant: &ParticipantId, ssrc: Ssrc) -> bool {
-        self.source(participant, ssrc).is_some()
+    /// Whether a participant announced a stream.
+    pub(super) fn announced(&self, participant: &ParticipantId, id: StreamId) -> bool {
+        self.source(participant, id).is_some()
     }
 
-    /// What a participant's SSRC shows.
-    pub(super) fn source(&self, participant: &ParticipantId, ssrc: Ssrc) -> Option<StreamSource> {
+    /// What a participant's stream shows.
+    pub(super) fn source(&self, participant: &ParticipantId, id: StreamId) -> Option<StreamSource> {
         let stream = self
             .0
             .get(participant)?
             .iter()
-            .find(|stream| stream.ssrc == ssrc)?;
+            .find(|stream| stream.id == id)?;
         Some(stream.source)
     }
 

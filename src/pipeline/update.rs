@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::stats::Trouble;
 use crate::epoch::{EpochSecrets, SwitchReason};
-use crate::id::{Epoch, LeafIndex, ParticipantId, Ssrc};
+use crate::id::{Epoch, LeafIndex, ParticipantId, Ssrc, StreamNumber};
 
 /// One step of the pipeline's keys. The key manager emits them in order; apply every one.
 #[derive(Debug, Clone)]
 pub enum MediaUpdate {
-    /// An epoch's keys exist: its packets can be opened. A new group's first epoch erases
+    /// An epoch's keys exist: its media can be opened. A new group's first epoch erases
     /// everything of the old group.
     Install(EpochSecrets),
     /// Sending moves to an installed epoch; older receive keys get their grace time.
@@ -40,10 +40,33 @@ pub enum MediaUpdate {
 /// One stream of a member, as it announces it to the group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stream {
-    /// The SSRC that its packets carry.
-    pub ssrc: Ssrc,
+    /// What its packets or frames carry.
+    #[serde(flatten)]
+    pub id: StreamId,
     /// What it shows.
     pub source: StreamSource,
+}
+
+/// What tells a sender's streams apart, by the room's mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamId {
+    /// In a room of packets: the SSRC.
+    Ssrc(Ssrc),
+    /// In a room of frames: the number in the key id.
+    Number(StreamNumber),
+}
+
+impl From<Ssrc> for StreamId {
+    fn from(ssrc: Ssrc) -> Self {
+        Self::Ssrc(ssrc)
+    }
+}
+
+impl From<StreamNumber> for StreamId {
+    fn from(number: StreamNumber) -> Self {
+        Self::Number(number)
+    }
 }
 
 /// Where a stream comes from.
@@ -63,23 +86,23 @@ pub enum StreamSource {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MediaEvent {
-    /// Packets of a sender are being refused. Told once until [`MediaEvent::Resumed`].
+    /// Media of a sender is being refused. Told once until [`MediaEvent::Resumed`].
     Refusing {
-        /// Whose packets, by the roster of the packet's epoch.
+        /// Whose, by the roster of its epoch.
         participant: Arc<ParticipantId>,
-        /// The leaf that the packet names.
+        /// The leaf that it names.
         leaf: LeafIndex,
         /// Why.
         trouble: Trouble,
     },
-    /// A sender's packets open again.
+    /// A sender's media opens again.
     Resumed {
         /// Whose.
         participant: Arc<ParticipantId>,
         /// What had been told before.
         trouble: Trouble,
     },
-    /// Our key has protected so many packets that a new epoch should come.
+    /// Our key has protected so much that a new epoch should come.
     KeyWornOut {
         /// The epoch of the key.
         epoch: Epoch,

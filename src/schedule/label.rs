@@ -5,8 +5,11 @@ use tls_codec::{Serialize as _, VLByteSlice};
 use super::Profile;
 use crate::id::{GroupId, LeafIndex};
 
-/// Label of the MLS exporter (RFC 9420 §8.5).
+/// Label of the MLS exporter (RFC 9420 §8.5) in rooms of SRTP packets.
 pub const EXPORTER: &str = "mls-srtp v1";
+
+/// Label of the MLS exporter in rooms of SFrames, with an empty context (RFC 9605 §5.2).
+pub const SFRAME_EXPORTER: &str = "SFrame 1.0 Base Key";
 
 /// Version inside the exporter context and in every label.
 const VERSION: u16 = 1;

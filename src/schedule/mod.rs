@@ -1,5 +1,7 @@
 //! From an epoch's exporter to each sender's keys (key schedule version 1).
 //!
+//! In rooms of SRTP packets as follows; in rooms of SFrames as RFC 9605 has it, see [`BaseKey`].
+//!
 //! ```text
 //! E             = MLS-Exporter("mls-srtp v1", context, Nh)         RFC 9420 §8.5
 //!                 context = { uint16 version = 1; opaque call_id<V>; }     call_id = group_id
@@ -14,16 +16,24 @@
 //! or with the wrong secret. One master key per (group, epoch, leaf): equal SSRCs of two senders
 //! never share a nonce.
 
+mod key_id;
 mod label;
+mod mode;
 mod profile;
+mod sframe;
 mod srtp_kdf;
+mod suite;
 
 use hkdf::Hkdf;
 use sha2::Sha256;
 
-pub use label::{EXPORTER, exporter_context};
+pub use key_id::KeyId;
+pub use label::{EXPORTER, SFRAME_EXPORTER, exporter_context};
+pub use mode::{MediaMode, MediaSecret, ModeKind, OtherModesCipher, UnknownMode};
 pub use profile::{Profile, UnknownProfile};
+pub use sframe::{BaseKey, SframeKeys, SframeSecret};
 pub use srtp_kdf::SessionKeys;
+pub use suite::{Suite, UnknownSuite};
 
 use crate::id::LeafIndex;
 use crate::secret::Secret;

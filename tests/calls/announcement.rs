@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mls_srtp::delivery::{ClientMessage, Refusal, ServiceMessage};
 use mls_srtp::id::Ssrc;
-use mls_srtp::pipeline::{Stream, StreamSource};
+use mls_srtp::pipeline::{Stream, StreamId, StreamSource};
 
 use crate::world::{World, name};
 
@@ -13,7 +13,7 @@ const A_PING: Duration = Duration::from_secs(3);
 
 /// Bob begins to share a screen.
 const SCREEN: Stream = Stream {
-    ssrc: Ssrc::new(77),
+    id: StreamId::Ssrc(Ssrc::new(77)),
     source: StreamSource::Screen,
 };
 
@@ -33,7 +33,7 @@ fn share(world: &mut World) {
 
 fn alice_knows(world: &World) -> bool {
     let pipeline = &world.at("alice").pipeline;
-    pipeline.stream_source(&name("bob"), SCREEN.ssrc) == Some(SCREEN.source)
+    pipeline.stream_source(&name("bob"), SCREEN.id) == Some(SCREEN.source)
 }
 
 #[test]

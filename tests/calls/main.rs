@@ -4,6 +4,7 @@ mod announcement;
 mod forged;
 mod mallory;
 mod media_start;
+mod modes;
 mod recovery;
 mod returning;
 mod spoiled;

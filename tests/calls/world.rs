@@ -10,11 +10,13 @@ use std::time::Duration;
 use mls_srtp::delivery::{Blob, ClientMessage, LogBody, LogEntry, Refusal, ServiceMessage};
 use mls_srtp::event::Event;
 use mls_srtp::group::ServiceIdentity;
-use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Seq, Ssrc};
+use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Seq, Ssrc, StreamNumber};
 use mls_srtp::manager::{Output, SavedState};
 use mls_srtp::pipeline::{
-    MediaConfig, MediaPipeline, MediaUpdate, Opening, ProtectError, Stream, StreamSource,
+    FramePipeline, MediaConfig, MediaPipeline, MediaUpdate, Opening, ProtectError, Stream,
+    StreamSource,
 };
+use mls_srtp::schedule::MediaMode;
 use mls_srtp::time::Moment;
 use mls_srtp::{KeyManager, ManagerConfig};
 use mls_srtp_signaling::access::OpenAccess;
@@ -22,6 +24,9 @@ use mls_srtp_signaling::media::MediaRequest;
 use mls_srtp_signaling::room::{ClientId, Room, RoomOutput, Shared};
 use mls_srtp_signaling::store::MemoryStore;
 use mls_srtp_signaling::{RoomConfig, RoomEventKind};
+
+/// Everybody's only stream in a room of frames.
+pub const CAMERA: StreamNumber = StreamNumber::new(1);
 
 /// How far time goes on at once.
 const STEP: Duration = Duration::from_millis(10);
@@ -31,6 +36,8 @@ pub struct Participant {
     pub pipeline: MediaPipeline,
     /// Another pipeline with the same keys that never erases any: what a cheat would keep.
     pub hoard: MediaPipeline,
+    /// The pipeline that counts in a room of frames.
+    pub frames: FramePipeline,
     pub ssrc: Ssrc,
     pub events: Vec<Event>,
     client: Option<ClientId>,
@@ -72,6 +79,11 @@ fn no_randomness() -> [u8; 16] {
 
 impl World {
     pub fn new() -> Self {
+        Self::in_mode(MediaMode::default())
+    }
+
+    /// A room that protects media in this way.
+    pub fn in_mode(mode: MediaMode) -> Self {
         let shared = Shared {
             identity: ServiceIdentity::generate().expect("randomness"),
             access: Box::new(OpenAccess),
@@ -80,7 +92,11 @@ impl World {
             random: no_randomness,
         };
         let room_name = RoomName::new("room").expect("a name");
-        let room = Room::new(room_name.clone(), RoomConfig::default(), Arc::new(shared));
+        let config = RoomConfig {
+            mode,
+            ..RoomConfig::default()
+        };
+        let room = Room::new(room_name.clone(), config, Arc::new(shared));
         Self {
             now: Moment::from_millis(1_000),
             room: room.expect("an empty store"),
@@ -119,16 +135,18 @@ impl World {
 
     fn start(&mut self, user: &'static str, mut manager: KeyManager) {
         let ssrc = Ssrc::new(1000 + u32::from(user.as_bytes()[0]));
-        manager.announce_streams(vec![Stream {
-            ssrc,
+        let camera = |id| Stream {
+            id,
             source: StreamSource::Camera,
-        }]);
+        };
+        manager.announce_streams(vec![camera(ssrc.into()), camera(CAMERA.into())]);
         // A restored manager is in its room already.
         let _ = manager.join(self.name.clone(), None);
         let participant = Participant {
             manager,
             pipeline: MediaPipeline::new(MediaConfig::default()),
             hoard: MediaPipeline::new(MediaConfig::default()),
+            frames: FramePipeline::new(MediaConfig::default()),
             ssrc,
             events: Vec::new(),
             client: None,
@@ -238,6 +256,7 @@ impl World {
                     participant.manager.handle_timeout(now);
                 }
                 participant.pipeline.handle_timeout(now);
+                participant.frames.handle_timeout(now);
                 self.carry_out(user);
             }
         }
@@ -325,6 +344,7 @@ impl World {
                     if !matches!(update, MediaUpdate::Close) {
                         participant.hoard.apply(update.clone(), now);
                     }
+                    participant.frames.apply(update.clone(), now);
                     participant.pipeline.apply(update, now);
                 }
                 Output::Event(event) => participant.events.push(event),

@@ -180,7 +180,7 @@ impl Participant {
 
     fn streams(&self) -> Vec<Stream> {
         vec![Stream {
-            ssrc: self.ssrc,
+            id: self.ssrc.into(),
             source: StreamSource::Camera,
         }]
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use mls_srtp::id::Ssrc;
 use mls_srtp::pipeline::{Opened, Opening};
+use mls_srtp::schedule::ModeKind;
 use rtc::interceptor::{AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtp;
 use rtc::sansio::Protocol;
@@ -27,6 +28,9 @@ const BURST: usize = 64;
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// Protects outgoing RTP and opens incoming RTP with one participant's keys; RTCP passes.
+///
+/// In a room of frames the packets' content is protected already, or will be opened later: they
+/// pass, outgoing ones only while there is an epoch to send in.
 ///
 /// Made by [`E2eMedia::interceptor`], placed at [`slot`](super::slot).
 pub struct E2eInterceptor {
@@ -60,8 +64,15 @@ impl E2eInterceptor {
         }
     }
 
+    fn passes_whole(&self) -> bool {
+        self.media.mode() == ModeKind::Sframe
+    }
+
     /// Seals one outgoing packet; `None` if it must not be sent.
     fn protect(&mut self, packet: rtp::Packet, at: Instant) -> Option<rtp::Packet> {
+        if self.passes_whole() {
+            return self.media.sending_epoch().map(|_| packet);
+        }
         let ssrc = packet.header.ssrc;
         let mut bytes = to_bytes(packet)?;
         let now = self.media.origin().moment(at);
@@ -76,6 +87,9 @@ impl E2eInterceptor {
 
     /// Opens one incoming packet; `None` if it waits or must not be seen.
     fn open(&mut self, packet: rtp::Packet, at: Instant) -> Option<rtp::Packet> {
+        if self.passes_whole() {
+            return Some(packet);
+        }
         let ssrc = packet.header.ssrc;
         let bytes = to_bytes(packet)?;
         let now = self.media.origin().moment(at);
@@ -95,7 +109,12 @@ impl E2eInterceptor {
     }
 
     fn accept(&self, opened: Opened) -> Option<rtp::Packet> {
-        self.media.owners().note(&opened);
+        let Opened {
+            ssrc, epoch, leaf, ..
+        } = opened;
+        self.media
+            .owners()
+            .note(ssrc, epoch, leaf, &opened.participant);
         from_bytes(opened.packet)
     }
 

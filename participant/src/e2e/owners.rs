@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mls_srtp::id::{Epoch, LeafIndex, ParticipantId, Ssrc};
-use mls_srtp::pipeline::Opened;
 
 /// How many streams are remembered. A call of 200 with camera, microphone and screen has 600.
 const MOST_STREAMS: usize = 4_096;
@@ -49,22 +48,29 @@ impl StreamOwners {
         self.table().retain(|ssrc, owner| keep(*ssrc, owner));
     }
 
-    pub(super) fn note(&self, opened: &Opened) {
+    /// Something of the stream `ssrc` was opened with a key of `leaf` in `epoch`.
+    pub(super) fn note(
+        &self,
+        ssrc: Ssrc,
+        since: Epoch,
+        leaf: LeafIndex,
+        participant: &Arc<ParticipantId>,
+    ) {
         let mut table = self.table();
-        let known = table.get(&opened.ssrc).is_some_and(|owner| {
-            owner.leaf == opened.leaf && owner.participant == opened.participant
-        });
+        let known = table
+            .get(&ssrc)
+            .is_some_and(|owner| owner.leaf == leaf && owner.participant == *participant);
         // Only members can add entries, one for each stream they announced; the bound is for a
         // member that announces without end.
-        if known || (table.len() >= MOST_STREAMS && !table.contains_key(&opened.ssrc)) {
+        if known || (table.len() >= MOST_STREAMS && !table.contains_key(&ssrc)) {
             return;
         }
         let owner = StreamOwner {
-            participant: Arc::clone(&opened.participant),
-            leaf: opened.leaf,
-            since: opened.epoch,
+            participant: Arc::clone(participant),
+            leaf,
+            since,
         };
-        table.insert(opened.ssrc, owner);
+        table.insert(ssrc, owner);
     }
 
     /// A table half written by a panicking thread is still a table of true entries.

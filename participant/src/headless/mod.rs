@@ -13,13 +13,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mls_srtp::ManagerConfig;
 use mls_srtp::event::Event;
 use mls_srtp::id::{ParticipantId, RoomName};
-use mls_srtp::pipeline::{MediaConfig, MediaPipeline};
+use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaPipeline};
+use mls_srtp::schedule::ModeKind;
 use mls_srtp::time::Moment;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::clock::ClockOrigin;
-use crate::e2e::E2eMedia;
+use crate::e2e::{E2eMedia, FrameOpener, FrameSealer};
 use crate::leg::{LegConfig, MediaLeg};
 use crate::publish::{Player, PublishLog, Publisher, Source};
 use crate::reassemble::{AssemblerConfig, MediaFrame, Reassembly};
@@ -49,6 +50,8 @@ pub struct HeadlessConfig {
     pub sound: Arc<Source>,
     /// What its camera sees.
     pub picture: Arc<Source>,
+    /// How the room protects media; another room is not entered.
+    pub mode: ModeKind,
     /// Where to record what it decrypts.
     pub record: Option<PathBuf>,
     /// Where its moments begin.
@@ -103,6 +106,11 @@ pub struct Progress {
     pub media_reconnects: u32,
     /// How often the connection to the service was lost and made again.
     pub signaling_reconnects: u32,
+    /// In a room of frames: the packets of opened frames.
+    pub opened_packets: u64,
+    /// In a room of frames: packets that were received but belong to no frame of ours, because
+    /// they came twice, or are the rest of a picture that was under way when we came.
+    pub superfluous_packets: u64,
 }
 
 /// What a participant leaves behind.
@@ -128,6 +136,21 @@ enum Order {
     Leave,
 }
 
+/// A participant's keys for rooms of that mode.
+fn keys(mode: ModeKind, origin: ClockOrigin) -> E2eMedia {
+    let config = MediaConfig::default();
+    match mode {
+        ModeKind::Sframe => {
+            let pipeline = FramePipeline::new(config);
+            E2eMedia::for_frames(Arc::new(Mutex::new(pipeline)), origin)
+        }
+        _ => {
+            let pipeline = MediaPipeline::new(config);
+            E2eMedia::new(Arc::new(Mutex::new(pipeline)), origin)
+        }
+    }
+}
+
 impl Headless {
     /// Asks to join. Everything else happens by itself.
     ///
@@ -136,8 +159,7 @@ impl Headless {
     /// made.
     pub async fn start(config: HeadlessConfig) -> Result<Self, HeadlessError> {
         let recorder = config.record.map(Recorder::new).transpose()?;
-        let pipeline = Arc::new(Mutex::new(MediaPipeline::new(MediaConfig::default())));
-        let media = E2eMedia::new(pipeline, config.origin);
+        let media = keys(config.mode, config.origin);
         let tracks = Tracks::draw();
         let progress = Progress {
             asked_at: config.origin.now(),
@@ -149,17 +171,25 @@ impl Headless {
             room: config.room,
             participant: config.participant.clone(),
             token: config.token,
-            streams: tracks.announced(),
+            streams: tracks.announced(config.mode),
             manager: ManagerConfig::default(),
             link: config.link,
         };
         let (session, events) = Session::join_with(session, media.clone(), config.witness).await?;
         let leg = MediaLeg::new(media.clone(), tracks.local(), config.leg);
         let [sound, picture] = tracks.streams();
-        let players = vec![
+        let mut players = vec![
             Player::new(config.sound, sound),
             Player::new(config.picture, picture),
         ];
+        let sealed = config.mode == ModeKind::Sframe;
+        if sealed {
+            let sealer = |number| FrameSealer::new(&media, number);
+            let numbered = players.into_iter().zip([tracks::SOUND, tracks::PICTURE]);
+            players = numbered
+                .map(|(player, number)| player.sealed_by(sealer(number)))
+                .collect();
+        }
         let publisher = Publisher::start(players, leg.sink(), config.origin);
         let log = publisher.log().clone();
         let (orders, inbox) = mpsc::channel(4);
@@ -169,7 +199,11 @@ impl Headless {
             leg,
             publisher: Some(publisher),
             tracks,
-            reassembly: Reassembly::new(AssemblerConfig::default()),
+            reassembly: Reassembly::new(AssemblerConfig {
+                sealed,
+                ..AssemblerConfig::default()
+            }),
+            opener: sealed.then(|| FrameOpener::new(&media)),
             recorder,
             on_frame: config.on_frame,
             progress: Arc::clone(&progress),

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mls_srtp::event::Event;
-use mls_srtp::id::Ssrc;
+use mls_srtp::event::{Event, FatalCause};
+use mls_srtp::id::{ParticipantId, Ssrc};
 use mls_srtp::time::Moment;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::tracks::Tracks;
 use super::{FrameObserver, Order, Progress};
 use crate::connection::RemotePacket;
-use crate::e2e::E2eMedia;
+use crate::e2e::{E2eMedia, FrameOpener, Unsealed};
 use crate::leg::{LegEvent, MediaLeg};
 use crate::publish::Publisher;
 use crate::reassemble::{Assembled, MediaFrame, Reassembly};
@@ -31,6 +31,8 @@ pub(super) struct Run {
     pub(super) publisher: Option<Publisher>,
     pub(super) tracks: Tracks,
     pub(super) reassembly: Reassembly,
+    /// In a room of frames: what opens them.
+    pub(super) opener: Option<FrameOpener>,
     pub(super) recorder: Option<Recorder>,
     pub(super) on_frame: Option<FrameObserver>,
     pub(super) progress: Arc<Mutex<Progress>>,
@@ -101,6 +103,12 @@ impl Run {
             Event::MediaReady => self.leg.connect(),
             Event::KeyframeWanted => self.give_keyframe(self.tracks.picture()),
             Event::Left => return true,
+            Event::Fatal(FatalCause::UnsupportedMode { mode }) => {
+                let ours = self.media.mode();
+                let trouble = format!("the room protects media as {mode}, not as {ours}");
+                self.note(|progress, _| progress.trouble = Some(trouble));
+                return true;
+            }
             Event::Removed | Event::Fatal(_) => {
                 self.note(|progress, _| progress.trouble = Some(format!("{event:?}")));
                 return true;
@@ -147,7 +155,8 @@ impl Run {
     /// Our streams go on under other SSRCs, announced before anything is sent under them.
     async fn take_new_ssrcs(&mut self) {
         self.tracks = Tracks::draw();
-        self.session.announce(self.tracks.announced()).await;
+        let announced = self.tracks.announced(self.media.mode());
+        self.session.announce(announced).await;
         if let Some(publisher) = &self.publisher {
             publisher
                 .replace_streams(self.tracks.streams().into())
@@ -178,35 +187,71 @@ impl Run {
     }
 
     fn take_packet(&mut self, RemotePacket { kind, packet, .. }: RemotePacket) {
+        if self.opener.is_none() {
+            self.note_first_packet();
+        }
+        self.reassembly
+            .push(kind, packet, self.media.origin().now());
+    }
+
+    fn note_first_packet(&self) {
         self.note(|progress, now| {
             progress.first_packet_at.get_or_insert(now);
         });
-        self.reassembly
-            .push(kind, packet, self.media.origin().now());
     }
 
     /// Hands whole frames on, under the name of the key that opened them.
     async fn take_frames(&mut self, going_on: bool) {
         while let Some(assembled) = self.reassembly.poll() {
             match assembled {
-                Assembled::Frame(frame) => self.take_frame(&frame),
+                Assembled::Frame(frame) => match &mut self.opener {
+                    Some(opener) => opener.push(frame, self.media.origin().now()),
+                    None => self.take_opened(&frame),
+                },
                 Assembled::KeyframeWanted { ssrc } if going_on => {
                     self.leg.request_keyframe(ssrc).await;
                 }
                 Assembled::KeyframeWanted { .. } | Assembled::Lost { .. } => {}
             }
         }
+        self.take_unsealed(going_on).await;
     }
 
-    fn take_frame(&mut self, frame: &MediaFrame) {
-        let Some(owner) = self.media.owners().owner(frame.ssrc) else {
-            return;
-        };
+    /// The same in a room of frames, where it is now known whose they are.
+    async fn take_unsealed(&mut self, going_on: bool) {
+        while let Some(unsealed) = self.opener.as_mut().and_then(FrameOpener::poll) {
+            match unsealed {
+                Unsealed::Frame(sender, frame) => {
+                    self.note_first_packet();
+                    self.note(|progress, _| progress.opened_packets += u64::from(frame.packets));
+                    self.take_frame(&sender, &frame);
+                }
+                Unsealed::KeyframeWanted { ssrc } if going_on => {
+                    self.leg.request_keyframe(ssrc).await;
+                }
+                Unsealed::KeyframeWanted { .. } => {}
+            }
+        }
+        if self.opener.is_some() {
+            let total = self.reassembly.total();
+            let superfluous = total.late_or_twice + total.unstarted;
+            self.note(|progress, _| progress.superfluous_packets = superfluous);
+        }
+    }
+
+    /// A frame whose packets were opened one by one.
+    fn take_opened(&mut self, frame: &MediaFrame) {
+        if let Some(owner) = self.media.owners().owner(frame.ssrc) {
+            self.take_frame(&owner.participant, frame);
+        }
+    }
+
+    fn take_frame(&mut self, sender: &ParticipantId, frame: &MediaFrame) {
         if let Some(on_frame) = &mut self.on_frame {
-            on_frame(&owner.participant, frame);
+            on_frame(sender, frame);
         }
         if let Some(recorder) = &mut self.recorder
-            && let Err(error) = recorder.record(&owner.participant, frame)
+            && let Err(error) = recorder.record(sender, frame)
         {
             tracing::error!(%error, "cannot record");
             self.note(|progress, _| progress.trouble = Some(error.to_string()));

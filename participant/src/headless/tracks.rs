@@ -1,11 +1,17 @@
 //! The streams that a headless participant sends.
 
-use mls_srtp::id::Ssrc;
+use mls_srtp::id::{Ssrc, StreamNumber};
 use mls_srtp::pipeline::{Stream, StreamSource};
+use mls_srtp::schedule::ModeKind;
 
 use crate::connection::LocalTrack;
 use crate::kind::MediaKind;
 use crate::stream::SenderStream;
+
+/// The microphone's number in a room of frames.
+pub(super) const SOUND: StreamNumber = StreamNumber::new(0);
+/// The camera's.
+pub(super) const PICTURE: StreamNumber = StreamNumber::new(1);
 
 /// A microphone and a camera.
 #[derive(Clone, Copy)]
@@ -47,15 +53,19 @@ impl Tracks {
         [self.sound, self.picture].map(|track| SenderStream::new(track.kind, track.ssrc))
     }
 
-    /// What the others are told.
-    pub(super) fn announced(&self) -> Vec<Stream> {
+    /// What the others are told, by the room's mode.
+    pub(super) fn announced(&self, mode: ModeKind) -> Vec<Stream> {
+        let (sound, picture) = match mode {
+            ModeKind::Sframe => (SOUND.into(), PICTURE.into()),
+            _ => (self.sound.ssrc.into(), self.picture.ssrc.into()),
+        };
         vec![
             Stream {
-                ssrc: self.sound.ssrc,
+                id: sound,
                 source: StreamSource::Microphone,
             },
             Stream {
-                ssrc: self.picture.ssrc,
+                id: picture,
                 source: StreamSource::Camera,
             },
         ]

@@ -168,7 +168,7 @@ impl<S: PacketSink> Run<S> {
     async fn send(&mut self, outgoing: Outgoing) {
         // Noted first: the frame may be received before the last `send` returns.
         self.log.note(outgoing.frame);
-        let mut whole = true;
+        let mut whole = !outgoing.packets.is_empty();
         for packet in outgoing.packets {
             whole &= self.sink.send(packet).await;
         }

@@ -10,6 +10,7 @@ use tracing::debug;
 
 use super::log::SentFrame;
 use super::source::Source;
+use crate::e2e::FrameSealer;
 use crate::stream::SenderStream;
 
 /// Requests for keyframes are answered no faster: several receivers ask at once, and again
@@ -24,15 +25,16 @@ const MOST_LATE: Duration = Duration::from_millis(500);
 pub struct Outgoing {
     /// What it is.
     pub frame: SentFrame,
-    /// The packets that it was cut into.
+    /// The packets that it was cut into; none if it could not be sealed.
     pub packets: Vec<rtp::Packet>,
 }
 
 /// One recording on its way into one stream, again and again.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Player {
     source: Arc<Source>,
     stream: SenderStream,
+    sealer: Option<FrameSealer>,
     started: Option<Moment>,
     /// Place in the recording, always a valid one.
     next: usize,
@@ -48,12 +50,20 @@ impl Player {
         Self {
             source,
             stream,
+            sealer: None,
             started: None,
             next: 0,
             media_time: 0,
             keyframe_wanted: false,
             last_keyframe: None,
         }
+    }
+
+    /// Seals every frame before it is cut into packets, as a room of frames wants it.
+    #[must_use]
+    pub fn sealed_by(mut self, sealer: FrameSealer) -> Self {
+        self.sealer = Some(sealer);
+        self
     }
 
     /// The recording.
@@ -97,7 +107,13 @@ impl Player {
             }
             self.jump_to_keyframe(now);
             let frame = self.source.frames().get(self.next)?;
-            let packets = self.stream.packetize(self.media_time, &frame.data);
+            let data = match &self.sealer {
+                Some(sealer) => sealer.seal(self.stream.kind(), &frame.data, now),
+                None => Some(frame.data.clone()),
+            };
+            let packets = data.map_or(Ok(Vec::new()), |data| {
+                self.stream.packetize(self.media_time, &data)
+            });
             let sent = SentFrame {
                 ssrc: self.ssrc(),
                 timestamp: self.stream.timestamp(self.media_time),

@@ -20,6 +20,8 @@ pub struct AssemblerStats {
     pub packets: u64,
     /// Whole frames handed out.
     pub frames: u64,
+    /// Packets of a picture that was under way when the stream was first heard.
+    pub unstarted: u64,
     /// Packets that never came.
     pub lost: u64,
     /// Packets that came too late or twice.
@@ -30,9 +32,26 @@ pub struct AssemblerStats {
     pub malformed: u64,
 }
 
+impl AssemblerStats {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            packets: self.packets + other.packets,
+            frames: self.frames + other.frames,
+            unstarted: self.unstarted + other.unstarted,
+            lost: self.lost + other.lost,
+            late_or_twice: self.late_or_twice + other.late_or_twice,
+            far_off: self.far_off + other.far_off,
+            malformed: self.malformed + other.malformed,
+        }
+    }
+}
+
 /// A picture of which the end has not come yet.
 struct Partial {
     timestamp: u32,
+    packets: u32,
     data: BytesMut,
 }
 
@@ -44,6 +63,8 @@ pub struct FrameAssembler {
     order: Reorder<rtp::Packet>,
     timeline: Timeline,
     partial: Option<Partial>,
+    /// The beginning of a picture has come.
+    started: bool,
     /// A restart happened since the last frame.
     restarted: bool,
     /// Nothing is missing since the last keyframe.
@@ -63,6 +84,7 @@ impl FrameAssembler {
             order: Reorder::new(config.wait, config.waiting_packets),
             timeline: Timeline::new(kind.clock_rate()),
             partial: None,
+            started: false,
             restarted: false,
             decodable: kind == MediaKind::Audio,
             keyframe_asked: None,
@@ -133,11 +155,11 @@ impl FrameAssembler {
     }
 
     fn take_sound(&mut self, packet: rtp::Packet, arrived: Moment) {
-        if opus::samples(&packet.payload).is_none() {
+        if !self.config.sealed && opus::samples(&packet.payload).is_none() {
             self.stats.malformed += 1;
             return;
         }
-        self.emit(packet.header.timestamp, packet.payload, arrived);
+        self.emit(packet.header.timestamp, 1, packet.payload, arrived);
     }
 
     fn take_part(&mut self, packet: &rtp::Packet, arrived: Moment, now: Moment) {
@@ -148,8 +170,10 @@ impl FrameAssembler {
         if descriptor.starts_frame {
             let abandoned = self.partial.replace(Partial {
                 timestamp,
+                packets: 0,
                 data: BytesMut::new(),
             });
+            self.started = true;
             if abandoned.is_some() {
                 self.stats.malformed += 1;
                 self.interrupted_picture(now);
@@ -157,6 +181,7 @@ impl FrameAssembler {
         }
         let Some(partial) = &mut self.partial else {
             // The rest of a picture whose beginning is lost, or was never there.
+            self.stats.unstarted += u64::from(!self.started);
             return self.ask_for_keyframe(now);
         };
         let part = &packet.payload[descriptor.len..];
@@ -164,11 +189,12 @@ impl FrameAssembler {
         if partial.timestamp != timestamp || !fits {
             return self.malformed(now);
         }
+        partial.packets += 1;
         partial.data.extend_from_slice(part);
         if packet.header.marker
             && let Some(whole) = self.partial.take()
         {
-            self.emit(timestamp, whole.data.freeze(), arrived);
+            self.emit(timestamp, whole.packets, whole.data.freeze(), arrived);
             if !self.decodable {
                 self.ask_for_keyframe(now);
             }
@@ -205,7 +231,7 @@ impl FrameAssembler {
         }
     }
 
-    fn emit(&mut self, timestamp: u32, data: Bytes, arrived: Moment) {
+    fn emit(&mut self, timestamp: u32, packets: u32, data: Bytes, arrived: Moment) {
         let keyframe = self.kind == MediaKind::Audio || vp8::is_keyframe(&data);
         if keyframe {
             self.decodable = true;
@@ -221,6 +247,7 @@ impl FrameAssembler {
             arrived,
             keyframe,
             decodable: self.decodable,
+            packets,
             data,
         }));
     }

@@ -36,6 +36,8 @@ pub struct AssemblerConfig {
     pub keyframe_retry: Duration,
     /// The longest frame in bytes. Default 4 MB.
     pub frame_bytes: usize,
+    /// Frames are still sealed, so that sound says nothing of itself. Default no.
+    pub sealed: bool,
 }
 
 impl Default for AssemblerConfig {
@@ -45,6 +47,7 @@ impl Default for AssemblerConfig {
             waiting_packets: 512,
             keyframe_retry: Duration::from_millis(500),
             frame_bytes: 4_000_000,
+            sealed: false,
         }
     }
 }
@@ -67,6 +70,8 @@ pub struct MediaFrame {
     pub keyframe: bool,
     /// Everything since a keyframe is there; a decoder would show rubbish otherwise.
     pub decodable: bool,
+    /// How many packets it was put together from.
+    pub packets: u32,
     /// The frame itself.
     pub data: Bytes,
 }
@@ -146,6 +151,14 @@ impl Reassembly {
     /// Forgets a stream, for instance of somebody who left.
     pub fn forget(&mut self, ssrc: Ssrc) {
         self.streams.remove(&ssrc);
+    }
+
+    /// What all streams have come to so far.
+    pub fn total(&self) -> AssemblerStats {
+        self.streams
+            .values()
+            .map(FrameAssembler::stats)
+            .fold(AssemblerStats::default(), AssemblerStats::plus)
     }
 
     /// What a stream has come to so far.

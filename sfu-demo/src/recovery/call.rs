@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::media::Trailer;
-use mls_srtp::schedule::Profile;
+use mls_srtp::schedule::{MediaMode, ModeKind};
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig, Progress};
 use mls_srtp_participant::leg::LegConfig;
@@ -51,7 +51,7 @@ impl Call {
             listen: loopback,
             media: loopback,
             public: Some(udp.address()),
-            profile: Profile::default(),
+            mode: MediaMode::default(),
         };
         let host = Host::start(config, events).await.expect("started");
         tokio::spawn(udp.clone().run(host.media_addr()));
@@ -148,6 +148,7 @@ async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
         },
         sound: Arc::clone(&media.sound),
         picture: Arc::clone(&media.picture),
+        mode: ModeKind::Srtp,
         record: None,
         origin,
         on_frame: None,

@@ -231,7 +231,6 @@ impl Room {
             room: self.name.clone(),
             generation: self.generation,
             mode: self.config.mode,
-            profile: self.config.profile,
             locked: false,
         }
     }

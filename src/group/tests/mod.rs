@@ -18,7 +18,7 @@ use openmls_rust_crypto::OpenMlsRustCrypto;
 use super::*;
 use crate::delivery::Blob;
 use crate::id::{Epoch, Generation, GroupId, LeafIndex, ParticipantId, RoomName};
-use crate::schedule::Profile;
+use crate::schedule::MediaMode;
 
 const GROUP: GroupId = GroupId::new([7; 16]);
 
@@ -30,8 +30,7 @@ fn policy() -> RoomPolicy {
     RoomPolicy {
         room: RoomName::new("room").expect("a name"),
         generation: Generation::new(2),
-        mode: MediaMode::Srtp,
-        profile: Profile::AeadAes128Gcm,
+        mode: MediaMode::default(),
         locked: false,
     }
 }

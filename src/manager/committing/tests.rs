@@ -12,11 +12,11 @@ use openmls_rust_crypto::OpenMlsRustCrypto;
 use super::*;
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, GroupHead, LogBody, LogEntry, ServiceMessage, chain};
-use crate::group::{Identity, Invitation, MediaMode, RoomPolicy, ServiceIdentity};
+use crate::group::{Identity, Invitation, RoomPolicy, ServiceIdentity};
 use crate::id::{Epoch, Generation, LeafIndex, ParticipantId, RoomName, Ssrc};
 use crate::manager::{Output, SavedState};
 use crate::pipeline::{Stream, StreamSource};
-use crate::schedule::Profile;
+use crate::schedule::MediaMode;
 
 fn name(user: &str) -> ParticipantId {
     ParticipantId::new(user, "example.org", "phone").expect("a name")
@@ -66,8 +66,7 @@ impl Call {
         let policy = RoomPolicy {
             room: RoomName::new("room").expect("a name"),
             generation: Generation::new(0),
-            mode: MediaMode::Srtp,
-            profile: Profile::AeadAes128Gcm,
+            mode: MediaMode::default(),
             locked: false,
         };
         self.tell(ServiceMessage::Room {
@@ -357,7 +356,7 @@ fn nothing_is_committed_before_the_service_goes_on_with_the_stay() {
 fn a_report_and_an_announcement_lost_with_a_connection_are_made_again() {
     let mut call = Call::new();
     call.alice.announce_streams(vec![Stream {
-        ssrc: Ssrc::new(7),
+        id: Ssrc::new(7).into(),
         source: StreamSource::Camera,
     }]);
     let announced = |message: &ClientMessage| matches!(message, ClientMessage::Application { .. });

@@ -51,7 +51,7 @@ impl Hoards {
             return hoard.pipeline.apply(update, Moment::default());
         }
         let config = MediaConfig {
-            early_packets_per_ssrc: 0,
+            early_per_stream: 0,
             ..MediaConfig::default()
         };
         let mut pipeline = MediaPipeline::new(config);
@@ -131,7 +131,7 @@ impl Hoard {
         let update = MediaUpdate::Streams {
             participant: name(sender),
             streams: vec![Stream {
-                ssrc: Ssrc::new(1_000 + sender as u32),
+                id: Ssrc::new(1_000 + sender as u32).into(),
                 source: StreamSource::Camera,
             }],
         };

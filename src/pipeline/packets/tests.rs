@@ -1,11 +1,16 @@
 //! What a pipeline must do with keys, packets and time.
 
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::epoch::{EpochSecrets, SwitchReason};
 use crate::group::Roster;
-use crate::media::{KeyLimits, Malformed, Trailer};
-use crate::schedule::{ExportedSecret, Profile};
+use crate::id::GroupId;
+use crate::media::KeyLimits;
+use crate::pipeline::{MediaConfig, MediaEvent, MediaUpdate, Stream, StreamSource, Trouble};
+use crate::schedule::{BaseKey, ExportedSecret, Suite};
 use crate::secret::Secret;
 
 const ALICE: u16 = 0;
@@ -38,8 +43,10 @@ fn secrets(own_leaf: u16, epoch: u64, members: &[u16]) -> EpochSecrets {
                 .iter()
                 .map(|leaf| (LeafIndex::new(*leaf), name(*leaf))),
         ),
-        profile: Profile::AeadAes128Gcm,
-        exported: ExportedSecret::new(Secret::new(exported)),
+        media: MediaSecret::Srtp(
+            Profile::AeadAes128Gcm,
+            ExportedSecret::new(Secret::new(exported)),
+        ),
     }
 }
 
@@ -62,7 +69,7 @@ fn switch(pipeline: &mut MediaPipeline, epoch: u64, reason: SwitchReason, now: M
 
 fn announce(pipeline: &mut MediaPipeline, leaf: u16, ssrc: u32) {
     let stream = Stream {
-        ssrc: Ssrc::new(ssrc),
+        id: Ssrc::new(ssrc).into(),
         source: StreamSource::Camera,
     };
     let update = MediaUpdate::Streams {
@@ -79,10 +86,10 @@ fn member(own_leaf: u16, epoch: u64) -> MediaPipeline {
 
 fn member_with(profile: Profile, own_leaf: u16, epoch: u64) -> MediaPipeline {
     let mut pipeline = MediaPipeline::new(MediaConfig::default());
-    let secrets = EpochSecrets {
-        profile,
-        ..secrets(own_leaf, epoch, &[ALICE, BOB])
-    };
+    let mut secrets = secrets(own_leaf, epoch, &[ALICE, BOB]);
+    if let MediaSecret::Srtp(stated, _) = &mut secrets.media {
+        *stated = profile;
+    }
     pipeline.apply(MediaUpdate::Install(secrets), at(0));
     switch(&mut pipeline, epoch, SwitchReason::First, at(0));
     announce(&mut pipeline, ALICE, SSRC);
@@ -423,7 +430,7 @@ fn a_new_group_opens_nothing_of_the_old_one() {
     let other = ExportedSecret::new(Secret::new(vec![1; 32]));
     let fresh = EpochSecrets {
         group_id,
-        exported: other,
+        media: MediaSecret::Srtp(Profile::default(), other),
         ..secrets(BOB, 1, &[ALICE, BOB])
     };
     bob.apply(MediaUpdate::Install(fresh), at(0));
@@ -540,6 +547,22 @@ fn a_worn_out_key_asks_for_an_epoch_and_then_refuses() {
     install(&mut alice, ALICE, 2, at(0));
     switch(&mut alice, 2, SwitchReason::AllReady, at(0));
     sealed(&mut alice, 3);
+}
+
+#[test]
+fn secrets_of_a_room_of_frames_give_nothing_to_protect_or_open_with() {
+    let mut alice = member(ALICE, 1);
+    let base_key = BaseKey::new(Suite::default(), Secret::new(vec![1; 16])).expect("16 bytes");
+    let of_frames = EpochSecrets {
+        group_id: GroupId::new([8; 16]),
+        media: MediaSecret::Sframe(base_key),
+        ..secrets(ALICE, 5, &[ALICE, BOB])
+    };
+    alice.apply(MediaUpdate::Install(of_frames), at(0));
+    switch(&mut alice, 5, SwitchReason::First, at(0));
+    let refused = alice.protect(&mut rtp(SSRC, 1), at(0));
+    assert_eq!(refused, Err(ProtectError::NoEpoch));
+    assert_eq!(alice.live_epochs(), [], "the old group's keys are gone too");
 }
 
 #[test]
