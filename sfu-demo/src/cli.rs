@@ -63,7 +63,9 @@ impl Demo {
     /// # Errors
     /// One line for a person.
     pub fn check(&self) -> Result<(), String> {
-        self.protection.mode().map_err(|error| error.to_string())?;
+        self.protection
+            .mode(ModeKind::Srtp)
+            .map_err(|error| error.to_string())?;
         let least = u64::from(self.participants) / 2 + 7;
         if self.seconds < least {
             let participants = self.participants;
@@ -99,6 +101,12 @@ pub struct Serve {
     /// address.
     #[arg(long, value_name = "IP:PORT")]
     pub public: Option<SocketAddr>,
+    /// Headless participants that send the sample media, so that nobody is alone.
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(..=20))]
+    pub bots: u16,
+    /// The room that they enter.
+    #[arg(long, default_value = "demo", value_parser = parse_room, value_name = "ROOM")]
+    pub bots_room: RoomName,
     #[command(flatten)]
     pub protection: Protection,
 }
@@ -107,9 +115,9 @@ pub struct Serve {
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Protection {
     /// What is protected end to end: srtp (RTP packets) or sframe (encoded frames, as browsers
-    /// need it).
-    #[arg(long, default_value_t, value_name = "MODE")]
-    pub mode: ModeKind,
+    /// need it). Default: sframe for `serve`, srtp for `demo`.
+    #[arg(long, value_name = "MODE")]
+    pub mode: Option<ModeKind>,
     /// How packets are protected: aead_aes_128_gcm (default), aead_aes_256_gcm or
     /// aes128_cm_hmac_sha1_80.
     #[arg(long, value_name = "PROFILE")]
@@ -120,12 +128,12 @@ pub struct Protection {
 }
 
 impl Protection {
-    /// The mode of the rooms.
+    /// The mode of the rooms, `otherwise` if none was asked for.
     ///
     /// # Errors
     /// [`OtherModesCipher`], for a person.
-    pub fn mode(self) -> Result<MediaMode, OtherModesCipher> {
-        MediaMode::choose(self.mode, self.profile, self.suite)
+    pub fn mode(self, otherwise: ModeKind) -> Result<MediaMode, OtherModesCipher> {
+        MediaMode::choose(self.mode.unwrap_or(otherwise), self.profile, self.suite)
     }
 }
 
@@ -142,7 +150,7 @@ pub struct Participant {
     pub name: ParticipantId,
     /// What the room protects: srtp (RTP packets) or sframe (encoded frames). Another room is not
     /// entered.
-    #[arg(long, default_value_t, value_name = "MODE")]
+    #[arg(long, default_value = "sframe", value_name = "MODE")]
     pub mode: ModeKind,
     /// Leave after this many seconds; without it, stay until Ctrl-C.
     #[arg(long)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mls_srtp::id::{Epoch, ParticipantId, RoomName};
 use mls_srtp::pipeline::{MediaStats, MediaUpdate};
-use mls_srtp::schedule::{MediaMode, OtherModesCipher};
+use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher};
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig, HeadlessError};
 use mls_srtp_participant::leg::LegConfig;
@@ -94,7 +94,7 @@ pub async fn run(args: &Demo, mut interrupt: Interrupt) -> Result<Option<Report>
 
 impl Conference {
     async fn start(args: &Demo) -> Result<Self, DemoError> {
-        let mode = args.protection.mode()?;
+        let mode = args.protection.mode(ModeKind::Srtp)?;
         let media = SampleMedia::load().map_err(DemoError::Samples)?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (events, inbox) = mpsc::unbounded_channel();
@@ -103,6 +103,7 @@ impl Conference {
             media: loopback,
             public: None,
             mode,
+            page: false,
         };
         let host = Host::start(config, events).await?;
         let origin = ClockOrigin::start();

@@ -19,6 +19,8 @@ use mls_srtp_signaling::{
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::page;
+
 /// How long a removed participant may keep its silent connection before it is closed.
 const REMOVED_GOES: Duration = Duration::from_secs(2);
 
@@ -45,6 +47,8 @@ pub struct HostConfig {
     pub public: Option<SocketAddr>,
     /// How media is protected in the rooms.
     pub mode: MediaMode,
+    /// Whether browsers are served the conference page on `listen`.
+    pub page: bool,
 }
 
 /// Running services.
@@ -74,11 +78,11 @@ impl Host {
             },
             ..ServiceConfig::default()
         };
-        let server = ServerBuilder::new(service)
-            .media(requests)
-            .events(events)
-            .bind()
-            .await?;
+        let mut server = ServerBuilder::new(service).media(requests).events(events);
+        if config.page {
+            server = server.site(page::site());
+        }
+        let server = server.bind().await?;
         let mut sfu_config = SfuConfig::new(config.public.unwrap_or(config.media));
         if config.mode.kind() == ModeKind::Sframe {
             // Nothing may be written behind a part of a frame.
@@ -109,6 +113,11 @@ impl Host {
     /// Where participants connect.
     pub fn url(&self) -> String {
         format!("ws://{}", self.address)
+    }
+
+    /// Where browsers find the page.
+    pub fn page(&self) -> String {
+        format!("http://{}/", self.address)
     }
 
     /// Where media goes.

@@ -1,6 +1,7 @@
 //! `sfu-demo`: a whole conference from one command, or its parts.
 
 mod audit;
+mod bots;
 mod cli;
 mod demo;
 mod epochs;
@@ -8,6 +9,7 @@ mod frames;
 mod host;
 mod interrupt;
 mod media;
+mod page;
 mod participant;
 mod readable;
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
+use mls_srtp::schedule::ModeKind;
 use tokio::sync::mpsc;
 
+use crate::bots::Bots;
 use crate::cli::Serve;
 use crate::host::{Host, HostConfig};
 use crate::interrupt::Interrupt;
@@ -11,7 +13,7 @@ use crate::interrupt::Interrupt;
 /// Serves; 0 after Ctrl-C, 1 if an address is taken, 2 if the arguments do not fit together.
 pub async fn run(args: &Serve) -> ExitCode {
     let (events, mut inbox) = mpsc::unbounded_channel();
-    let mode = match args.protection.mode() {
+    let mode = match args.protection.mode(ModeKind::Sframe) {
         Ok(mode) => mode,
         Err(error) => {
             eprintln!("error: {error} (see --help)");
@@ -23,6 +25,7 @@ pub async fn run(args: &Serve) -> ExitCode {
         media: args.media,
         public: args.public,
         mode,
+        page: true,
     };
     let host = match Host::start(config, events).await {
         Ok(host) => host,
@@ -36,8 +39,24 @@ pub async fn run(args: &Serve) -> ExitCode {
         host.url(),
         host.media_addr()
     );
+    match mode.kind() {
+        ModeKind::Sframe => println!("page {} · open it in a browser", host.page()),
+        _ => println!(
+            "page {} · no use here: browsers need --mode sframe",
+            host.page()
+        ),
+    }
     println!("open access: anyone may enter any room under any name");
     let mut interrupt = Interrupt::listen();
+    let bots = Bots::start(args.bots, &host.url(), &args.bots_room, mode.kind()).await;
+    let bots = match bots {
+        Ok(bots) => bots,
+        Err(error) => {
+            eprintln!("error: the bots cannot enter: {error}");
+            host.stop().await;
+            return ExitCode::FAILURE;
+        }
+    };
     loop {
         tokio::select! {
             Some(event) = inbox.recv() => {
@@ -46,6 +65,7 @@ pub async fn run(args: &Serve) -> ExitCode {
             () = interrupt.heard() => break,
         }
     }
+    bots.leave().await;
     host.stop().await;
     ExitCode::SUCCESS
 }

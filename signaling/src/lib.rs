@@ -17,6 +17,7 @@
 //! - [`store`]: where logs are kept.
 //! - [`access`]: who may do what.
 //! - [`media`]: the way to the SFU.
+//! - [`site`]: pages for browsers on the same port.
 
 pub mod access;
 mod bucket;
@@ -26,6 +27,7 @@ pub mod media;
 pub mod room;
 mod server;
 mod service;
+pub mod site;
 mod stats;
 pub mod store;
 

@@ -17,6 +17,7 @@ use crate::connection;
 use crate::media::MediaPort;
 use crate::room::Shared;
 use crate::service::{RoomEvents, Service};
+use crate::site::{self, Site};
 use crate::stats::ServiceStats;
 use crate::store::{MemoryStore, Store};
 
@@ -49,6 +50,7 @@ pub struct ServerBuilder {
     store: Option<Box<dyn Store>>,
     media: Option<MediaPort>,
     events: Option<RoomEvents>,
+    site: Option<Site>,
 }
 
 /// A service that listens. [`Server::run`] serves.
@@ -56,6 +58,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     service: Arc<Service>,
+    site: Option<Site>,
 }
 
 /// Reaches a running service from inside its process.
@@ -71,6 +74,7 @@ impl ServerBuilder {
             store: None,
             media: None,
             events: None,
+            site: None,
         }
     }
 
@@ -99,6 +103,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn events(mut self, events: RoomEvents) -> Self {
         self.events = Some(events);
+        self
+    }
+
+    /// What browsers are served over plain HTTP on the same port.
+    #[must_use]
+    pub fn site(mut self, site: Site) -> Self {
+        self.site = Some(site);
         self
     }
 
@@ -132,6 +143,7 @@ impl ServerBuilder {
             listener,
             address,
             service: Arc::new(service),
+            site: self.site,
         })
     }
 }
@@ -154,6 +166,8 @@ impl Server {
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
+                // First, so that a signal's handler is there before anybody is served.
+                biased;
                 () = &mut shutdown => break,
                 _ = tick.tick() => self.service.tick(),
                 accepted = self.listener.accept() => match accepted {
@@ -166,8 +180,15 @@ impl Server {
                         };
                         tracing::debug!(%peer, client = client.0, "connected");
                         let service = Arc::clone(&self.service);
+                        let site = self.site.clone();
                         connections.spawn(async move {
-                            connection::serve(stream, client, service).await;
+                            let stream = match &site {
+                                Some(site) => site::answer(stream, site).await,
+                                None => Some(stream),
+                            };
+                            if let Some(stream) = stream {
+                                connection::serve(stream, client, service).await;
+                            }
                             drop(place);
                         });
                     }

@@ -1,12 +1,12 @@
 //! MLS objects out of the blobs of envelopes. Trailing bytes are refused.
 
+use super::provider::Provider;
 use openmls::messages::group_info::VerifiableGroupInfo;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
     KeyPackage, MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider, ProtocolMessage, ProtocolVersion,
     RatchetTreeIn, Welcome,
 };
-use openmls_rust_crypto::OpenMlsRustCrypto;
 
 use super::GroupError;
 use crate::delivery::Blob;
@@ -35,10 +35,7 @@ pub(super) fn welcome(bytes: &Blob) -> Result<Welcome, GroupError> {
 }
 
 /// MLSMessage(KeyPackage), validated (RFC 9420 §10.1).
-pub(super) fn key_package(
-    provider: &OpenMlsRustCrypto,
-    bytes: &Blob,
-) -> Result<KeyPackage, GroupError> {
+pub(super) fn key_package(provider: &Provider, bytes: &Blob) -> Result<KeyPackage, GroupError> {
     match message(bytes)?.extract() {
         MlsMessageBodyIn::KeyPackage(key_package) => key_package
             .validate(provider.crypto(), ProtocolVersion::Mls10)

@@ -5,12 +5,12 @@
 
 use std::sync::{Arc, PoisonError};
 
+use super::provider::Provider;
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
     LeafNodeIndex, MlsGroup, MlsMessageOut, OpenMlsProvider, OpenMlsRand, ProcessedMessageContent,
     Proposal, QueuedProposal, Sender, StagedCommit,
 };
-use openmls_rust_crypto::OpenMlsRustCrypto;
 use zeroize::Zeroizing;
 
 use super::{
@@ -77,14 +77,14 @@ pub struct RosterChange {
 
 /// One member's view of one group.
 pub(crate) struct Engine {
-    provider: OpenMlsRustCrypto,
+    provider: Provider,
     group: MlsGroup,
     validator: Arc<dyn CredentialValidator>,
 }
 
 impl Engine {
     pub(super) fn new(
-        provider: OpenMlsRustCrypto,
+        provider: Provider,
         group: MlsGroup,
         validator: &Arc<dyn CredentialValidator>,
     ) -> Self {
@@ -101,7 +101,7 @@ impl Engine {
         group_id: GroupId,
         door: &Door,
     ) -> Result<(Self, Creation), GroupError> {
-        let provider = OpenMlsRustCrypto::default();
+        let provider = Provider::default();
         let group = MlsGroup::builder()
             .with_group_id(openmls::group::GroupId::from_slice(group_id.as_bytes()))
             .ciphersuite(terms::CIPHERSUITE)
@@ -128,7 +128,7 @@ impl Engine {
 
     /// Sixteen random bytes.
     pub(crate) fn random_group_id() -> Result<GroupId, GroupError> {
-        let rand = OpenMlsRustCrypto::default();
+        let rand = Provider::default();
         rand.rand()
             .random_array()
             .map(GroupId::new)
@@ -386,7 +386,7 @@ impl Engine {
         saved: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
         validator: &Arc<dyn CredentialValidator>,
     ) -> Result<Self, GroupError> {
-        let provider = OpenMlsRustCrypto::default();
+        let provider = Provider::default();
         if let Ok(mut values) = provider.storage().values.write() {
             values.extend(saved.into_iter().map(|(key, value)| (key, value.to_vec())));
         }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::provider::Provider;
 use openmls::prelude::{
     Extensions, GroupContext, KeyPackage, KeyPackageRef, LeafNodeParameters, Member, MlsGroup,
     MlsGroupJoinConfig, MlsMessageOut, OpenMlsProvider, StagedWelcome,
 };
-use openmls_rust_crypto::OpenMlsRustCrypto;
 
 use super::engine::{Engine, encode};
 use super::{
@@ -17,7 +17,7 @@ use crate::id::{Epoch, GroupId, LeafIndex};
 
 /// A key package that waits for its Welcome, with the private keys that open it.
 pub(crate) struct Invitation {
-    provider: OpenMlsRustCrypto,
+    provider: Provider,
     key_package: Blob,
     reference: KeyPackageRef,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Invitation {
 impl Invitation {
     /// Makes a key package to be used once.
     pub(crate) fn new(identity: &Identity) -> Result<Self, GroupError> {
-        let provider = OpenMlsRustCrypto::default();
+        let provider = Provider::default();
         let bundle = KeyPackage::builder()
             .leaf_node_capabilities(terms::capabilities())
             .build(
@@ -128,7 +128,7 @@ impl Return {
         (group_id, group_info, tree): (GroupId, &Blob, &Blob),
         door: &Door,
     ) -> Result<Self, GroupError> {
-        let provider = OpenMlsRustCrypto::default();
+        let provider = Provider::default();
         let info = decode::group_info(group_info)?;
         if info.group_context().group_id().as_slice() != group_id.as_bytes() {
             return Err(GroupError::Malformed("a GroupInfo of the named group"));

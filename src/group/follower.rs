@@ -5,13 +5,13 @@ mod change;
 mod members;
 mod queue;
 
+use super::provider::Provider;
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
     ExternalProposal, GroupEpoch, KeyPackage, LeafNodeIndex, MlsMessageOut, OpenMlsProvider,
     ProcessedMessageContent, ProposalStore, PublicGroup, Sender, SenderExtensionIndex,
     StagedCommit,
 };
-use openmls_rust_crypto::OpenMlsRustCrypto;
 
 use super::{
     GroupError, NamesOnly, RoomPolicy, Roster, ServiceIdentity, decode, rules, submission, terms,
@@ -24,7 +24,7 @@ use queue::Queue;
 
 /// A group as its delivery service follows it.
 pub struct GroupFollower {
-    provider: OpenMlsRustCrypto,
+    provider: Provider,
     group: PublicGroup,
     group_id: GroupId,
     /// Of the current epoch.
@@ -46,7 +46,7 @@ impl GroupFollower {
         group_info: &Blob,
         tree: &Blob,
     ) -> Result<Self, FollowError> {
-        let provider = OpenMlsRustCrypto::default();
+        let provider = Provider::default();
         let (group, info) = PublicGroup::from_external(
             provider.crypto(),
             provider.storage(),
@@ -124,7 +124,7 @@ impl GroupFollower {
         key_package: &Blob,
         participant: &ParticipantId,
     ) -> Result<Blob, FollowError> {
-        let provider = OpenMlsRustCrypto::default();
+        let provider = Provider::default();
         let key_package = decode::key_package(&provider, key_package)?;
         let named = rules::check_key_package(&key_package)?;
         if named == *participant {
@@ -146,7 +146,7 @@ impl GroupFollower {
     ) -> Result<Proposed, FollowError> {
         let key_package = decode::key_package(&self.provider, key_package)?;
         self.check_keys_unused(&key_package)?;
-        let message = ExternalProposal::new_add::<OpenMlsRustCrypto>(
+        let message = ExternalProposal::new_add::<Provider>(
             key_package,
             self.group.group_id().clone(),
             self.group.group_context().epoch(),
@@ -166,7 +166,7 @@ impl GroupFollower {
         service: &ServiceIdentity,
         leaf: LeafIndex,
     ) -> Result<Proposed, FollowError> {
-        let message = ExternalProposal::new_remove::<OpenMlsRustCrypto>(
+        let message = ExternalProposal::new_remove::<Provider>(
             LeafNodeIndex::new(leaf.into()),
             self.group.group_id().clone(),
             self.group.group_context().epoch(),

@@ -1,9 +1,9 @@
 //! Who a participant is, and the key that signs for it.
 
 use openmls::prelude::CredentialWithKey;
-use openmls_basic_credential::SignatureKeyPair;
 use serde::{Deserialize, Serialize};
 
+use super::provider::KeyPair;
 use super::{GroupError, credential, terms};
 use crate::delivery::Blob;
 use crate::id::ParticipantId;
@@ -12,7 +12,7 @@ use crate::id::ParticipantId;
 #[derive(Serialize, Deserialize)]
 pub struct Identity {
     pub(super) participant: ParticipantId,
-    pub(super) signer: SignatureKeyPair,
+    pub(super) signer: KeyPair,
 }
 
 impl Identity {
@@ -22,7 +22,7 @@ impl Identity {
     /// [`GroupError::Crypto`] when the system has no randomness.
     pub fn generate(participant: ParticipantId) -> Result<Self, GroupError> {
         let scheme = terms::CIPHERSUITE.signature_algorithm();
-        let signer = SignatureKeyPair::new(scheme).map_err(|_| GroupError::Crypto)?;
+        let signer = KeyPair::new(scheme).map_err(|_| GroupError::Crypto)?;
         Ok(Self {
             participant,
             signer,

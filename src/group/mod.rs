@@ -8,6 +8,7 @@ mod error;
 mod follower;
 mod identity;
 mod policy;
+mod provider;
 mod roster;
 mod rules;
 mod service;

@@ -1,7 +1,6 @@
 //! The delivery service as the external sender of its groups (RFC 9420 §12.1.8).
 
-use openmls_basic_credential::SignatureKeyPair;
-
+use super::provider::KeyPair;
 use super::{GroupError, terms};
 use crate::delivery::ExternalSenderInfo;
 
@@ -10,7 +9,7 @@ const SERVICE_NAME: &str = "mls-srtp delivery service";
 
 /// The key with which a delivery service signs its proposals.
 pub struct ServiceIdentity {
-    pub(crate) signer: SignatureKeyPair,
+    pub(crate) signer: KeyPair,
 }
 
 impl ServiceIdentity {
@@ -20,7 +19,7 @@ impl ServiceIdentity {
     /// [`GroupError::Crypto`] when the system has no randomness.
     pub fn generate() -> Result<Self, GroupError> {
         let scheme = terms::CIPHERSUITE.signature_algorithm();
-        SignatureKeyPair::new(scheme)
+        KeyPair::new(scheme)
             .map(|signer| Self { signer })
             .map_err(|_| GroupError::Crypto)
     }

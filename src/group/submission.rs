@@ -1,7 +1,7 @@
 //! What of a submitted commit an outsider can check, beyond the rules that members share.
 
+use super::provider::Provider;
 use openmls::prelude::{EncryptedGroupSecrets, OpenMlsProvider, Sender, StagedCommit};
-use openmls_rust_crypto::OpenMlsRustCrypto;
 
 use super::{CommitOutcome, FollowError, GroupError, Roster, credential, decode, rules};
 use crate::delivery::Blob;
@@ -54,7 +54,7 @@ pub(super) fn newcomer(
 
 /// The Welcome must be for exactly the key packages that the commit adds.
 pub(super) fn welcome(
-    provider: &OpenMlsRustCrypto,
+    provider: &Provider,
     staged: &StagedCommit,
     welcome: Option<&Blob>,
 ) -> Result<(), FollowError> {

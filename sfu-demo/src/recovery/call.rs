@@ -52,6 +52,7 @@ impl Call {
             media: loopback,
             public: Some(udp.address()),
             mode: MediaMode::default(),
+            page: false,
         };
         let host = Host::start(config, events).await.expect("started");
         tokio::spawn(udp.clone().run(host.media_addr()));

@@ -1,0 +1,277 @@
+import { Emitter } from "./emitter.js";
+import { STREAM_NUMBER, } from "./facts.js";
+import { hasScriptTransform, LACK_IN_WORDS, lacks } from "./support.js";
+/**
+ * A stay in a room whose members encrypt media for each other.
+ *
+ * Keys, the MLS group and the connection to the delivery service live in a dedicated worker, and
+ * no key ever leaves it. Every sender given to {@link protect} sends nothing but ciphertext, and
+ * every receiver given to {@link open} yields nothing but what a member's key opened; both fail
+ * closed. Any `RTCPeerConnection` and any SFU will do, as long as encoded frames arrive whole.
+ *
+ * ```ts
+ * const call = await Conference.join({ url, room: "standup", name: "ada", device: await tabDevice() });
+ * call.on("owner", ({ receiver, participant }) => show(receiver.track, participant));
+ * call.protect(connection.addTransceiver(track).sender, "camera");
+ * connection.ontrack = ({ receiver }) => call.open(receiver);
+ * ```
+ */
+export class Conference extends Emitter {
+    /** Who we are. */
+    participant;
+    #worker;
+    #ends;
+    #state = "connecting";
+    #roster = [];
+    #code = "";
+    #epoch;
+    #sources;
+    #mediaReady = false;
+    #receivers = new Map();
+    #transforms = new WeakMap();
+    #nextTransform = 1;
+    #snapshots = new Map();
+    #nextSnapshot = 1;
+    /**
+     * Enters a room. Resolves when we are a member.
+     *
+     * @throws when the browser lacks something, the service cannot be reached, or it does not let us
+     * in. Losing the service later is mended by itself.
+     */
+    static join(options) {
+        const [lack] = lacks();
+        if (lack)
+            return Promise.reject(new Error(LACK_IN_WORDS[lack]));
+        return new Promise((resolve, reject) => new Conference(options, { resolve, reject }));
+    }
+    constructor(options, ends) {
+        super();
+        const address = options.name.includes("@") ? options.name : `${options.name}@localhost`;
+        this.participant = `${address}/${options.device}`;
+        this.#ends = ends;
+        this.#sources = options.sources ?? ["microphone", "camera"];
+        this.#worker = new Worker(new URL("./worker/main.js", import.meta.url), {
+            type: "module",
+            name: "mls-srtp",
+        });
+        this.#worker.onmessage = ({ data }) => this.#hear(data);
+        this.#worker.onerror = (event) => {
+            this.#over("failed", "worker", event.message || "the worker could not be started");
+        };
+        const { url, room, token } = options;
+        this.#tell({ kind: "join", url, room, token, participant: this.participant });
+        this.#announce();
+    }
+    /** Where the stay stands. */
+    get state() {
+        return this.#state;
+    }
+    /** The members of the current epoch. */
+    get roster() {
+        return this.#roster;
+    }
+    /** Thirty digits in six groups, equal for all who are in this epoch. */
+    get code() {
+        return this.#code;
+    }
+    /** The current epoch. */
+    get epoch() {
+        return this.#epoch;
+    }
+    /** What we announced that we send. */
+    get sources() {
+        return this.#sources;
+    }
+    /** Whether media that is connected now loses nothing. */
+    get mediaReady() {
+        return this.#mediaReady;
+    }
+    /** Announces what we send. Frames of anything else are refused by all receivers. */
+    announce(sources) {
+        this.#sources = [...new Set(sources)];
+        this.#announce();
+    }
+    /**
+     * Protects every frame of a sender. Call it before the sender sends, and once; the source may
+     * be announced later.
+     *
+     * @throws when the sender has been given here before.
+     */
+    protect(sender, source) {
+        const media = source === "microphone" ? "audio" : "video";
+        const id = this.#register(sender);
+        this.#install(sender, { id, side: "send", media, stream: STREAM_NUMBER[source] });
+    }
+    /**
+     * Opens every frame of a receiver. Call it in `ontrack`, and once. Whose frames they are is told
+     * by the event `owner`.
+     *
+     * @throws when the receiver has been given here before.
+     */
+    open(receiver) {
+        const id = this.#register(receiver);
+        this.#receivers.set(id, { receiver, owner: undefined });
+        const media = receiver.track.kind === "audio" ? "audio" : "video";
+        this.#install(receiver, { id, side: "receive", media });
+    }
+    /** Forgets a sender or receiver whose connection is closed. */
+    forget(end) {
+        const id = this.#transforms.get(end);
+        if (id === undefined)
+            return;
+        this.#receivers.delete(id);
+        this.#tell({ kind: "forget", transform: id });
+    }
+    /** Whose key opened a receiver's frames, if any were opened. */
+    owner(receiver) {
+        const id = this.#transforms.get(receiver);
+        return id === undefined ? undefined : this.#receivers.get(id)?.owner;
+    }
+    /** Sends media signaling to the room's SFU. */
+    signal(signal) {
+        this.#tell({ kind: "signal", signal });
+    }
+    /** Drops the connection to the delivery service and connects again: when the network changed. */
+    reconnect() {
+        this.#tell({ kind: "reconnect" });
+    }
+    /** Leaves. The state becomes `left` once the group has gone on without us. */
+    leave() {
+        this.#tell({ kind: "leave" });
+    }
+    /** Ends the worker at once, and with it every key. Frames do not pass any more. */
+    close() {
+        this.#worker.terminate();
+        if (!isOver(this.#state))
+            this.#over("left", "", "");
+    }
+    /** Numbers for a diagnostics view. No answer once the call is closed. */
+    async snapshot() {
+        const id = this.#nextSnapshot++;
+        const answer = new Promise((resolve) => this.#snapshots.set(id, resolve));
+        this.#tell({ kind: "snapshot", id });
+        return { ...(await answer), state: this.#state, roster: this.#roster, code: this.#code };
+    }
+    #tell(message, transfer = []) {
+        this.#worker.postMessage(message, transfer);
+    }
+    #announce() {
+        const streams = this.#sources.map((source) => ({ number: STREAM_NUMBER[source], source }));
+        this.#tell({ kind: "announce", streams });
+    }
+    #register(end) {
+        if (this.#transforms.has(end))
+            throw new Error("this sender or receiver has a transform");
+        const id = this.#nextTransform++;
+        this.#transforms.set(end, id);
+        return id;
+    }
+    #install(end, options) {
+        if (hasScriptTransform()) {
+            end.transform = new RTCRtpScriptTransform(this.#worker, options);
+            return;
+        }
+        const { readable, writable } = end.createEncodedStreams();
+        this.#tell({ kind: "encoded_streams", options, readable, writable }, [readable, writable]);
+    }
+    #hear(message) {
+        switch (message.kind) {
+            case "group":
+                return this.#hearGroup(message.fact);
+            case "media":
+                return this.#hearMedia(message.fact);
+            case "streams": {
+                const { participant, streams } = message;
+                return this.emit("sources", { participant, sources: streams.map((s) => s.source) });
+            }
+            case "signal":
+                return this.emit("signal", message.signal);
+            case "link":
+                return this.#hearLink(message.up, message.reason);
+            case "owner": {
+                const entry = this.#receivers.get(message.transform);
+                if (!entry)
+                    return;
+                entry.owner = message.owner;
+                return this.emit("owner", { ...message.owner, receiver: entry.receiver });
+            }
+            case "unsupported_codec":
+                return this.emit("codec", { codec: message.codec, reason: message.reason });
+            case "snapshot":
+                this.#snapshots.get(message.id)?.(message.snapshot);
+                this.#snapshots.delete(message.id);
+                return;
+            case "failed":
+                return this.#over("failed", "internal", message.reason);
+        }
+    }
+    #hearLink(up, reason) {
+        // The first connection decides whether we come in at all.
+        if (!up && this.#ends) {
+            this.#over("failed", "unreachable", `The service cannot be reached: ${reason}.`);
+            return this.#worker.terminate();
+        }
+        this.emit("link", { up, reason });
+    }
+    #hearGroup(fact) {
+        switch (fact.type) {
+            case "epoch_changed": {
+                const { epoch, added, removed, roster, code } = fact;
+                this.#epoch = epoch;
+                this.#roster = roster;
+                this.#code = code;
+                if (this.#state !== "stalled")
+                    this.#become("joined");
+                this.emit("roster", roster);
+                this.emit("code", code);
+                return this.emit("epoch", { epoch, added, removed });
+            }
+            case "sending_in":
+                return this.emit("sending", { epoch: fact.epoch, reason: fact.reason });
+            case "media_ready":
+                this.#mediaReady = true;
+                return this.emit("media", undefined);
+            case "stalled":
+                return this.#become("stalled", "service_silent", "The service is silent.");
+            case "stall_ended":
+                return this.#become("joined");
+            case "untrusted":
+                return this.#become("stalled", "untrusted", `${fact.participant}: ${fact.reason}`);
+            case "trust_restored":
+                return this.#become("joined");
+            case "resyncing":
+                return this.#become("resyncing", fact.reason, fact.detail);
+            case "left":
+            case "removed":
+                return this.#over(fact.type, "", "");
+            case "fatal":
+                return this.#over("failed", fact.reason, fact.detail);
+            default:
+                return;
+        }
+    }
+    #hearMedia(fact) {
+        if (fact.type !== "refusing" && fact.type !== "resumed")
+            return;
+        const { participant, trouble } = fact;
+        this.emit("participant", { participant, trouble, resumed: fact.type === "resumed" });
+    }
+    #become(state, reason = "", detail = "") {
+        if (state === this.#state)
+            return;
+        this.#state = state;
+        if (state === "joined")
+            this.#ends?.resolve(this);
+        if (state === "joined")
+            this.#ends = undefined;
+        this.emit("state", { state, reason, detail });
+    }
+    #over(state, reason, detail) {
+        this.#ends?.reject(new Error(detail || reason || state));
+        this.#ends = undefined;
+        this.#become(state, reason, detail);
+    }
+}
+function isOver(state) {
+    return state === "left" || state === "removed" || state === "failed";
+}

@@ -1,0 +1,9 @@
+/** What a browser must be able to do. */
+/** Something that this browser lacks. */
+export type Lack = "secure_context" | "peer_connection" | "encoded_transform" | "wasm" | "worker";
+/** Why a browser that lacks it cannot take part, for a person. */
+export declare const LACK_IN_WORDS: Readonly<Record<Lack, string>>;
+/** Whether frames go through `RTCRtpScriptTransform`; otherwise `createEncodedStreams` is used. */
+export declare function hasScriptTransform(): boolean;
+/** Everything that this browser lacks; empty if it can take part. */
+export declare function lacks(): Lack[];

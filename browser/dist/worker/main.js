@@ -1,0 +1,53 @@
+/** The worker: owns the keys, the group and the connection to the service. */
+import init from "../wasm/mls_srtp_browser.js";
+import { Session } from "./session.js";
+import { Transforms } from "./transforms.js";
+const scope = self;
+const post = (message) => scope.postMessage(message);
+const transforms = new Transforms(post);
+let session;
+// Set before anything is awaited: a transform's event comes once.
+scope.onrtctransform = ({ transformer }) => {
+    const { options, readable, writable } = transformer;
+    transforms.pipe(options, readable, writable, transformer);
+};
+const wasm = new URL("../wasm/mls_srtp_browser_bg.wasm", import.meta.url);
+const loaded = init({ module_or_path: wasm }).then(() => true, (error) => {
+    post({ kind: "failed", reason: `the key manager could not be loaded: ${error}` });
+    return false;
+});
+scope.onmessage = async ({ data }) => {
+    if (data.kind === "encoded_streams") {
+        // At once: frames pass through a sender without a transform.
+        return transforms.pipe(data.options, data.readable, data.writable, {});
+    }
+    if (!(await loaded))
+        return;
+    try {
+        handle(data);
+    }
+    catch (error) {
+        post({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
+    }
+};
+function handle(message) {
+    switch (message.kind) {
+        case "join":
+            session = new Session(message.participant, message.room, message.token, message.url, transforms, post);
+            return;
+        case "leave":
+            return session?.leave();
+        case "announce":
+            return session?.announce(message.streams);
+        case "signal":
+            return session?.signal(message.signal);
+        case "reconnect":
+            return session?.reconnect();
+        case "forget":
+            return transforms.forget(message.transform);
+        case "snapshot":
+            if (session)
+                post({ kind: "snapshot", id: message.id, snapshot: session.snapshot() });
+            return;
+    }
+}

@@ -1,0 +1,15 @@
+/** One stay in one room: drives the core, the link and the frames. */
+import type { AnnouncedStream, MediaSignal } from "../facts.js";
+import type { FromWorker, WorkerSnapshot } from "../protocol.js";
+import { Transforms } from "./transforms.js";
+export declare class Session {
+    #private;
+    readonly transforms: Transforms;
+    constructor(participant: string, room: string, token: string | undefined, url: string, transforms: Transforms, post: (message: FromWorker) => void);
+    announce(streams: readonly AnnouncedStream[]): void;
+    signal(signal: MediaSignal): void;
+    leave(): void;
+    /** Gives the connection up as if the network had. */
+    reconnect(): void;
+    snapshot(): WorkerSnapshot;
+}

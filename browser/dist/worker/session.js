@@ -1,0 +1,117 @@
+/** One stay in one room: drives the core, the link and the frames. */
+import { Core } from "../wasm/mls_srtp_browser.js";
+import { Link } from "./link.js";
+/** Keys live for seconds, so a tenth of one does not matter when they are erased. */
+const TICK = 100;
+/** How long the goodbye may take to go out before the link closes. */
+const GOODBYE = 200;
+export class Session {
+    transforms;
+    #core;
+    #post;
+    #link;
+    #timer;
+    #over = false;
+    constructor(participant, room, token, url, transforms, post) {
+        this.#core = new Core(participant);
+        this.#post = post;
+        this.transforms = transforms;
+        this.#core.join(room, token);
+        this.#link = new Link(url, {
+            up: () => {
+                post({ kind: "link", up: true, reason: "" });
+                this.#run(() => this.#core.connected(performance.now()));
+            },
+            down: (reason) => {
+                post({ kind: "link", up: false, reason });
+                this.#run(() => this.#core.disconnected());
+            },
+            envelope: (json) => this.#run(() => this.#core.receive(json, performance.now())),
+        });
+        transforms.attach(this.#core, () => this.#run(() => { }));
+        this.#tick();
+    }
+    announce(streams) {
+        this.#run(() => this.#core.announce(JSON.stringify(streams)));
+    }
+    signal(signal) {
+        this.#run(() => this.#core.signal(JSON.stringify(signal)));
+    }
+    leave() {
+        this.#run(() => this.#core.leave());
+    }
+    /** Gives the connection up as if the network had. */
+    reconnect() {
+        this.#link?.reconnect("given up by the application");
+    }
+    snapshot() {
+        const counters = JSON.parse(this.#core.stats());
+        return {
+            ...counters,
+            linkUp: this.#link?.isUp ?? false,
+            reconnects: this.#link?.reconnects ?? 0,
+            transforms: this.transforms.counters(),
+        };
+    }
+    /** Does something to the core and everything that it wants done then. */
+    #run(act) {
+        try {
+            act();
+        }
+        catch (error) {
+            // A message that is none, or a command that came too late: the core has not changed.
+            console.debug("mls-srtp:", error instanceof Error ? error.message : error);
+        }
+        this.#drain();
+    }
+    #drain() {
+        for (;;) {
+            const json = this.#core.poll(performance.now());
+            if (json === undefined)
+                break;
+            this.#carryOut(JSON.parse(json));
+        }
+        this.transforms.release();
+    }
+    #carryOut(told) {
+        switch (told.kind) {
+            case "send":
+                return this.#link?.send(JSON.stringify(told.body));
+            case "reconnect":
+                return this.#link?.reconnect("the connection was of no use any more");
+            case "signal":
+                return this.#post({ kind: "signal", signal: told.body });
+            case "media":
+                return this.#post({ kind: "media", fact: told.body });
+            case "streams":
+                this.transforms.announced(told.body.participant, told.body.streams);
+                return this.#post({ kind: "streams", ...told.body });
+            case "group":
+                return this.#heed(told.body);
+        }
+    }
+    #heed(fact) {
+        if (fact.type === "keyframe_wanted")
+            this.transforms.giveKeyframes();
+        this.#post({ kind: "group", fact });
+        if (fact.type === "left" || fact.type === "removed" || fact.type === "fatal")
+            this.#end();
+    }
+    /** The stay is over: the link goes; the core stays until it has erased its last key. */
+    #end() {
+        if (this.#over)
+            return;
+        this.#over = true;
+        const link = this.#link;
+        setTimeout(() => link?.close(), GOODBYE);
+    }
+    #tick() {
+        clearTimeout(this.#timer);
+        this.#run(() => this.#core.handleTimeout(performance.now()));
+        const due = this.#core.pollTimeout();
+        if (this.#over && due === undefined)
+            return;
+        const wait = due === undefined ? TICK : Math.min(Math.max(due - performance.now(), 1), TICK);
+        this.#timer = setTimeout(() => this.#tick(), wait);
+    }
+}

@@ -1,0 +1,164 @@
+/** The tiles of the call. */
+
+import type { Owner, ParticipantId, ReceiverOwner, Source, Trouble } from "../index.js";
+import { byId, make } from "./dom.js";
+import { Tile } from "./tile.js";
+
+/** What is known of a participant. */
+interface Person {
+  readonly name: string;
+  readonly self: boolean;
+  readonly tile: Tile;
+  screen: Tile | undefined;
+  sources: readonly Source[];
+  readonly sounds: Map<RTCRtpReceiver, HTMLAudioElement>;
+}
+
+const element = byId("grid", HTMLElement);
+const soundsElement = byId("sounds", HTMLDivElement);
+
+/** Shows who is in the call. Names come from rosters and keys, never from SDP. */
+export class Grid {
+  #people = new Map<ParticipantId, Person>();
+  #resize = new ResizeObserver(() => this.#arrange());
+
+  constructor() {
+    this.#resize.observe(element);
+  }
+
+  close(): void {
+    this.#resize.disconnect();
+    for (const participant of [...this.#people.keys()]) this.remove(participant);
+  }
+
+  add(participant: ParticipantId, self: boolean): void {
+    if (this.#people.has(participant)) return;
+    const name = participant.split("@")[0] ?? participant;
+    const tile = new Tile(name, { self, screen: false });
+    const sources: Source[] = [];
+    const person = { name, self, tile, screen: undefined, sources, sounds: new Map() };
+    this.#people.set(participant, person);
+    // Ourselves last: the others are what one looks at.
+    if (self) element.append(tile.element);
+    else element.prepend(tile.element);
+    this.#arrange();
+  }
+
+  remove(participant: ParticipantId): void {
+    const person = this.#people.get(participant);
+    if (!person) return;
+    person.tile.element.remove();
+    person.screen?.element.remove();
+    for (const sound of person.sounds.values()) sound.remove();
+    this.#people.delete(participant);
+    this.#arrange();
+  }
+
+  keep(participants: ReadonlySet<ParticipantId>): void {
+    for (const participant of [...this.#people.keys()]) {
+      if (!participants.has(participant)) this.remove(participant);
+    }
+  }
+
+  /** What a participant says that it sends. */
+  announced(participant: ParticipantId, sources: readonly Source[]): void {
+    const person = this.#people.get(participant);
+    if (!person) return;
+    person.sources = sources;
+    person.tile.muted = !sources.includes("microphone");
+    person.tile.lit = sources.includes("camera");
+    if (!sources.includes("screen")) this.#dropScreen(person);
+  }
+
+  /** Our own picture. */
+  own(participant: ParticipantId, source: "camera" | "screen", track: MediaStreamTrack | undefined): void {
+    const person = this.#people.get(participant);
+    if (!person) return;
+    if (source === "camera") {
+      person.tile.track = track;
+      person.tile.lit = track !== undefined;
+    } else if (track) {
+      this.#screen(person).track = track;
+    } else {
+      this.#dropScreen(person);
+    }
+  }
+
+  /** A receiver's frames are opened with somebody's key. */
+  attach({ receiver, participant, stream }: ReceiverOwner): void {
+    this.detach(receiver);
+    const person = this.#people.get(participant);
+    if (!person) return;
+    person.tile.locked = true;
+    if (receiver.track.kind === "audio") {
+      const sound = make("audio");
+      sound.autoplay = true;
+      sound.srcObject = new MediaStream([receiver.track]);
+      soundsElement.append(sound);
+      sound.play().catch(() => {});
+      person.sounds.set(receiver, sound);
+    } else if (stream === SCREEN) {
+      const tile = this.#screen(person);
+      tile.track = receiver.track;
+      tile.locked = true;
+    } else {
+      person.tile.track = receiver.track;
+      if (person.sources.length === 0) person.tile.lit = true;
+    }
+  }
+
+  /** A receiver has ended, or is somebody else's now. */
+  detach(receiver: RTCRtpReceiver): void {
+    for (const person of this.#people.values()) {
+      person.sounds.get(receiver)?.remove();
+      person.sounds.delete(receiver);
+      for (const tile of [person.tile, person.screen]) {
+        const stream = tile?.video.srcObject as MediaStream | null | undefined;
+        if (tile && stream?.getVideoTracks()[0] === receiver.track) tile.track = undefined;
+      }
+    }
+  }
+
+  trouble(participant: ParticipantId, trouble: Trouble, over: boolean): void {
+    this.#people.get(participant)?.tile.trouble(trouble, over);
+  }
+
+  /** Who is heard at the moment. */
+  speaking(participants: ReadonlySet<ParticipantId>): void {
+    for (const [participant, person] of this.#people) {
+      person.tile.speaking = participants.has(participant);
+    }
+  }
+
+  #screen(person: Person): Tile {
+    if (!person.screen) {
+      person.screen = new Tile(person.name, { self: person.self, screen: true });
+      person.screen.lit = true;
+      element.prepend(person.screen.element);
+      this.#arrange();
+    }
+    return person.screen;
+  }
+
+  #dropScreen(person: Person): void {
+    person.screen?.element.remove();
+    person.screen = undefined;
+    this.#arrange();
+  }
+
+  /** As many columns as make the tiles largest. */
+  #arrange(): void {
+    const count = Math.max(element.childElementCount, 1);
+    const { clientWidth: width, clientHeight: height } = element;
+    let best = { columns: 1, size: 0 };
+    for (let columns = 1; columns <= count; columns += 1) {
+      const rows = Math.ceil(count / columns);
+      const size = Math.min(width / columns / 16, height / rows / 9);
+      if (size > best.size) best = { columns, size };
+    }
+    element.style.setProperty("--columns", String(best.columns));
+  }
+}
+
+/** The number of the screen's stream. */
+const SCREEN: Owner["stream"] = 3;

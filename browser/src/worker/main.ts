@@ -1,0 +1,81 @@
+/** The worker: owns the keys, the group and the connection to the service. */
+
+import init from "../wasm/mls_srtp_browser.js";
+import type { FromWorker, ToWorker, TransformOptions } from "../protocol.js";
+import { Session } from "./session.js";
+import { Transforms } from "./transforms.js";
+
+/** What `onrtctransform` brings; not in every version of TypeScript's own library. */
+interface TransformEvent {
+  readonly transformer: {
+    readonly readable: ReadableStream;
+    readonly writable: WritableStream;
+    readonly options: TransformOptions;
+    generateKeyFrame?(): Promise<unknown>;
+    sendKeyFrameRequest?(): Promise<unknown>;
+  };
+}
+
+const scope = self as unknown as DedicatedWorkerGlobalScope & {
+  onrtctransform: ((event: TransformEvent) => void) | null;
+};
+
+const post = (message: FromWorker): void => scope.postMessage(message);
+const transforms = new Transforms(post);
+let session: Session | undefined;
+
+// Set before anything is awaited: a transform's event comes once.
+scope.onrtctransform = ({ transformer }) => {
+  const { options, readable, writable } = transformer;
+  transforms.pipe(options, readable, writable, transformer);
+};
+
+const wasm = new URL("../wasm/mls_srtp_browser_bg.wasm", import.meta.url);
+const loaded = init({ module_or_path: wasm }).then(
+  () => true,
+  (error: unknown) => {
+    post({ kind: "failed", reason: `the key manager could not be loaded: ${error}` });
+    return false;
+  },
+);
+
+scope.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
+  if (data.kind === "encoded_streams") {
+    // At once: frames pass through a sender without a transform.
+    return transforms.pipe(data.options, data.readable, data.writable, {});
+  }
+  if (!(await loaded)) return;
+  try {
+    handle(data);
+  } catch (error) {
+    post({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
+  }
+};
+
+function handle(message: Exclude<ToWorker, { kind: "encoded_streams" }>): void {
+  switch (message.kind) {
+    case "join":
+      session = new Session(
+        message.participant,
+        message.room,
+        message.token,
+        message.url,
+        transforms,
+        post,
+      );
+      return;
+    case "leave":
+      return session?.leave();
+    case "announce":
+      return session?.announce(message.streams);
+    case "signal":
+      return session?.signal(message.signal);
+    case "reconnect":
+      return session?.reconnect();
+    case "forget":
+      return transforms.forget(message.transform);
+    case "snapshot":
+      if (session) post({ kind: "snapshot", id: message.id, snapshot: session.snapshot() });
+      return;
+  }
+}

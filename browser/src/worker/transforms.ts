@@ -1,0 +1,234 @@
+/** Encoded frames on their way: everything that leaves is protected, everything that comes in is
+ * opened, and what is neither goes nowhere. */
+
+import { FrameFate, codecProblem, type Core, type Opening } from "../wasm/mls_srtp_browser.js";
+import type { AnnouncedStream } from "../facts.js";
+import type { FromWorker, Owner, TransformCounters, TransformOptions } from "../protocol.js";
+
+type EncodedFrame = RTCEncodedVideoFrame | RTCEncodedAudioFrame;
+type Controller = TransformStreamDefaultController<EncodedFrame>;
+
+/** The part of `RTCRtpScriptTransformer` that not every browser has. */
+interface Keyframes {
+  generateKeyFrame?(): Promise<unknown>;
+  sendKeyFrameRequest?(): Promise<unknown>;
+}
+
+/** Shortest time between two keyframe requests of one receiver, in milliseconds. */
+const REQUEST_INTERVAL = 500;
+/** What a browser sends that does not say which codec a frame has. */
+const FALLBACK = { audio: "audio/opus", video: "video/VP8" } as const;
+
+/** One sender or receiver. */
+class Transform {
+  passed = 0;
+  dropped: Record<string, number> = {};
+  owner: Owner | undefined;
+  askedAt = -REQUEST_INTERVAL;
+  /** The media type that was last found to be protectable. */
+  codec: string | undefined;
+  unsupportedTold = false;
+
+  constructor(
+    readonly options: TransformOptions,
+    readonly keyframes: Keyframes,
+  ) {}
+
+  drop(reason: string): void {
+    this.dropped[reason] = (this.dropped[reason] ?? 0) + 1;
+  }
+
+  /** Asks the sender for a picture that can be decoded by itself, not too often. */
+  requestKeyframe(): void {
+    const now = performance.now();
+    if (this.options.media !== "video" || now - this.askedAt < REQUEST_INTERVAL) return;
+    this.askedAt = now;
+    // The connection may be closing; the decoder asks by itself as well, only later.
+    this.keyframes.sendKeyFrameRequest?.().catch(() => {});
+  }
+}
+
+export class Transforms {
+  #post: (message: FromWorker) => void;
+  #core: Core | undefined;
+  #troubled: () => void = () => {};
+  #all = new Map<number, Transform>();
+  /** Frames that wait for their keys or their sender's announcement, by ticket. */
+  #held = new Map<number, { frame: EncodedFrame; controller: Controller; transform: Transform }>();
+  #nextTicket = 0;
+  #sources = new Map<string, readonly AnnouncedStream[]>();
+
+  constructor(post: (message: FromWorker) => void) {
+    this.#post = post;
+  }
+
+  /** Frames go through this core from now on; `troubled` is called when it has facts to tell. */
+  attach(core: Core, troubled: () => void): void {
+    this.#core = core;
+    this.#troubled = troubled;
+  }
+
+  /** Connects both ends of a sender or receiver. */
+  pipe(
+    options: TransformOptions,
+    readable: ReadableStream,
+    writable: WritableStream,
+    keyframes: Keyframes,
+  ): void {
+    const transform = new Transform(options, keyframes);
+    this.#all.set(options.id, transform);
+    const through = new TransformStream<EncodedFrame, EncodedFrame>({
+      transform: (frame, controller) => {
+        if (options.side === "send") this.#send(transform, options.stream, frame, controller);
+        else this.#receive(transform, frame, controller);
+      },
+    });
+    readable
+      .pipeThrough(through)
+      .pipeTo(writable)
+      // The sender or receiver is gone.
+      .catch(() => this.forget(options.id));
+  }
+
+  forget(id: number): void {
+    this.#all.delete(id);
+    for (const [ticket, { transform }] of this.#held) {
+      if (transform.options.id === id) this.#held.delete(ticket);
+    }
+  }
+
+  announced(participant: string, streams: readonly AnnouncedStream[]): void {
+    this.#sources.set(participant, streams);
+  }
+
+  /** Somebody new can see us. */
+  giveKeyframes(): void {
+    for (const { options, keyframes } of this.#all.values()) {
+      if (options.side !== "send" || options.media !== "video") continue;
+      // Not every browser can; the receiver's own request comes a moment later.
+      keyframes.generateKeyFrame?.().catch(() => {});
+    }
+  }
+
+  /** Passes on what has waited and drops what has waited in vain. */
+  release(): void {
+    const core = this.#core;
+    if (!core) return;
+    for (let opening = core.pollReleased(); opening; opening = core.pollReleased()) {
+      const held = this.#held.get(opening.ticket);
+      this.#held.delete(opening.ticket);
+      if (held) this.#deliver(held.transform, held.frame, held.controller, opening);
+      opening.free();
+    }
+    for (let ticket = core.pollDropped(); ticket !== undefined; ticket = core.pollDropped()) {
+      const held = this.#held.get(ticket);
+      this.#held.delete(ticket);
+      held?.transform.drop("waited_in_vain");
+      held?.transform.requestKeyframe();
+    }
+  }
+
+  counters(): TransformCounters[] {
+    return [...this.#all.values()].map(({ options, passed, dropped, owner }) => ({
+      id: options.id,
+      side: options.side,
+      media: options.media,
+      passed,
+      dropped: { ...dropped },
+      owner,
+    }));
+  }
+
+  #send(transform: Transform, stream: number, frame: EncodedFrame, controller: Controller): void {
+    const codec = this.#codec(transform, frame);
+    if (!this.#core) return transform.drop("no_session");
+    if (!codec) return transform.drop("unsupported_codec");
+    let sealed: Uint8Array;
+    try {
+      sealed = this.#core.protect(stream, codec, new Uint8Array(frame.data), performance.now());
+    } catch (error) {
+      return transform.drop(error instanceof Error ? error.message : String(error));
+    }
+    frame.data = sealed.buffer as ArrayBuffer;
+    transform.passed += 1;
+    controller.enqueue(frame);
+  }
+
+  #receive(transform: Transform, frame: EncodedFrame, controller: Controller): void {
+    const codec = this.#codec(transform, frame);
+    if (!this.#core) return transform.drop("no_session");
+    if (!codec) return transform.drop("unsupported_codec");
+    const ticket = this.#nextTicket;
+    this.#nextTicket = (this.#nextTicket + 1) >>> 0;
+    const opening = this.#core.open(codec, new Uint8Array(frame.data), ticket, performance.now());
+    switch (opening.fate) {
+      case FrameFate.Opened:
+        this.#deliver(transform, frame, controller, opening);
+        break;
+      case FrameFate.Held:
+        this.#held.set(ticket, { frame, controller, transform });
+        break;
+      case FrameFate.Refused:
+        transform.drop(opening.reason ?? "refused");
+        transform.requestKeyframe();
+        this.#troubled();
+        break;
+    }
+    opening.free();
+  }
+
+  #deliver(
+    transform: Transform,
+    frame: EncodedFrame,
+    controller: Controller,
+    opening: Opening,
+  ): void {
+    const plain = opening.take();
+    if (!plain) return;
+    this.#attribute(transform, opening);
+    frame.data = plain.buffer as ArrayBuffer;
+    transform.passed += 1;
+    try {
+      controller.enqueue(frame);
+    } catch {
+      // The receiver ended while the frame waited.
+      transform.drop("ended");
+    }
+  }
+
+  /** Tells whose key opened the frames of a receiver, whenever that changes. */
+  #attribute(transform: Transform, opening: Opening): void {
+    const { owner } = transform;
+    const { leaf, stream } = opening;
+    if (owner?.leaf === leaf && owner.stream === stream && owner.source !== undefined) {
+      return;
+    }
+    const participant = opening.participant ?? "";
+    const announced = this.#sources.get(participant)?.find(({ number }) => number === stream);
+    const now: Owner = { participant, leaf, stream, source: announced?.source };
+    if (owner?.participant === participant && owner.leaf === leaf && owner.source === now.source) {
+      return;
+    }
+    transform.owner = now;
+    this.#post({ kind: "owner", transform: transform.options.id, owner: now });
+  }
+
+  /** A frame's media type, if frames of its codec can be protected. If not, it is told once. */
+  #codec(transform: Transform, frame: EncodedFrame): string | undefined {
+    const { mimeType } = frame.getMetadata() as { mimeType?: string };
+    const codec = mimeType ?? FALLBACK[transform.options.media];
+    if (codec === transform.codec) return codec;
+    if (!this.#core) return undefined;
+    const reason = codecProblem(codec);
+    if (reason === undefined) {
+      transform.codec = codec;
+      return codec;
+    }
+    if (!transform.unsupportedTold) {
+      transform.unsupportedTold = true;
+      const { id } = transform.options;
+      this.#post({ kind: "unsupported_codec", transform: id, codec, reason });
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,122 @@
+// Whole calls between tabs of a real Chromium and a native participant.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import {
+  code,
+  enter,
+  join,
+  launch,
+  pauses,
+  pixels,
+  receives,
+  refused,
+  relay,
+  serve,
+  skip,
+  snapshot,
+  until,
+  watchPauses,
+} from "./harness.mjs";
+
+const options = { skip: skip(), timeout: 300_000 };
+
+let browser;
+let server;
+let wire;
+let ann;
+let ben;
+
+before(async () => {
+  if (options.skip) return;
+  server = await serve(1);
+  wire = await relay(server.port);
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  wire?.close();
+  await server?.stop();
+});
+
+test("two tabs and a native participant see and hear each other", options, async () => {
+  ann = await join(browser, wire.origin, "ann");
+  ben = await join(browser, server.origin, "ben");
+  await receives(ann, ["ben", "bot1"]);
+  await receives(ben, ["ann", "bot1"]);
+  for (const [page, who] of [[ann, "ben"], [ann, "bot1"], [ben, "ann"], [ben, "bot1"]]) {
+    const first = await pixels(page, who);
+    assert.ok(new Set(first).size > 8, `the picture of ${who} is of one colour`);
+    const frozen = await until(async () => {
+      const now = await pixels(page, who);
+      return now.some((value, at) => value !== first[at]) ? undefined : "frozen";
+    });
+    assert.equal(frozen, undefined, `the picture of ${who}`);
+  }
+});
+
+test("they see the same code, and the hop has its own encryption with GCM", options, async () => {
+  const codes = await Promise.all([code(ann), code(ben)]);
+  assert.match(codes[0], /^\d{5}( \d{5}){5}$/);
+  assert.equal(codes[0], codes[1]);
+  const cipher = await ann.evaluate(async () => {
+    const stats = await globalThis.mlsSrtp.media.connection.getStats();
+    return [...stats.values()].find(({ type }) => type === "transport")?.srtpCipher;
+  });
+  assert.match(cipher, /GCM/);
+});
+
+test("who stays loses nothing when somebody comes and goes", options, async () => {
+  await watchPauses(ann);
+  await watchPauses(ben);
+  const before = { code: await code(ann), refused: [await refused(ann), await refused(ben)] };
+  const cid = await join(browser, server.origin, "cid");
+  await receives(cid, ["ann", "ben", "bot1"]);
+  await receives(ann, ["cid"]);
+  assert.notEqual(await code(ann), before.code, "the code of another epoch");
+  await cid.click("#leave");
+  await cid.waitForSelector("#over:not([hidden])");
+  await cid.context().close();
+  const still = await until(async () => {
+    const { roster } = await snapshot(ann);
+    return roster.length === 3 ? undefined : roster;
+  });
+  assert.equal(still, undefined, "cid is gone");
+  await receives(ann, ["ben", "bot1"]);
+  assert.deepEqual([await refused(ann), await refused(ben)], before.refused);
+  console.log("longest pause of a picture over two epoch changes, ms:", {
+    ann: await pauses(ann),
+    ben: await pauses(ben),
+  });
+});
+
+test("a lost connection to the service is resumed in the same group", options, async () => {
+  const before = await snapshot(ann);
+  wire.cut();
+  const up = await until(async () => ((await snapshot(ann)).linkUp ? "up" : undefined));
+  assert.equal(up, undefined, "the connection is lost");
+  wire.mend();
+  const down = await until(async () => ((await snapshot(ann)).linkUp ? undefined : "down"));
+  assert.equal(down, undefined, "the connection is back");
+  const after = await snapshot(ann);
+  assert.equal(after.group, before.group);
+  assert.equal(after.state, "joined");
+  assert.ok(after.reconnects > 0);
+  await receives(ann, ["ben", "bot1"]);
+});
+
+test("a reloaded tab comes back as the same device on a new leaf", options, async () => {
+  const leaf = async () =>
+    (await snapshot(ann)).roster.find(({ participant }) => participant.startsWith("ben@"));
+  const before = await leaf();
+  const stored = await ben.evaluate(() => sessionStorage.length + localStorage.length);
+  assert.equal(stored, 1, "nothing is kept but the device");
+  await ben.reload();
+  await enter(ben);
+  await receives(ben, ["ann", "bot1"]);
+  const after = await leaf();
+  assert.equal(after.participant, before.participant);
+  await receives(ann, ["ben"]);
+});

@@ -1,0 +1,112 @@
+// What leaves the worker, and what comes of a receiver without the right keys.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { join, launch, receives, received, serve, skip } from "./harness.mjs";
+
+const options = { skip: skip(), timeout: 300_000 };
+
+let browser;
+let server;
+
+before(async () => {
+  if (options.skip) return;
+  server = await serve(1);
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** Keeps everything that any worker says to the page. */
+function recordWorkers() {
+  globalThis.heard = [];
+  const Original = globalThis.Worker;
+  globalThis.Worker = class extends Original {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("message", ({ data }) => globalThis.heard.push(data));
+    }
+  };
+}
+
+test("no key leaves the worker", options, async () => {
+  const page = await join(browser, server.origin, "ann", { init: recordWorkers });
+  await receives(page, ["bot1"]);
+  await page.evaluate(() => globalThis.mlsSrtp.call.snapshot());
+  const { count, binary, texts, storage, databases, url } = await page.evaluate(async () => {
+    const texts = [];
+    let binary = 0;
+    const walk = (value, key) => {
+      if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) binary += 1;
+      else if (value && typeof value === "object") {
+        for (const [name, inner] of Object.entries(value)) walk(inner, name);
+      } else if (typeof value === "string" && key !== "sdp") texts.push([key, value]);
+      else if (Array.isArray(value) && value.every((one) => typeof one === "number")) binary += 1;
+    };
+    for (const message of globalThis.heard) walk(message, "");
+    return {
+      count: globalThis.heard.length,
+      binary,
+      texts,
+      storage: [...Object.entries(sessionStorage), ...Object.entries(localStorage)],
+      databases: (await indexedDB.databases()).length,
+      url: location.href,
+    };
+  });
+  assert.ok(count > 10, `${count} messages were heard`);
+  assert.equal(binary, 0, "bytes in a message");
+  // Hex or base64 of 16 bytes and more; the group's public name is the one exception.
+  const keyLike = /[0-9a-f]{32}|[A-Za-z0-9+/_-]{22,}={0,2}/i;
+  const names = /[\w.+-]+@[\w.-]+\/[\w.-]+/g;
+  const suspects = texts.filter(
+    ([key, text]) => key !== "group" && keyLike.test(text.replace(names, "")),
+  );
+  assert.deepEqual(suspects, []);
+  assert.deepEqual(
+    storage.map(([key]) => key),
+    ["mls-srtp.device"],
+  );
+  assert.ok(!keyLike.test(storage[0][1]));
+  assert.equal(databases, 0);
+  assert.equal(url, `${server.origin}/page/?room=demo&name=ann`);
+  assert.deepEqual(
+    page.logged.filter((line) => keyLike.test(line)),
+    [],
+  );
+  await page.context().close();
+});
+
+test("a receiver without the room's keys decodes nothing", options, async () => {
+  const ann = await join(browser, server.origin, "ann");
+  const spy = await join(browser, server.origin, "spy", { room: "elsewhere" });
+  await receives(ann, ["bot1"]);
+  // The media of room `demo`, the keys of another room.
+  await spy.evaluate(async () => {
+    const [{ Conference }, { SfuConnection }] = await Promise.all([
+      import("/index.js"),
+      import("/sfu.js"),
+    ]);
+    const url = `ws://${location.host}/`;
+    const inside = await Conference.join({ url, room: "demo", name: "mole", device: "x", sources: [] });
+    const outside = globalThis.mlsSrtp.call;
+    inside.open = (receiver) => outside.open(receiver);
+    globalThis.mlsSrtp.media.close();
+    globalThis.mlsSrtp = { call: outside, media: new SfuConnection(inside) };
+  });
+  for (let seconds = 0; seconds < 10; seconds += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
+  const got = await received(spy);
+  assert.ok(
+    got.some(({ packets }) => packets > 50),
+    `packets came: ${JSON.stringify(got)}`,
+  );
+  assert.ok(
+    got.every(({ decoded, owner, heard }) => decoded === 0 && !owner && !heard),
+    JSON.stringify(got),
+  );
+});

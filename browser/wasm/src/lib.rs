@@ -1,0 +1,241 @@
+//! The key manager for a browser's worker: a thin face over [`mls_srtp::KeyManager`] and
+//! [`mls_srtp::pipeline::FramePipeline`], without logic of its own.
+//!
+//! Keys never pass this face: key updates go from the manager to the pipeline in here, and what
+//! comes out are envelopes, facts, and frames.
+//!
+//! Moments are milliseconds since an origin of the caller's choice, which all calls share; a worker
+//! gives `performance.now()`.
+#![forbid(unsafe_code)]
+
+mod facts;
+mod frame;
+mod told;
+mod vectors;
+
+use mls_srtp::id::{ParticipantId, RoomName, StreamNumber};
+use mls_srtp::media::sframe::Codec;
+use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaUpdate};
+use mls_srtp::schedule::ModeKind;
+use mls_srtp::time::Moment;
+use mls_srtp::{KeyManager, ManagerConfig, Output};
+use wasm_bindgen::prelude::*;
+
+pub use frame::{FrameFate, Opening};
+use told::Told;
+pub use vectors::VectorSender;
+
+/// One participant's stay in one room, with its frames.
+#[wasm_bindgen]
+pub struct Core {
+    manager: KeyManager,
+    frames: FramePipeline,
+}
+
+#[wasm_bindgen]
+impl Core {
+    /// A core for `user@domain/device`, with a new signature key.
+    ///
+    /// # Errors
+    /// The name does not parse, or the browser has no randomness.
+    #[wasm_bindgen(constructor)]
+    pub fn new(participant: &str) -> Result<Core, JsError> {
+        let participant: ParticipantId = participant.parse()?;
+        let config = ManagerConfig {
+            modes: vec![ModeKind::Sframe],
+            ..ManagerConfig::default()
+        };
+        Ok(Core {
+            manager: KeyManager::new(participant, config)?,
+            frames: FramePipeline::new(MediaConfig::default()),
+        })
+    }
+
+    /// Enters a room.
+    ///
+    /// # Errors
+    /// The name does not parse, or a room was entered before.
+    pub fn join(&mut self, room: String, token: Option<String>) -> Result<(), JsError> {
+        Ok(self.manager.join(RoomName::new(room)?, token)?)
+    }
+
+    /// Leaves the room.
+    ///
+    /// # Errors
+    /// In no room.
+    pub fn leave(&mut self) -> Result<(), JsError> {
+        Ok(self.manager.leave()?)
+    }
+
+    /// Says which streams are ours: JSON, a list of `{ "number": …, "source": … }`, where `number`
+    /// is the one given to [`Core::protect`].
+    ///
+    /// # Errors
+    /// Not such a list.
+    pub fn announce(&mut self, streams: &str) -> Result<(), JsError> {
+        self.manager
+            .announce_streams(serde_json::from_str(streams)?);
+        Ok(())
+    }
+
+    /// Sends media signaling, as JSON, to the room's SFU.
+    ///
+    /// # Errors
+    /// No such signal, or in no room.
+    pub fn signal(&mut self, signal: &str) -> Result<(), JsError> {
+        Ok(self
+            .manager
+            .send_media_signal(serde_json::from_str(signal)?)?)
+    }
+
+    /// The connection to the service is up.
+    pub fn connected(&mut self, now: f64) {
+        self.manager.handle_connected(moment(now));
+    }
+
+    /// The connection to the service is gone.
+    pub fn disconnected(&mut self) {
+        self.manager.handle_disconnected();
+    }
+
+    /// Takes an envelope of the service.
+    ///
+    /// # Errors
+    /// It is none; nothing has changed.
+    pub fn receive(&mut self, envelope: &str, now: f64) -> Result<(), JsError> {
+        Ok(self
+            .manager
+            .handle_envelope(envelope.as_bytes(), moment(now))?)
+    }
+
+    /// Does what is due.
+    #[wasm_bindgen(js_name = handleTimeout)]
+    pub fn handle_timeout(&mut self, now: f64) {
+        self.manager.handle_timeout(moment(now));
+        self.frames.handle_timeout(moment(now));
+    }
+
+    /// When [`Core::handle_timeout`] wants to be called next, if ever.
+    #[wasm_bindgen(js_name = pollTimeout)]
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<f64> {
+        let due = mls_srtp::time::earlier(self.manager.poll_timeout(), self.frames.poll_timeout());
+        due.map(|at| at.since_origin().as_secs_f64() * 1_000.0)
+    }
+
+    /// The next thing to do or to tell, as JSON; see `worker/core.ts` for its shapes. Drain after
+    /// every call. Key updates are applied on the way.
+    #[must_use]
+    pub fn poll(&mut self, now: f64) -> Option<String> {
+        let told = self.next(moment(now))?;
+        // Our own plain types always serialize.
+        serde_json::to_string(&told).ok()
+    }
+
+    /// Protects one encoded frame of a stream that we announced.
+    ///
+    /// # Errors
+    /// The frame must not be sent; the message says why.
+    pub fn protect(
+        &mut self,
+        stream: u16,
+        mime: &str,
+        frame: &[u8],
+        now: f64,
+    ) -> Result<Vec<u8>, JsError> {
+        let codec = Codec::from_mime(mime)?;
+        Ok(self
+            .frames
+            .protect(StreamNumber::new(stream), codec, frame, moment(now))?)
+    }
+
+    /// Opens one frame. `ticket` names it should it have to wait.
+    ///
+    /// # Errors
+    /// A codec that no frame of this format can have.
+    pub fn open(
+        &mut self,
+        mime: &str,
+        frame: Vec<u8>,
+        ticket: u32,
+        now: f64,
+    ) -> Result<Opening, JsError> {
+        let codec = Codec::from_mime(mime)?;
+        let opening = self
+            .frames
+            .open(frame, codec, u64::from(ticket), moment(now));
+        Ok(Opening::of(ticket, opening))
+    }
+
+    /// A frame that had waited and is open now.
+    #[wasm_bindgen(js_name = pollReleased)]
+    #[must_use]
+    pub fn poll_released(&mut self) -> Option<Opening> {
+        let (ticket, opened) = self.frames.poll_released()?;
+        Some(Opening::opened(frame::ticket(ticket), opened))
+    }
+
+    /// The ticket of a frame that waited in vain.
+    #[wasm_bindgen(js_name = pollDropped)]
+    #[must_use]
+    pub fn poll_dropped(&mut self) -> Option<u32> {
+        self.frames.poll_dropped().map(frame::ticket)
+    }
+
+    /// What has been done so far, as JSON.
+    #[must_use]
+    pub fn stats(&self) -> String {
+        facts::stats(&self.manager, &self.frames).to_string()
+    }
+}
+
+impl Core {
+    fn next(&mut self, now: Moment) -> Option<Told> {
+        loop {
+            if let Some(event) = self.frames.poll_event() {
+                self.manager.handle_media_event(&event, now);
+                return Some(Told::Media(facts::media(&event)));
+            }
+            match self.manager.poll_output()? {
+                Output::Send(message) => return Some(Told::Send(message)),
+                Output::Reconnect => return Some(Told::Reconnect),
+                Output::MediaSignal(signal) => return Some(Told::Signal(signal)),
+                Output::Event(event) => return Some(Told::Group(facts::group(&event))),
+                Output::Media(update) => {
+                    let told = streams_of(&update);
+                    self.frames.apply(update, now);
+                    if told.is_some() {
+                        return told;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Why frames of a media type such as `video/AV1` cannot be protected; nothing if they can.
+#[wasm_bindgen(js_name = codecProblem)]
+#[must_use]
+pub fn codec_problem(mime: &str) -> Option<String> {
+    Codec::from_mime(mime).err().map(|why| why.to_string())
+}
+
+/// The one part of a key update that is not secret.
+fn streams_of(update: &MediaUpdate) -> Option<Told> {
+    match update {
+        MediaUpdate::Streams {
+            participant,
+            streams,
+        } => Some(Told::Streams {
+            participant: participant.clone(),
+            streams: streams.clone(),
+        }),
+        _ => None,
+    }
+}
+
+/// Times that are no times count as the origin.
+fn moment(millis: f64) -> Moment {
+    Moment::new(std::time::Duration::try_from_secs_f64(millis / 1_000.0).unwrap_or_default())
+}
