@@ -10,6 +10,7 @@ import {
   launch,
   pauses,
   pixels,
+  received,
   receives,
   refused,
   relay,
@@ -90,6 +91,49 @@ test("who stays loses nothing when somebody comes and goes", options, async () =
     ann: await pauses(ann),
     ben: await pauses(ben),
   });
+});
+
+test("who has left decodes nothing, though its receivers are fed", options, async () => {
+  const dan = await join(browser, server.origin, "dan");
+  await receives(dan, ["ann", "ben", "bot1"]);
+  // The keys of one member, the media of another: when the first leaves, frames go on coming.
+  await dan.evaluate(async () => {
+    const [{ Conference }, { SfuConnection }] = await Promise.all([
+      import("/index.js"),
+      import("/sfu.js"),
+    ]);
+    const { call: leaver, media } = globalThis.mlsSrtp;
+    const url = `ws://${location.host}/`;
+    const fed = await Conference.join({ url, room: "demo", name: "mole", device: "x", sources: [] });
+    fed.open = (receiver) => leaver.open(receiver);
+    media.close();
+    globalThis.mlsSrtp = { call: leaver, media: new SfuConnection(fed) };
+    globalThis.mole = fed;
+  });
+  await receives(dan, ["ann", "ben", "bot1"]);
+  await dan.evaluate(async () => {
+    const { call } = globalThis.mlsSrtp;
+    const left = new Promise((resolve) => {
+      call.on("state", ({ state }) => state === "left" && resolve());
+    });
+    call.leave();
+    await left;
+  });
+  const gone = await until(async () => {
+    const { roster } = await snapshot(ann);
+    return roster.some(({ participant }) => participant.startsWith("dan@")) ? roster : undefined;
+  });
+  assert.equal(gone, undefined, "dan is out of the group");
+  // Keys of the epoch that dan was in live a second longer, for frames that were on their way.
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  const before = await received(dan);
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  const after = await received(dan);
+  const sum = (got, what) => got.reduce((all, one) => all + one[what], 0);
+  assert.ok(sum(after, "packets") > sum(before, "packets") + 200, "media goes on coming");
+  assert.equal(sum(after, "decoded"), sum(before, "decoded"), JSON.stringify(after));
+  await dan.evaluate(() => globalThis.mole.leave());
+  await dan.context().close();
 });
 
 test("a lost connection to the service is resumed in the same group", options, async () => {
