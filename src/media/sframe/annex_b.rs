@@ -12,18 +12,13 @@ const SLICES: [u8; 3] = [1, 2, 5];
 const BEFORE: [u8; 6] = [6, 7, 8, 13, 14, 15];
 /// NAL unit types that packetizers drop: access unit delimiters and filler.
 const DROPPED: [u8; 2] = [9, 12];
-/// The longest Exp-Golomb code of a number below 65,535 begins with so many zeros.
-const MOST_ZEROS: usize = 15;
-/// The slice header's numbers up to `pic_parameter_set_id` (H.264 §7.3.3).
-const CLEAR_NUMBERS: usize = 3;
 
-/// Everything up to the byte of the first slice that ends its parameter set's id, as depacketizers
-/// rebuild it: each NAL unit behind a start code of four bytes, no delimiters, no filler, no zeros
-/// between units. With it, where in `frame` the rest begins.
+/// Everything up to and including the first slice's NAL header, as depacketizers rebuild it: each
+/// NAL unit behind a start code of four bytes, no delimiters, no filler, no zeros between units.
+/// With it, where in `frame` the rest begins.
 ///
-/// Browsers look the parameter set of a key frame up before they decode it, and drop what names an
-/// unknown one. Sender and receiver both do this, so a hop may rebuild the prefix in any way that
-/// means the same.
+/// Sender and receiver both do this, so a hop may rebuild the prefix in any way that means the
+/// same.
 pub(super) fn clear_prefix(frame: &[u8]) -> Result<(Vec<u8>, usize), Unprotectable> {
     let mut prefix = Vec::new();
     let mut at = match start_code(frame, 0) {
@@ -34,9 +29,7 @@ pub(super) fn clear_prefix(frame: &[u8]) -> Result<(Vec<u8>, usize), Unprotectab
         let kind = frame.get(at).ok_or(Unprotectable::NoSlice)? & 0x1f;
         let slice = SLICES.contains(&kind);
         let (unit_end, next) = if slice {
-            let header = frame.get(at + 1..).and_then(numbers_len);
-            let end = at + 1 + header.ok_or(Unprotectable::NoSlice)?;
-            (end, end)
+            (at + 1, at + 1)
         } else {
             start_code(frame, at).ok_or(Unprotectable::NoSlice)?
         };
@@ -56,21 +49,6 @@ pub(super) fn clear_prefix(frame: &[u8]) -> Result<(Vec<u8>, usize), Unprotectab
         }
         at = next;
     }
-}
-
-/// How many bytes the numbers take that stay clear, each an Exp-Golomb code (H.264 §9.1).
-///
-/// `None` when they end too soon or are longer than any encoder's.
-fn numbers_len(slice: &[u8]) -> Option<usize> {
-    let bit = |at: usize| Some(slice.get(at / 8)? >> (7 - at % 8) & 1);
-    let mut at = 0;
-    for _ in 0..CLEAR_NUMBERS {
-        let zeros = (0..=MOST_ZEROS).find(|zeros| bit(at + zeros) != Some(0))?;
-        bit(at + zeros)?;
-        at += 2 * zeros + 1;
-    }
-    let len = at.div_ceil(8);
-    (len <= slice.len()).then_some(len)
 }
 
 /// The next start code with all zeros before it: where it begins and ends.
@@ -98,39 +76,24 @@ mod tests {
     #[test]
     fn parameter_sets_and_the_slice_header_are_clear() {
         let frame = "00000001 6742 00000001 68ce 00000001 65 88aa";
-        let canonical = hex("000000016742 0000000168ce 00000001 6588aa"
+        let canonical = hex("000000016742 0000000168ce 0000000165"
             .replace(' ', "")
             .as_str());
-        assert_eq!(prefix(frame), Ok((canonical.clone(), 19)));
+        assert_eq!(prefix(frame), Ok((canonical.clone(), 17)));
         let short = "000001 6742 000001 68ce 000001 65 88aa";
-        assert_eq!(prefix(short), Ok((canonical.clone(), 16)));
+        assert_eq!(prefix(short), Ok((canonical.clone(), 14)));
         let padded = "0000000001 6742 0000 000001 68ce00 00000001 65 88aa";
-        assert_eq!(prefix(padded), Ok((canonical.clone(), 22)));
+        assert_eq!(prefix(padded), Ok((canonical.clone(), 20)));
         let delimited = "00000001 0910 00000001 6742 000001 68ce 000001 0cff80 00000001 65 88aa";
         assert_eq!(prefix(delimited).map(|(prefix, _)| prefix), Ok(canonical));
     }
 
     #[test]
-    fn a_slice_is_clear_up_to_its_parameter_set() {
-        for (header, slice, clear) in [
-            // First macroblock 0, slice type 7, parameter set 0: 1 0001000 1.
-            ("65", "88 80 ff", 2),
-            // Slice type 5: 1 00110 1.
-            ("41", "9a ff ff", 1),
-            ("61", "9a ff ff", 1),
-            ("22", "9a ff ff", 1),
-            // First macroblock 3,600 and parameter set 1 are longer.
-            ("41", "001c2264 ff", 4),
-            // Parameter set 255: 1 1 000000001 00000000, which ends in zeros.
-            ("41", "c0 20 00 00", 3),
-        ] {
-            let frame = format!("00000001{header}{slice}").replace(' ', "");
+    fn every_kind_of_slice_ends_the_prefix() {
+        for header in ["01", "41", "61", "22", "65", "25"] {
+            let frame = format!("00000001{header}0000");
             let (prefix, rest) = prefix(&frame).expect("a slice");
-            assert_eq!(
-                (prefix.len(), rest),
-                (5 + clear, 5 + clear),
-                "{header} {slice}"
-            );
+            assert_eq!((prefix.len(), rest), (5, 5), "{header}");
         }
     }
 
@@ -144,7 +107,7 @@ mod tests {
             let frame = format!("00000001 {kind}aaaa 00000001 65 88 80");
             assert_eq!(
                 prefix(&frame).map(|(prefix, _)| prefix.len()),
-                Ok(14),
+                Ok(12),
                 "{kind}"
             );
         }
@@ -160,10 +123,6 @@ mod tests {
             ("000001", Unprotectable::NoSlice),
             ("000001 6742 000001 68ce", Unprotectable::NoSlice),
             ("000001 000001", Unprotectable::NoSlice),
-            ("000001 65", Unprotectable::NoSlice),
-            ("000001 65 88", Unprotectable::NoSlice),
-            ("000001 65 00000000000000", Unprotectable::NoSlice),
-            ("000001 65 c0 20", Unprotectable::NoSlice),
         ] {
             assert_eq!(prefix(frame), Err(error), "{frame}");
         }
@@ -173,10 +132,10 @@ mod tests {
     fn a_prefix_has_at_most_255_bytes() {
         let frame = |sei: usize| {
             let message = "ff".repeat(sei - 1);
-            prefix(&format!("00000001 06{message} 00000001 41 9a"))
+            prefix(&format!("00000001 06{message} 00000001 65 88"))
         };
-        assert_eq!(frame(245).map(|(prefix, _)| prefix.len()), Ok(255));
-        assert_eq!(frame(246), Err(Unprotectable::PrefixTooLong));
+        assert_eq!(frame(246).map(|(prefix, _)| prefix.len()), Ok(255));
+        assert_eq!(frame(247), Err(Unprotectable::PrefixTooLong));
         assert_eq!(frame(10_000), Err(Unprotectable::PrefixTooLong));
     }
 }

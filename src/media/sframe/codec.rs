@@ -10,9 +10,9 @@ pub enum Codec {
     Vp8,
     /// Nothing is clear: what SFUs need is in the RTP payload descriptor (RFC 9628).
     Vp9,
-    /// Annex B. Everything up to the byte of the first slice's header that ends the id of its
-    /// parameter set is clear: parameter sets and SEI, 255 bytes at most. Delimiters and filler
-    /// before it are dropped.
+    /// Annex B. Everything up to and including the first slice's NAL header is clear: parameter
+    /// sets and SEI, 255 bytes at most. Delimiters and filler before it are dropped; a unit that
+    /// might show part of a picture is refused.
     ///
     /// The rest is escaped with emulation-prevention bytes (H.264 §7.4.1), or depacketizers would
     /// find start codes in the ciphertext. So packetizers see one slice, whatever the frame has.

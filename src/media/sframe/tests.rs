@@ -31,13 +31,13 @@ fn opened(frame: &[u8], codec: Codec, suite: Suite) -> Option<Vec<u8>> {
 }
 
 /// The clear prefix of what [`h264`] makes.
-const CLEAR: usize = 20;
+const CLEAR: usize = 19;
 
-/// Parameter sets and a slice whose header takes one byte, with start codes of the given length.
+/// Parameter sets and a slice, with start codes of the given length.
 fn h264(zeros: usize, slice: &[u8]) -> Vec<u8> {
     let code = [&vec![0; zeros][..], &[1]].concat();
     let sets = [&code[..], &[0x67, 0x42, 0xe0, 0x1f], &code, &[0x68, 0xce]].concat();
-    [&sets[..], &code, &[0x41, 0x9a], slice].concat()
+    [&sets[..], &code, &[0x65], slice].concat()
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn frames_of_nothing_but_their_prefix_are_authenticated_all_the_same() {
         (Codec::Opus, vec![0xf8]),
         (Codec::Vp8, vec![0x11, 2, 3]),
         (Codec::Vp8, vec![0x10; 9]),
-        (Codec::H264, vec![0, 0, 0, 1, 0x41, 0x9a]),
+        (Codec::H264, vec![0, 0, 0, 1, 0x41]),
     ] {
         let mut sealed = sealed(&frame, codec, Suite::default(), 0);
         assert_eq!(opened(&sealed, codec, Suite::default()), Some(frame));
