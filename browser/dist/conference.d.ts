@@ -171,6 +171,12 @@ export declare class Conference extends Emitter<ConferenceEvents> {
     leave(): void;
     /** Ends the worker at once, and with it every key. Frames do not pass any more. */
     close(): void;
+    /**
+     * Sixty digits in twelve groups to compare with another member, equal for both for as long as
+     * both devices keep their keys: they show that somebody is who they were the last time. Nothing
+     * if they are no member.
+     */
+    safetyNumber(participant: ParticipantId): Promise<string | undefined>;
     /** Numbers for a diagnostics view. No answer once the call is closed. */
     snapshot(): Promise<Snapshot>;
 }

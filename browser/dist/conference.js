@@ -31,6 +31,7 @@ export class Conference extends Emitter {
     #transforms = new WeakMap();
     #nextTransform = 1;
     #snapshots = new Map();
+    #numbers = new Map();
     #nextSnapshot = 1;
     /**
      * Enters a room. Resolves when we are a member.
@@ -145,6 +146,17 @@ export class Conference extends Emitter {
         if (!isOver(this.#state))
             this.#over("left", "", "");
     }
+    /**
+     * Sixty digits in twelve groups to compare with another member, equal for both for as long as
+     * both devices keep their keys: they show that somebody is who they were the last time. Nothing
+     * if they are no member.
+     */
+    safetyNumber(participant) {
+        const id = this.#nextSnapshot++;
+        const answer = new Promise((resolve) => this.#numbers.set(id, resolve));
+        this.#tell({ kind: "safety_number", id, participant });
+        return answer;
+    }
     /** Numbers for a diagnostics view. No answer once the call is closed. */
     async snapshot() {
         const id = this.#nextSnapshot++;
@@ -200,6 +212,10 @@ export class Conference extends Emitter {
             case "snapshot":
                 this.#snapshots.get(message.id)?.(message.snapshot);
                 this.#snapshots.delete(message.id);
+                return;
+            case "safety_number":
+                this.#numbers.get(message.id)?.(message.digits);
+                this.#numbers.delete(message.id);
                 return;
             case "failed":
                 return this.#over("failed", "internal", message.reason);

@@ -37,6 +37,10 @@ export type ToWorker = {
     readonly kind: "snapshot";
     readonly id: number;
 } | {
+    readonly kind: "safety_number";
+    readonly id: number;
+    readonly participant: ParticipantId;
+} | {
     readonly kind: "forget";
     readonly transform: number;
 } | {
@@ -78,6 +82,10 @@ export type FromWorker = {
     readonly id: number;
     readonly snapshot: WorkerSnapshot;
 } | {
+    readonly kind: "safety_number";
+    readonly id: number;
+    readonly digits: string | undefined;
+} | {
     readonly kind: "failed";
     readonly reason: string;
 };
@@ -93,6 +101,8 @@ export interface Owner {
 /** Numbers for a diagnostics view. */
 export interface WorkerSnapshot extends CoreCounters {
     readonly linkUp: boolean;
+    /** The epoch of the newest frame of each participant: who is behind ours lags. */
+    readonly heardIn: Readonly<Record<ParticipantId, number>>;
     readonly reconnects: number;
     readonly transforms: readonly TransformCounters[];
 }

@@ -146,6 +146,7 @@ export class Conference extends Emitter<ConferenceEvents> {
   #transforms = new WeakMap<RTCRtpSender | RTCRtpReceiver, number>();
   #nextTransform = 1;
   #snapshots = new Map<number, (snapshot: WorkerSnapshot) => void>();
+  #numbers = new Map<number, (digits: string | undefined) => void>();
   #nextSnapshot = 1;
 
   /**
@@ -275,6 +276,18 @@ export class Conference extends Emitter<ConferenceEvents> {
     if (!isOver(this.#state)) this.#over("left", "", "");
   }
 
+  /**
+   * Sixty digits in twelve groups to compare with another member, equal for both for as long as
+   * both devices keep their keys: they show that somebody is who they were the last time. Nothing
+   * if they are no member.
+   */
+  safetyNumber(participant: ParticipantId): Promise<string | undefined> {
+    const id = this.#nextSnapshot++;
+    const answer = new Promise<string | undefined>((resolve) => this.#numbers.set(id, resolve));
+    this.#tell({ kind: "safety_number", id, participant });
+    return answer;
+  }
+
   /** Numbers for a diagnostics view. No answer once the call is closed. */
   async snapshot(): Promise<Snapshot> {
     const id = this.#nextSnapshot++;
@@ -333,6 +346,10 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "snapshot":
         this.#snapshots.get(message.id)?.(message.snapshot);
         this.#snapshots.delete(message.id);
+        return;
+      case "safety_number":
+        this.#numbers.get(message.id)?.(message.digits);
+        this.#numbers.delete(message.id);
         return;
       case "failed":
         return this.#over("failed", "internal", message.reason);

@@ -1,36 +1,59 @@
 /** Names for tabs: two tabs of one user are two devices. */
 
-const STORED = "mls-srtp.device";
+/** The name of this tab, for a reload. */
+const OF_TAB = "mls-srtp.device";
+/** The names that this browser has used, for the next session. */
+const OF_BROWSER = "mls-srtp.devices";
 /** How long the tab that we replace, by a reload, may take to let go of its name. */
 const PATIENCE = 400;
 
+let ours: Promise<string> | undefined;
+
 /**
- * The device name of this tab. It survives a reload and nothing else; a duplicated tab, which
- * inherits the storage of the first, gets a name of its own.
+ * The device name of this tab. A tab keeps its name over a reload; a tab of a later session takes
+ * a name that this browser has used and no other tab has now, so that people meet the same device
+ * again; and a duplicated tab, which inherits the storage of the first, gets another name.
  */
-export async function tabDevice(): Promise<string> {
-  const stored = sessionStorage.getItem(STORED);
-  if (stored && (await hold(stored, PATIENCE))) return stored;
+export function tabDevice(): Promise<string> {
+  ours ??= choose();
+  return ours;
+}
+
+async function choose(): Promise<string> {
+  const used = names();
+  const before = sessionStorage.getItem(OF_TAB);
+  const tries: [string, number][] = used.map((name) => [name, 0]);
+  if (before) tries.unshift([before, PATIENCE]);
+  for (const [name, patience] of tries) {
+    if (await hold(name, patience)) return keep(name);
+  }
   for (;;) {
     const name = randomName();
-    if (await hold(name, PATIENCE)) {
-      sessionStorage.setItem(STORED, name);
-      return name;
-    }
+    if (await hold(name, 0)) return keep(name);
   }
+}
+
+function keep(name: string): string {
+  sessionStorage.setItem(OF_TAB, name);
+  const used = names();
+  if (!used.includes(name)) localStorage.setItem(OF_BROWSER, [...used, name].join(" "));
+  return name;
+}
+
+function names(): string[] {
+  return (localStorage.getItem(OF_BROWSER) ?? "").split(" ").filter(Boolean);
 }
 
 /** Takes the lock of a name until the page goes away; `false` if another tab has it. */
 async function hold(name: string, patience: number): Promise<boolean> {
   if (!navigator.locks) return true;
   return new Promise((resolve) => {
-    const held = () => {
-      resolve(true);
-      return new Promise<void>(() => {});
+    const held = (lock: Lock | null) => {
+      resolve(lock !== null);
+      return lock ? new Promise<void>(() => {}) : undefined;
     };
-    navigator.locks
-      .request(`${STORED}/${name}`, { signal: AbortSignal.timeout(patience) }, held)
-      .catch(() => resolve(false));
+    const options = patience ? { signal: AbortSignal.timeout(patience) } : { ifAvailable: true };
+    navigator.locks.request(`${OF_TAB}/${name}`, options, held).catch(() => resolve(false));
   });
 }
 

@@ -35,6 +35,7 @@ export type ToWorker =
   | { readonly kind: "signal"; readonly signal: MediaSignal }
   | { readonly kind: "reconnect" }
   | { readonly kind: "snapshot"; readonly id: number }
+  | { readonly kind: "safety_number"; readonly id: number; readonly participant: ParticipantId }
   | { readonly kind: "forget"; readonly transform: number }
   | {
       /** Encoded streams of a browser without `RTCRtpScriptTransform`, transferred. */
@@ -63,6 +64,7 @@ export type FromWorker =
       readonly reason: string;
     }
   | { readonly kind: "snapshot"; readonly id: number; readonly snapshot: WorkerSnapshot }
+  | { readonly kind: "safety_number"; readonly id: number; readonly digits: string | undefined }
   | { readonly kind: "failed"; readonly reason: string };
 
 /** Whose key opened the frames of a receiver. */
@@ -78,6 +80,8 @@ export interface Owner {
 /** Numbers for a diagnostics view. */
 export interface WorkerSnapshot extends CoreCounters {
   readonly linkUp: boolean;
+  /** The epoch of the newest frame of each participant: who is behind ours lags. */
+  readonly heardIn: Readonly<Record<ParticipantId, number>>;
   readonly reconnects: number;
   readonly transforms: readonly TransformCounters[];
 }

@@ -151,16 +151,23 @@ test("a lost connection to the service is resumed in the same group", options, a
   await receives(ann, ["ben", "bot1"]);
 });
 
-test("a reloaded tab comes back as the same device on a new leaf", options, async () => {
+test("a reloaded tab comes back as the same device with the same safety number", options, async () => {
   const leaf = async () =>
     (await snapshot(ann)).roster.find(({ participant }) => participant.startsWith("ben@"));
   const before = await leaf();
-  const stored = await ben.evaluate(() => sessionStorage.length + localStorage.length);
-  assert.equal(stored, 1, "nothing is kept but the device");
+  const number = (page, with_) =>
+    page.evaluate((who) => globalThis.mlsSrtp.call.safetyNumber(who), with_);
+  const { participant: annId } = (await snapshot(ann)).roster.find(({ participant }) =>
+    participant.startsWith("ann@"),
+  );
+  const digits = await number(ben, annId);
+  assert.match(digits, /^\d{5}( \d{5}){11}$/);
+  assert.equal(await number(ann, before.participant), digits);
   await ben.reload();
   await enter(ben);
   await receives(ben, ["ann", "bot1"]);
   const after = await leaf();
   assert.equal(after.participant, before.participant);
+  assert.equal(await number(ben, annId), digits, "the key is the same");
   await receives(ann, ["ben"]);
 });

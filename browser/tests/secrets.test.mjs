@@ -37,15 +37,17 @@ test("no key leaves the worker", options, async () => {
   const page = await join(browser, server.origin, "ann", { init: recordWorkers });
   await receives(page, ["bot1"]);
   await page.evaluate(() => globalThis.mlsSrtp.call.snapshot());
-  const { count, binary, texts, storage, databases, url } = await page.evaluate(async () => {
+  const { count, binary, texts, storage, stored, url } = await page.evaluate(async () => {
     const texts = [];
     let binary = 0;
+    const isBytes = (value) =>
+      Array.isArray(value) && value.length >= 16 && value.every((one) => one >= 0 && one < 256);
     const walk = (value, key) => {
       if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) binary += 1;
+      else if (isBytes(value)) binary += 1;
       else if (value && typeof value === "object") {
         for (const [name, inner] of Object.entries(value)) walk(inner, name);
       } else if (typeof value === "string" && key !== "sdp") texts.push([key, value]);
-      else if (Array.isArray(value) && value.every((one) => typeof one === "number")) binary += 1;
     };
     for (const message of globalThis.heard) walk(message, "");
     return {
@@ -53,9 +55,32 @@ test("no key leaves the worker", options, async () => {
       binary,
       texts,
       storage: [...Object.entries(sessionStorage), ...Object.entries(localStorage)],
-      databases: (await indexedDB.databases()).length,
+      stored: await entries(),
       url: location.href,
     };
+
+    /** What is in the package's database. */
+    async function entries() {
+      const done = (request) =>
+        new Promise((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+      const names = (await indexedDB.databases()).map(({ name }) => name);
+      if (names.join() !== "mls-srtp") throw new Error(`databases: ${names}`);
+      const database = await done(indexedDB.open("mls-srtp"));
+      const values = await done(database.transaction("identities").objectStore("identities").getAll());
+      const isKey = (value) => value instanceof CryptoKey;
+      return {
+        keys: values.filter(isKey).map(({ algorithm, extractable }) => ({
+          algorithm: algorithm.name,
+          extractable,
+        })),
+        sealed: values
+          .filter((value) => !isKey(value))
+          .map(({ sealed }) => new TextDecoder("latin1").decode(sealed)),
+      };
+    }
   });
   assert.ok(count > 10, `${count} messages were heard`);
   assert.equal(binary, 0, "bytes in a message");
@@ -66,12 +91,13 @@ test("no key leaves the worker", options, async () => {
     ([key, text]) => key !== "group" && keyLike.test(text.replace(names, "")),
   );
   assert.deepEqual(suspects, []);
-  assert.deepEqual(
-    storage.map(([key]) => key),
-    ["mls-srtp.device"],
-  );
-  assert.ok(!keyLike.test(storage[0][1]));
-  assert.equal(databases, 0);
+  assert.deepEqual(storage.map(([key]) => key).sort(), ["mls-srtp.device", "mls-srtp.devices"]);
+  for (const [, value] of storage) assert.ok(!keyLike.test(value), value);
+  // What is kept of the signature key is sealed with a key that no script can read.
+  assert.deepEqual(stored.keys, [{ algorithm: "AES-GCM", extractable: false }]);
+  assert.equal(stored.sealed.length, 1);
+  assert.ok(stored.sealed[0].length > 100);
+  assert.doesNotMatch(stored.sealed[0], /private|public|signer|participant/);
   assert.equal(url, `${server.origin}/page/?room=demo&name=ann`);
   assert.deepEqual(
     page.logged.filter((line) => keyLike.test(line)),

@@ -410,6 +410,14 @@ impl Engine {
         }))
     }
 
+    /// The signature key of a member, raw.
+    pub(crate) fn signature_key_of(&self, participant: &ParticipantId) -> Option<Vec<u8>> {
+        let leaf = self.roster().leaf_of(participant)?;
+        let mut members = self.group.members();
+        let member = members.find(|member| member.index.u32() == u32::from(leaf.get()))?;
+        Some(member.signature_key)
+    }
+
     /// What media needs of the current epoch.
     pub(crate) fn secrets(
         &self,

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, ClientMessage, MAX_ENVELOPE_BYTES, MediaSignal, ServiceMessage};
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{Door, GroupError, Identity, Roster};
+use crate::group::{Door, GroupError, Identity, Roster, SafetyNumber};
 use crate::id::{Epoch, GroupId, ParticipantId, RoomName};
 use crate::pipeline::{MediaEvent, MediaUpdate, Stream};
 use crate::schedule::MediaMode;
@@ -345,6 +345,14 @@ impl KeyManager {
     /// The members of the current epoch, if we are one.
     pub fn roster(&self) -> Option<Roster> {
         self.stay().map(|stay| stay.engine.roster())
+    }
+
+    /// What to compare with another member to know each other's keys; `None` if it is no member.
+    pub fn safety_number(&self, participant: &ParticipantId) -> Option<SafetyNumber> {
+        let key = self.stay()?.engine.signature_key_of(participant)?;
+        let own = self.identity.public_key();
+        let own = (self.identity.participant(), own.as_slice());
+        Some(SafetyNumber::new(own, (participant, &key)))
     }
 
     /// The current group and epoch, if we are a member.

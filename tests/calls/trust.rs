@@ -33,6 +33,34 @@ fn strict() -> ManagerConfig {
 }
 
 #[test]
+fn two_members_see_one_safety_number_for_as_long_as_they_keep_their_keys() {
+    let mut world = World::new();
+    for user in ["alice", "bob", "carol"] {
+        world.join(user);
+    }
+    let number = |world: &World, of: &str, with: &str| {
+        let manager = &world.at(of).manager;
+        manager
+            .safety_number(&name(with))
+            .expect("both are members")
+    };
+    let first = number(&world, "alice", "bob");
+    assert_eq!(first, number(&world, "bob", "alice"));
+    assert_ne!(first, number(&world, "alice", "carol"));
+    assert_eq!(world.at("alice").manager.safety_number(&name("dave")), None);
+
+    let identity = world.identity_of("bob");
+    world.leave("bob");
+    world.restart("bob", &identity);
+    world.run(Duration::from_secs(1));
+    assert_eq!(number(&world, "alice", "bob"), first, "another stay");
+
+    world.leave("bob");
+    world.join("bob");
+    assert_ne!(number(&world, "alice", "bob"), first, "another key");
+}
+
+#[test]
 fn a_strict_member_sends_nothing_to_whom_it_does_not_trust_and_leaves() {
     let mut world = World::new();
     world.join("alice");

@@ -2,7 +2,7 @@
 import { Conference, tabDevice } from "../index.js";
 import { SfuConnection } from "../sfu.js";
 import { open, openScreen } from "./devices.js";
-import { byId, press, show } from "./dom.js";
+import { byId, make, press, show } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { Grid } from "./grid.js";
 import { watchSpeakers } from "./speakers.js";
@@ -33,7 +33,7 @@ export async function enterCall(entry, ended) {
 class CallView {
     media;
     #call;
-    #grid = new Grid();
+    #grid = new Grid((participant) => void this.#safety(participant));
     #drawer;
     #tracks = {};
     #stopSpeakers;
@@ -165,10 +165,16 @@ class CallView {
         people.textContent = roster.length === 1 ? "Only you" : `${roster.length} people`;
     }
     #code() {
-        const groups = this.#call.code.split(" ");
-        codeShort.textContent = groups[0] ?? "";
-        code.replaceChildren(...groups.map((group) => Object.assign(document.createElement("span"), { textContent: group })));
-        code.ariaLabel = this.#call.code;
+        codeShort.textContent = this.#call.code.split(" ")[0] ?? "";
+        paintDigits(code, this.#call.code);
+    }
+    async #safety(participant) {
+        const digits = await this.#call.safetyNumber(participant);
+        if (!digits)
+            return;
+        byId("safety-who", HTMLParagraphElement).textContent = participant;
+        paintDigits(byId("safety", HTMLParagraphElement), digits);
+        byId("safety-dialog", HTMLDialogElement).showModal();
     }
     #state({ state, reason, detail }) {
         this.#drawer.note(`State: ${state}${reason ? ` (${reason})` : ""}`);
@@ -206,4 +212,9 @@ class CallView {
         root.hidden = true;
         this.#ended({ title, text });
     }
+}
+/** Shows groups of digits in columns. */
+function paintDigits(element, digits) {
+    element.replaceChildren(...digits.split(" ").map((group) => make("span", "", group)));
+    element.ariaLabel = digits;
 }

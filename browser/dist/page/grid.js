@@ -5,9 +5,12 @@ const element = byId("grid", HTMLElement);
 const soundsElement = byId("sounds", HTMLDivElement);
 /** Shows who is in the call. Names come from rosters and keys, never from SDP. */
 export class Grid {
+    onname;
     #people = new Map();
     #resize = new ResizeObserver(() => this.#arrange());
-    constructor() {
+    /** `onname` is called when somebody wants to know more of a participant. */
+    constructor(onname) {
+        this.onname = onname;
         this.#resize.observe(element);
     }
     close() {
@@ -19,7 +22,8 @@ export class Grid {
         if (this.#people.has(participant))
             return;
         const name = participant.split("@")[0] ?? participant;
-        const tile = new Tile(name, { self, screen: false });
+        const more = self ? {} : { onname: () => this.onname(participant) };
+        const tile = new Tile(name, { self, screen: false, ...more });
         const sources = [];
         const person = { name, self, tile, screen: undefined, sources, sounds: new Map() };
         this.#people.set(participant, person);

@@ -26,7 +26,12 @@ export class Tile {
         const face = make("span", "face", initials(name));
         face.style.setProperty("--hue", String(hue(name)));
         face.ariaHidden = "true";
-        const label = make("span", "label");
+        const label = make("button", "label");
+        label.type = "button";
+        label.disabled = !options.onname;
+        label.title = options.onname ? "Show the safety number" : "";
+        if (options.onname)
+            label.onclick = options.onname;
         const text = options.screen ? `${name} · screen` : options.self ? `${name} (you)` : name;
         this.#lock.setAttribute("aria-label", "encrypted");
         this.#muted.toggleAttribute("hidden", true);

@@ -42,12 +42,22 @@ export class Core {
      */
     leave(): void;
     /**
-     * A core for `user@domain/device`, with a new signature key.
+     * A new signature key for `user@domain/device`, to be stored where nobody else can read it and
+     * given to one core at a time. It is the one secret that passes this face.
      *
      * # Errors
      * The name does not parse, or the browser has no randomness.
      */
-    constructor(participant: string);
+    static newIdentity(participant: string): Uint8Array;
+    /**
+     * A core for `user@domain/device`: with the signature key in `identity`, as
+     * [`Core::new_identity`] made it, or for this stay only with a new one.
+     *
+     * # Errors
+     * The name does not parse, the identity is another's or none, or the browser has no
+     * randomness.
+     */
+    constructor(participant: string, identity?: Uint8Array | number[] | null);
     /**
      * Opens one frame. `ticket` names it should it have to wait.
      *
@@ -86,6 +96,14 @@ export class Core {
      * It is none; nothing has changed.
      */
     receive(envelope: string, now: number): void;
+    /**
+     * What to compare with another member to know each other's keys: twelve groups of five digits;
+     * nothing if it is no member.
+     *
+     * # Errors
+     * The name does not parse.
+     */
+    safetyNumber(participant: string): string | undefined;
     /**
      * Sends media signaling, as JSON, to the room's SFU.
      *
@@ -204,7 +222,8 @@ export interface InitOutput {
     readonly core_handleTimeout: (a: number, b: number) => void;
     readonly core_join: (a: number, b: number, c: number, d: number, e: number) => [number, number];
     readonly core_leave: (a: number) => [number, number];
-    readonly core_new: (a: number, b: number) => [number, number, number];
+    readonly core_new: (a: number, b: number, c: number, d: number) => [number, number, number];
+    readonly core_newIdentity: (a: number, b: number) => [number, number, number, number];
     readonly core_open: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
     readonly core_poll: (a: number, b: number) => [number, number];
     readonly core_pollDropped: (a: number) => number;
@@ -212,6 +231,7 @@ export interface InitOutput {
     readonly core_pollTimeout: (a: number) => [number, number];
     readonly core_protect: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number, number];
     readonly core_receive: (a: number, b: number, c: number, d: number) => [number, number];
+    readonly core_safetyNumber: (a: number, b: number, c: number) => [number, number, number, number];
     readonly core_signal: (a: number, b: number, c: number) => [number, number];
     readonly core_stats: (a: number) => [number, number];
     readonly opening_epoch: (a: number) => number;

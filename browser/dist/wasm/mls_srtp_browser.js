@@ -88,16 +88,48 @@ export class Core {
         }
     }
     /**
-     * A core for `user@domain/device`, with a new signature key.
+     * A new signature key for `user@domain/device`, to be stored where nobody else can read it and
+     * given to one core at a time. It is the one secret that passes this face.
      *
      * # Errors
      * The name does not parse, or the browser has no randomness.
      * @param {string} participant
+     * @returns {Uint8Array}
      */
-    constructor(participant) {
+    static newIdentity(participant) {
         const ptr0 = passStringToWasm0(participant, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
         const len0 = WASM_VECTOR_LEN;
-        const ret = wasm.core_new(ptr0, len0);
+        const ret = wasm.core_newIdentity(ptr0, len0);
+        if (ret[3]) {
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        var v2 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        return v2;
+    }
+    /**
+     * A core for `user@domain/device`: with the signature key in `identity`, as
+     * [`Core::new_identity`] made it, or for this stay only with a new one.
+     *
+     * # Errors
+     * The name does not parse, the identity is another's or none, or the browser has no
+     * randomness.
+     * @param {string} participant
+     * @param {Uint8Array | number[] | null} [identity]
+     */
+    constructor(participant, identity) {
+        let ptr0, len0, ptr1, len1;
+        try {
+            ptr0 = passStringToWasm0(participant, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            len0 = WASM_VECTOR_LEN;
+            ptr1 = isLikeNone(identity) ? 0 : passArray8ToWasm0(identity, wasm.__wbindgen_malloc);
+            len1 = WASM_VECTOR_LEN;
+        } catch (e) {
+            if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+            if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+            throw e;
+        }
+        const ret = wasm.core_new(ptr0, len0, ptr1, len1);
         if (ret[2]) {
             throw takeFromExternrefTable0(ret[1]);
         }
@@ -224,6 +256,29 @@ export class Core {
         if (ret[1]) {
             throw takeFromExternrefTable0(ret[0]);
         }
+    }
+    /**
+     * What to compare with another member to know each other's keys: twelve groups of five digits;
+     * nothing if it is no member.
+     *
+     * # Errors
+     * The name does not parse.
+     * @param {string} participant
+     * @returns {string | undefined}
+     */
+    safetyNumber(participant) {
+        const ptr0 = passStringToWasm0(participant, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.core_safetyNumber(this.__wbg_ptr, ptr0, len0);
+        if (ret[3]) {
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        let v2;
+        if (ret[0] !== 0) {
+            v2 = getStringFromWasm0(ret[0], ret[1]);
+            wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        }
+        return v2;
     }
     /**
      * Sends media signaling, as JSON, to the room's SFU.

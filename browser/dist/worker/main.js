@@ -1,11 +1,13 @@
 /** The worker: owns the keys, the group and the connection to the service. */
 import init from "../wasm/mls_srtp_browser.js";
+import { identityOf } from "./identity.js";
 import { Session } from "./session.js";
 import { Transforms } from "./transforms.js";
 const scope = self;
 const post = (message) => scope.postMessage(message);
 const transforms = new Transforms(post);
 let session;
+let identity = Promise.resolve(undefined);
 // Set before anything is awaited: a transform's event comes once.
 scope.onrtctransform = ({ transformer }) => {
     const { options, readable, writable } = transformer;
@@ -23,17 +25,21 @@ scope.onmessage = async ({ data }) => {
     }
     if (!(await loaded))
         return;
+    if (data.kind === "join")
+        identity = identityOf(data.participant);
+    // What follows the join waits behind it.
+    const ours = await identity;
     try {
-        handle(data);
+        handle(data, ours);
     }
     catch (error) {
         post({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
     }
 };
-function handle(message) {
+function handle(message, ours) {
     switch (message.kind) {
         case "join":
-            session = new Session(message.participant, message.room, message.token, message.url, transforms, post);
+            session = new Session(message.participant, ours, message.room, message.token, message.url, transforms, post);
             return;
         case "leave":
             return session?.leave();
@@ -45,6 +51,10 @@ function handle(message) {
             return session?.reconnect();
         case "forget":
             return transforms.forget(message.transform);
+        case "safety_number": {
+            const digits = session?.safetyNumber(message.participant);
+            return post({ kind: "safety_number", id: message.id, digits });
+        }
         case "snapshot":
             if (session)
                 post({ kind: "snapshot", id: message.id, snapshot: session.snapshot() });

@@ -5,11 +5,12 @@ import { Transforms } from "./transforms.js";
 export declare class Session {
     #private;
     readonly transforms: Transforms;
-    constructor(participant: string, room: string, token: string | undefined, url: string, transforms: Transforms, post: (message: FromWorker) => void);
+    constructor(participant: string, identity: Uint8Array | undefined, room: string, token: string | undefined, url: string, transforms: Transforms, post: (message: FromWorker) => void);
     announce(streams: readonly AnnouncedStream[]): void;
     signal(signal: MediaSignal): void;
     leave(): void;
     /** Gives the connection up as if the network had. */
     reconnect(): void;
+    safetyNumber(participant: string): string | undefined;
     snapshot(): WorkerSnapshot;
 }

@@ -12,8 +12,8 @@ export class Session {
     #link;
     #timer;
     #over = false;
-    constructor(participant, room, token, url, transforms, post) {
-        this.#core = new Core(participant);
+    constructor(participant, identity, room, token, url, transforms, post) {
+        this.#core = new Core(participant, identity);
         this.#post = post;
         this.transforms = transforms;
         this.#core.join(room, token);
@@ -44,12 +44,16 @@ export class Session {
     reconnect() {
         this.#link?.reconnect("given up by the application");
     }
+    safetyNumber(participant) {
+        return this.#core.safetyNumber(participant);
+    }
     snapshot() {
         const counters = JSON.parse(this.#core.stats());
         return {
             ...counters,
             linkUp: this.#link?.isUp ?? false,
             reconnects: this.#link?.reconnects ?? 0,
+            heardIn: this.transforms.heardIn(),
             transforms: this.transforms.counters(),
         };
     }

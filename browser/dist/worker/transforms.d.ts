@@ -22,5 +22,6 @@ export declare class Transforms {
     /** Passes on what has waited and drops what has waited in vain. */
     release(): void;
     counters(): TransformCounters[];
+    heardIn(): Record<string, number>;
 }
 export {};

@@ -42,6 +42,8 @@ export class Transforms {
     #held = new Map();
     #nextTicket = 0;
     #sources = new Map();
+    /** The epoch of the newest frame of each participant. */
+    #heardIn = new Map();
     constructor(post) {
         this.#post = post;
     }
@@ -116,6 +118,9 @@ export class Transforms {
             owner,
         }));
     }
+    heardIn() {
+        return Object.fromEntries(this.#heardIn);
+    }
     #send(transform, stream, frame, controller) {
         const codec = this.#codec(transform, frame);
         if (!this.#core)
@@ -161,6 +166,8 @@ export class Transforms {
         const plain = opening.take();
         if (!plain)
             return;
+        if (opening.participant)
+            this.#heardIn.set(opening.participant, opening.epoch);
         this.#attribute(transform, opening);
         frame.data = plain.buffer;
         transform.passed += 1;

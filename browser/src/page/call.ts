@@ -3,7 +3,7 @@
 import { Conference, tabDevice, type StateChange } from "../index.js";
 import { SfuConnection } from "../sfu.js";
 import { open, openScreen } from "./devices.js";
-import { byId, press, show } from "./dom.js";
+import { byId, make, press, show } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { Grid } from "./grid.js";
 import type { Entry } from "./lobby.js";
@@ -44,7 +44,7 @@ export async function enterCall(entry: Entry, ended: (end: End) => void): Promis
 class CallView {
   readonly media: SfuConnection;
   #call: Conference;
-  #grid = new Grid();
+  #grid = new Grid((participant) => void this.#safety(participant));
   #drawer: Drawer;
   #tracks: Partial<Record<"microphone" | "camera" | "screen", MediaStreamTrack>> = {};
   #stopSpeakers: () => void;
@@ -180,12 +180,16 @@ class CallView {
   }
 
   #code(): void {
-    const groups = this.#call.code.split(" ");
-    codeShort.textContent = groups[0] ?? "";
-    code.replaceChildren(
-      ...groups.map((group) => Object.assign(document.createElement("span"), { textContent: group })),
-    );
-    code.ariaLabel = this.#call.code;
+    codeShort.textContent = this.#call.code.split(" ")[0] ?? "";
+    paintDigits(code, this.#call.code);
+  }
+
+  async #safety(participant: string): Promise<void> {
+    const digits = await this.#call.safetyNumber(participant);
+    if (!digits) return;
+    byId("safety-who", HTMLParagraphElement).textContent = participant;
+    paintDigits(byId("safety", HTMLParagraphElement), digits);
+    byId("safety-dialog", HTMLDialogElement).showModal();
   }
 
   #state({ state, reason, detail }: StateChange): void {
@@ -225,4 +229,10 @@ class CallView {
     root.hidden = true;
     this.#ended({ title, text });
   }
+}
+
+/** Shows groups of digits in columns. */
+function paintDigits(element: HTMLElement, digits: string): void {
+  element.replaceChildren(...digits.split(" ").map((group) => make("span", "", group)));
+  element.ariaLabel = digits;
 }

@@ -93,11 +93,14 @@ function list(entries: Record<string, string>): void {
 function table(snapshot: Snapshot): HTMLElement {
   const table = make("table");
   const head = table.createTHead().insertRow();
-  for (const title of ["From", "Opened", "Late", "Refused"]) head.append(make("th", "", title));
+  for (const title of ["From", "Epoch", "Opened", "Late", "Refused"]) head.append(make("th", "", title));
   const body = table.createTBody();
   for (const sender of snapshot.senders) {
     const row = body.insertRow();
     row.insertCell().textContent = sender.participant;
+    const heardIn = snapshot.heardIn[sender.participant];
+    const lags = heardIn !== undefined && heardIn < (snapshot.epoch ?? 0);
+    row.insertCell().textContent = `${heardIn ?? "–"}${lags ? " lags" : ""}`;
     row.insertCell().textContent = String(sender.opened);
     row.insertCell().textContent = String(sender.openedLate);
     const refused = refusals(sender);

@@ -22,7 +22,8 @@ export class Grid {
   #people = new Map<ParticipantId, Person>();
   #resize = new ResizeObserver(() => this.#arrange());
 
-  constructor() {
+  /** `onname` is called when somebody wants to know more of a participant. */
+  constructor(readonly onname: (participant: ParticipantId) => void) {
     this.#resize.observe(element);
   }
 
@@ -34,7 +35,8 @@ export class Grid {
   add(participant: ParticipantId, self: boolean): void {
     if (this.#people.has(participant)) return;
     const name = participant.split("@")[0] ?? participant;
-    const tile = new Tile(name, { self, screen: false });
+    const more = self ? {} : { onname: () => this.onname(participant) };
+    const tile = new Tile(name, { self, screen: false, ...more });
     const sources: Source[] = [];
     const person = { name, self, tile, screen: undefined, sources, sounds: new Map() };
     this.#people.set(participant, person);

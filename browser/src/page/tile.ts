@@ -21,7 +21,7 @@ export class Tile {
 
   constructor(
     readonly name: string,
-    options: { self: boolean; screen: boolean },
+    options: { self: boolean; screen: boolean; onname?: () => void },
   ) {
     this.element.classList.toggle("self", options.self);
     this.element.classList.toggle("screen", options.screen);
@@ -32,7 +32,11 @@ export class Tile {
     const face = make("span", "face", initials(name));
     face.style.setProperty("--hue", String(hue(name)));
     face.ariaHidden = "true";
-    const label = make("span", "label");
+    const label = make("button", "label");
+    label.type = "button";
+    label.disabled = !options.onname;
+    label.title = options.onname ? "Show the safety number" : "";
+    if (options.onname) label.onclick = options.onname;
     const text = options.screen ? `${name} · screen` : options.self ? `${name} (you)` : name;
     this.#lock.setAttribute("aria-label", "encrypted");
     this.#muted.toggleAttribute("hidden", true);

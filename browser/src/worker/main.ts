@@ -2,6 +2,7 @@
 
 import init from "../wasm/mls_srtp_browser.js";
 import type { FromWorker, ToWorker, TransformOptions } from "../protocol.js";
+import { identityOf } from "./identity.js";
 import { Session } from "./session.js";
 import { Transforms } from "./transforms.js";
 
@@ -23,6 +24,7 @@ const scope = self as unknown as DedicatedWorkerGlobalScope & {
 const post = (message: FromWorker): void => scope.postMessage(message);
 const transforms = new Transforms(post);
 let session: Session | undefined;
+let identity: Promise<Uint8Array | undefined> = Promise.resolve(undefined);
 
 // Set before anything is awaited: a transform's event comes once.
 scope.onrtctransform = ({ transformer }) => {
@@ -45,18 +47,25 @@ scope.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
     return transforms.pipe(data.options, data.readable, data.writable, {});
   }
   if (!(await loaded)) return;
+  if (data.kind === "join") identity = identityOf(data.participant);
+  // What follows the join waits behind it.
+  const ours = await identity;
   try {
-    handle(data);
+    handle(data, ours);
   } catch (error) {
     post({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
   }
 };
 
-function handle(message: Exclude<ToWorker, { kind: "encoded_streams" }>): void {
+function handle(
+  message: Exclude<ToWorker, { kind: "encoded_streams" }>,
+  ours: Uint8Array | undefined,
+): void {
   switch (message.kind) {
     case "join":
       session = new Session(
         message.participant,
+        ours,
         message.room,
         message.token,
         message.url,
@@ -74,6 +83,10 @@ function handle(message: Exclude<ToWorker, { kind: "encoded_streams" }>): void {
       return session?.reconnect();
     case "forget":
       return transforms.forget(message.transform);
+    case "safety_number": {
+      const digits = session?.safetyNumber(message.participant);
+      return post({ kind: "safety_number", id: message.id, digits });
+    }
     case "snapshot":
       if (session) post({ kind: "snapshot", id: message.id, snapshot: session.snapshot() });
       return;

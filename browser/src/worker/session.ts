@@ -22,13 +22,14 @@ export class Session {
 
   constructor(
     participant: string,
+    identity: Uint8Array | undefined,
     room: string,
     token: string | undefined,
     url: string,
     transforms: Transforms,
     post: (message: FromWorker) => void,
   ) {
-    this.#core = new Core(participant);
+    this.#core = new Core(participant, identity);
     this.#post = post;
     this.transforms = transforms;
     this.#core.join(room, token);
@@ -64,12 +65,17 @@ export class Session {
     this.#link?.reconnect("given up by the application");
   }
 
+  safetyNumber(participant: string): string | undefined {
+    return this.#core.safetyNumber(participant);
+  }
+
   snapshot(): WorkerSnapshot {
     const counters = JSON.parse(this.#core.stats()) as CoreCounters;
     return {
       ...counters,
       linkUp: this.#link?.isUp ?? false,
       reconnects: this.#link?.reconnects ?? 0,
+      heardIn: this.transforms.heardIn(),
       transforms: this.transforms.counters(),
     };
   }

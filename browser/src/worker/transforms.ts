@@ -57,6 +57,8 @@ export class Transforms {
   #held = new Map<number, { frame: EncodedFrame; controller: Controller; transform: Transform }>();
   #nextTicket = 0;
   #sources = new Map<string, readonly AnnouncedStream[]>();
+  /** The epoch of the newest frame of each participant. */
+  #heardIn = new Map<string, number>();
 
   constructor(post: (message: FromWorker) => void) {
     this.#post = post;
@@ -139,6 +141,10 @@ export class Transforms {
     }));
   }
 
+  heardIn(): Record<string, number> {
+    return Object.fromEntries(this.#heardIn);
+  }
+
   #send(transform: Transform, stream: number, frame: EncodedFrame, controller: Controller): void {
     const codec = this.#codec(transform, frame);
     if (!this.#core) return transform.drop("no_session");
@@ -185,6 +191,7 @@ export class Transforms {
   ): void {
     const plain = opening.take();
     if (!plain) return;
+    if (opening.participant) this.#heardIn.set(opening.participant, opening.epoch);
     this.#attribute(transform, opening);
     frame.data = plain.buffer as ArrayBuffer;
     transform.passed += 1;

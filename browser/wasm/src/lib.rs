@@ -1,8 +1,9 @@
 //! The key manager for a browser's worker: a thin face over [`mls_srtp::KeyManager`] and
 //! [`mls_srtp::pipeline::FramePipeline`], without logic of its own.
 //!
-//! Keys never pass this face: key updates go from the manager to the pipeline in here, and what
-//! comes out are envelopes, facts, and frames.
+//! Media keys and group secrets never pass this face: key updates go from the manager to the
+//! pipeline in here, and what comes out are envelopes, facts, and frames. Only a signature key does,
+//! for a worker that stores it.
 //!
 //! Moments are milliseconds since an origin of the caller's choice, which all calls share; a worker
 //! gives `performance.now()`.
@@ -13,6 +14,7 @@ mod frame;
 mod told;
 mod vectors;
 
+use mls_srtp::group::Identity;
 use mls_srtp::id::{ParticipantId, RoomName, StreamNumber};
 use mls_srtp::media::sframe::Codec;
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaUpdate};
@@ -34,21 +36,53 @@ pub struct Core {
 
 #[wasm_bindgen]
 impl Core {
-    /// A core for `user@domain/device`, with a new signature key.
+    /// A core for `user@domain/device`: with the signature key in `identity`, as
+    /// [`Core::new_identity`] made it, or for this stay only with a new one.
     ///
     /// # Errors
-    /// The name does not parse, or the browser has no randomness.
+    /// The name does not parse, the identity is another's or none, or the browser has no
+    /// randomness.
     #[wasm_bindgen(constructor)]
-    pub fn new(participant: &str) -> Result<Core, JsError> {
+    pub fn new(participant: &str, identity: Option<Vec<u8>>) -> Result<Core, JsError> {
         let participant: ParticipantId = participant.parse()?;
+        let identity: Identity = match identity {
+            Some(json) => serde_json::from_slice(&json)?,
+            None => Identity::generate(participant.clone())?,
+        };
+        if *identity.participant() != participant {
+            return Err(JsError::new("the identity is another participant's"));
+        }
         let config = ManagerConfig {
             modes: vec![ModeKind::Sframe],
             ..ManagerConfig::default()
         };
         Ok(Core {
-            manager: KeyManager::new(participant, config)?,
+            manager: KeyManager::with_identity(identity, config),
             frames: FramePipeline::new(MediaConfig::default()),
         })
+    }
+
+    /// A new signature key for `user@domain/device`, to be stored where nobody else can read it and
+    /// given to one core at a time. It is the one secret that passes this face.
+    ///
+    /// # Errors
+    /// The name does not parse, or the browser has no randomness.
+    #[wasm_bindgen(js_name = newIdentity)]
+    pub fn new_identity(participant: &str) -> Result<Vec<u8>, JsError> {
+        Ok(serde_json::to_vec(&Identity::generate(
+            participant.parse()?,
+        )?)?)
+    }
+
+    /// What to compare with another member to know each other's keys: twelve groups of five digits;
+    /// nothing if it is no member.
+    ///
+    /// # Errors
+    /// The name does not parse.
+    #[wasm_bindgen(js_name = safetyNumber)]
+    pub fn safety_number(&self, participant: &str) -> Result<Option<String>, JsError> {
+        let number = self.manager.safety_number(&participant.parse()?);
+        Ok(number.map(|number| number.to_string()))
     }
 
     /// Enters a room.
