@@ -92,24 +92,29 @@ pub enum Event {
 }
 
 /// Why a member enters its room anew.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResyncCause {
     /// Log entries are missing, or their hash chain is broken.
+    #[error("the service left out a part of the room's log")]
     LogGap,
     /// An accepted message could not be applied.
+    #[error("a change of the group could not be followed: {0}")]
     CannotApply(GroupError),
     /// The room's group is not ours any more.
+    #[error("the room has another group")]
     GroupReplaced,
     /// The service did not resume our stay: we were away for too long.
+    #[error("the connection was away for too long")]
     NotResumed,
 }
 
 /// Why a stay ended for good.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FatalCause {
     /// The service does not let us in.
+    #[error("the service does not let us in: {detail}")]
     NotAdmitted {
         /// Why, for the program.
         reason: Refusal,
@@ -117,16 +122,20 @@ pub enum FatalCause {
         detail: String,
     },
     /// The service offered a room of other terms than asked for.
+    #[error("the service offered another room than asked for")]
     WrongRoom,
     /// The room protects media in a mode that this client has no pipeline for, as
     /// [`ManagerConfig::modes`](crate::ManagerConfig::modes) says.
+    #[error("rooms of this service protect media with {mode}, which this client cannot do")]
     UnsupportedMode {
         /// The room's.
         mode: MediaMode,
     },
     /// Entering anew did not help, several times over.
+    #[error("entering the room anew did not help: {0}")]
     CannotStay(ResyncCause),
     /// Somebody in the group is not trusted here, and stays.
+    #[error("{participant} is not trusted and stays in the room: {reason}")]
     NotTrusted {
         /// Who.
         participant: ParticipantId,
@@ -134,9 +143,12 @@ pub enum FatalCause {
         reason: String,
     },
     /// The group's terms are no longer the room's, though no commit may change them.
+    #[error("the group broke the terms of its room")]
     TermsBroken,
     /// The service closed the connection for good.
+    #[error("the service closed the connection: {}", .0.in_words())]
     Closed(CloseReason),
     /// Our own side failed.
+    #[error("the key manager failed: {0}")]
     Internal(GroupError),
 }

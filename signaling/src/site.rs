@@ -17,8 +17,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest head that is looked at, in bytes, and most headers in it.
 const MAX_HEAD: usize = 8 * 1024;
 const MAX_HEADERS: usize = 64;
-/// How long to wait for the rest of a head.
+/// How long to wait for the rest of a head: at first, and at most.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
+const LOOK_AGAIN_AT_LAST: Duration = Duration::from_millis(500);
 
 /// What the pages may do: their own scripts, WebAssembly and workers, connections anywhere.
 const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
@@ -43,11 +44,23 @@ pub enum Found {
 pub type Site = Arc<dyn Fn(&str) -> Option<Found> + Send + Sync>;
 
 /// Answers a plain request, and gives back every other connection as it came.
-pub(crate) async fn answer(mut stream: TcpStream, site: &Site) -> Option<TcpStream> {
-    let request = match timeout(HEAD_TIMEOUT, look(&stream)).await {
+pub(crate) async fn answer(stream: TcpStream, site: &Site) -> Option<TcpStream> {
+    answer_if_asked(stream, site, HEAD_TIMEOUT).await
+}
+
+async fn answer_if_asked(
+    mut stream: TcpStream,
+    site: &Site,
+    within: Duration,
+) -> Option<TcpStream> {
+    let request = match timeout(within, look(&stream)).await {
         Ok(Some(request)) => request,
         // No head that we understand: the WebSocket layer says what is wrong with it.
-        Ok(None) | Err(_) => return Some(stream),
+        Ok(None) => return Some(stream),
+        Err(_) => {
+            tracing::debug!("no request in time");
+            return None;
+        }
     };
     let answering = async {
         let mut head = vec![0; request.head_len];
@@ -74,14 +87,21 @@ struct Request {
 /// Reads a request's head without taking it from the stream.
 async fn look(stream: &TcpStream) -> Option<Request> {
     let mut bytes = [0; MAX_HEAD];
+    let (mut seen, mut pause) = (0, LOOK_AGAIN);
     loop {
         let len = stream.peek(&mut bytes).await.ok()?;
-        let seen = bytes.get(..len)?;
-        match parse(seen) {
-            Parsed::Whole(request) => return request,
-            Parsed::Part if len > 0 && len < MAX_HEAD => sleep(LOOK_AGAIN).await,
-            Parsed::Part => return None,
+        if len > seen {
+            match parse(bytes.get(..len)?) {
+                Parsed::Whole(request) => return request,
+                Parsed::Part if len == MAX_HEAD => return None,
+                Parsed::Part => seen = len,
+            }
+        } else if len == 0 {
+            return None;
         }
+        // Nothing tells when more has come; who sends slowly is looked at seldom.
+        sleep(pause).await;
+        pause = (pause * 2).min(LOOK_AGAIN_AT_LAST);
     }
 }
 
@@ -197,5 +217,50 @@ mod tests {
         assert_eq!(ask("GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"), None);
         assert_eq!(ask("\x16\x03\x01 hello\r\n\r\n"), None);
         assert!(matches!(parse(b"GET /a.js HT"), Parsed::Part));
+    }
+
+    /// A connection to a page server: the client's end, and what becomes of the other one.
+    async fn connected(
+        within: Duration,
+    ) -> (TcpStream, tokio::task::JoinHandle<Option<TcpStream>>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let client = TcpStream::connect(address).await.expect("connected");
+        let (stream, _) = listener.accept().await.expect("accepted");
+        let answered = tokio::spawn(async move { answer_if_asked(stream, &site(), within).await });
+        (client, answered)
+    }
+
+    #[tokio::test]
+    async fn a_head_may_come_in_pieces() {
+        let (mut client, answered) = connected(HEAD_TIMEOUT).await;
+        for piece in ["GET /a", ".js HTTP/1.1\r\n", "Host: h\r\n\r\n"] {
+            client.write_all(piece.as_bytes()).await.expect("sent");
+            client.flush().await.expect("sent");
+            tokio::task::yield_now().await;
+        }
+        let mut page = String::new();
+        client.read_to_string(&mut page).await.expect("an answer");
+        assert!(page.ends_with("hello"), "{page}");
+        assert!(answered.await.expect("no panic").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_websocket_goes_on_untouched() {
+        let head = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n";
+        let (mut client, answered) = connected(HEAD_TIMEOUT).await;
+        client.write_all(head.as_bytes()).await.expect("sent");
+        let mut stream = answered.await.expect("no panic").expect("not ours");
+        let mut bytes = vec![0; head.len()];
+        stream.read_exact(&mut bytes).await.expect("all of it");
+        assert_eq!(bytes, head.as_bytes());
+    }
+
+    #[tokio::test]
+    async fn who_never_ends_its_head_is_let_go() {
+        let (mut client, answered) = connected(Duration::from_millis(20)).await;
+        client.write_all(b"GET /a.js HT").await.expect("sent");
+        assert!(answered.await.expect("no panic").is_none());
     }
 }

@@ -429,3 +429,17 @@ pub enum CloseReason {
     /// The service goes down; the client may come back.
     ShuttingDown,
 }
+
+impl CloseReason {
+    /// For a person.
+    pub(crate) const fn in_words(self) -> &'static str {
+        match self {
+            Self::Removed => "this device is no member any more",
+            Self::Barred => "a change that this device made broke the room",
+            Self::Replaced => "another connection of this device took over",
+            Self::TooSlow => "this device took too long to read",
+            Self::Silent => "nothing was heard from this device",
+            Self::ShuttingDown => "it goes down",
+        }
+    }
+}

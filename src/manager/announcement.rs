@@ -25,9 +25,6 @@ impl KeyManager {
     /// MLS forbids application messages while proposals are pending. The next epoch brings another
     /// chance, and so does every ping, for the proposals may be taken back.
     pub(super) fn announce(&mut self) {
-        if self.streams.is_empty() {
-            return;
-        }
         let message = MemberMessage::Streams {
             streams: self.streams.clone(),
         };
@@ -39,6 +36,10 @@ impl KeyManager {
             super::Phase::Member(stay) => stay,
             _ => return,
         };
+        // Who never sent anything has nothing to say; who did says that it is over.
+        if self.streams.is_empty() && !stay.has_announced {
+            return;
+        }
         if stay.must_renew {
             // What was encrypted in this epoch before the restart, nobody knows any more.
             stay.owes_announcement = true;
@@ -47,6 +48,7 @@ impl KeyManager {
         match stay.engine.encrypt(identity, &bytes) {
             Ok(message) => {
                 stay.owes_announcement = false;
+                stay.has_announced = true;
                 let (group_id, epoch) = (stay.group_id, stay.engine.epoch());
                 self.send(ClientMessage::Application {
                     group_id,

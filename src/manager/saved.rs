@@ -162,6 +162,7 @@ impl KeyManager {
         let at = (wire.seq, wire.chain);
         let mut stay = Stay::new(&self.config, wire.group_id, engine, door, at, now)?;
         stay.must_renew = true;
+        stay.has_announced = true;
         stay.turn.want_renewal();
         stay.proposals = wire.proposals;
         if stay.engine.has_pending_commit() {

@@ -45,6 +45,8 @@ pub(super) struct Stay {
     pub(super) heard: Vec<(ParticipantId, Vec<Stream>)>,
     /// Our streams could not be announced, or the service did not take the announcement.
     pub(super) owes_announcement: bool,
+    /// Whether the others may know of streams of ours.
+    pub(super) has_announced: bool,
     pub(super) media_start: MediaStart,
 }
 
@@ -94,6 +96,7 @@ impl Stay {
             suspended: false,
             heard: Vec::new(),
             owes_announcement: false,
+            has_announced: false,
             media_start: MediaStart::default(),
         })
     }

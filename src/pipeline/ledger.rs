@@ -17,9 +17,16 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Senders' troubles begin anew, with another group.
+    /// Senders' troubles begin anew, with another group: those that were told of are over.
     pub(super) fn forget_troubles(&mut self) {
-        self.told.clear();
+        let over = self
+            .told
+            .drain()
+            .map(|(participant, trouble)| MediaEvent::Resumed {
+                participant,
+                trouble,
+            });
+        self.events.extend(over);
     }
 
     /// Something was opened; `late` if it had waited.
@@ -72,6 +79,37 @@ impl Ledger {
                 leaf: whose.leaf,
                 trouble,
             });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Epoch, LeafIndex};
+
+    #[test]
+    fn a_trouble_ends_when_frames_open_or_with_the_group() {
+        let participant = ParticipantId::new("alice", "example.org", "phone").expect("a name");
+        let whose = Whose {
+            epoch: Epoch::new(1),
+            leaf: LeafIndex::new(2),
+            participant: Arc::new(participant),
+        };
+        let mut ledger = Ledger::default();
+        let resumed = |event| matches!(event, Some(MediaEvent::Resumed { .. }));
+        for end in [
+            &(|ledger: &mut Ledger| ledger.opened(&whose, false)) as &dyn Fn(&mut Ledger),
+            &|ledger| ledger.forget_troubles(),
+        ] {
+            ledger.refused(OpenError::MissingKey, Some(&whose));
+            ledger.refused(OpenError::MissingKey, Some(&whose));
+            let told = ledger.events.pop_front();
+            assert!(matches!(told, Some(MediaEvent::Refusing { .. })));
+            assert_eq!(ledger.events.pop_front(), None, "once");
+            end(&mut ledger);
+            assert!(resumed(ledger.events.pop_front()));
+            assert_eq!(ledger.events.pop_front(), None);
         }
     }
 }

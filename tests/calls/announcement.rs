@@ -58,6 +58,18 @@ fn what_a_withdrawn_proposal_held_up_is_announced_without_a_new_epoch() {
 }
 
 #[test]
+fn who_stops_sending_says_so() {
+    let mut world = two();
+    share(&mut world);
+    assert!(alice_knows(&world));
+    world.get("bob").manager.announce_streams(Vec::new());
+    world.carry_out("bob");
+    world.settle();
+    let pipeline = &world.at("alice").pipeline;
+    assert_eq!(pipeline.stream_source(&name("bob"), SCREEN.id), None);
+}
+
+#[test]
 fn what_the_service_could_not_store_is_announced_again() {
     let mut world = two();
     world.get("bob").hold_sending = true;

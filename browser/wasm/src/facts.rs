@@ -1,6 +1,7 @@
 //! Facts of the key manager and the pipeline, in words that JavaScript can read.
 
 use mls_srtp::KeyManager;
+use mls_srtp::delivery::CloseReason;
 use mls_srtp::epoch::SwitchReason;
 use mls_srtp::event::{Event, FatalCause, ResyncCause};
 use mls_srtp::group::Roster;
@@ -46,7 +47,7 @@ pub(crate) fn group(event: &Event) -> Value {
         }
         Event::RoomReset { author } => json!({ "type": "room_reset", "author": author }),
         Event::Resyncing { cause } => {
-            json!({ "type": "resyncing", "reason": resync_reason(cause), "detail": format!("{cause:?}") })
+            json!({ "type": "resyncing", "reason": resync_reason(cause), "detail": cause.to_string() })
         }
         Event::Refused {
             request,
@@ -58,7 +59,7 @@ pub(crate) fn group(event: &Event) -> Value {
         Event::Left => json!({ "type": "left" }),
         Event::Removed => json!({ "type": "removed" }),
         Event::Fatal(cause) => {
-            json!({ "type": "fatal", "reason": fatal_reason(cause), "detail": format!("{cause:?}") })
+            json!({ "type": "fatal", "reason": fatal_reason(cause), "detail": cause.to_string() })
         }
         _ => json!({ "type": "other", "detail": format!("{event:?}") }),
     }
@@ -162,9 +163,12 @@ fn fatal_reason(cause: &FatalCause) -> &'static str {
     match cause {
         FatalCause::NotAdmitted { .. } => "not_admitted",
         FatalCause::WrongRoom => "wrong_room",
+        FatalCause::UnsupportedMode { .. } => "unsupported_mode",
         FatalCause::CannotStay(_) => "cannot_stay",
         FatalCause::NotTrusted { .. } => "not_trusted",
         FatalCause::TermsBroken => "terms_broken",
+        FatalCause::Closed(CloseReason::Replaced) => "replaced",
+        FatalCause::Closed(CloseReason::Barred) => "barred",
         FatalCause::Closed(_) => "closed",
         FatalCause::Internal(_) => "internal",
         _ => "other",

@@ -157,7 +157,7 @@ impl Core {
         due.map(|at| at.since_origin().as_secs_f64() * 1_000.0)
     }
 
-    /// The next thing to do or to tell, as JSON; see `worker/core.ts` for its shapes. Drain after
+    /// The next thing to do or to tell, as JSON; see `worker/told.ts` for its shapes. Drain after
     /// every call. Key updates are applied on the way.
     #[must_use]
     pub fn poll(&mut self, now: f64) -> Option<String> {

@@ -79,6 +79,8 @@ impl FrameOpener {
 
     /// Takes a whole frame as it was received.
     pub fn push(&mut self, mut frame: MediaFrame, now: Moment) {
+        // What had waited is older.
+        self.look_at_waiting();
         let Some(mut pipeline) = self.media.lock_frames() else {
             return;
         };

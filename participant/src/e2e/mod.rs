@@ -23,8 +23,9 @@
 //! ones wait or are dropped rather than handed to a decoder.
 //!
 //! In rooms of frames whole frames are protected instead, before they are cut into packets and
-//! after they are put together: [`FrameSealer`] and [`FrameOpener`] do that, and the interceptor of
-//! an [`E2eMedia::for_frames`] lets packets pass as they are.
+//! after they are put together: [`FrameSealer`] and [`FrameOpener`] do that. The interceptor of an
+//! [`E2eMedia::for_frames`] lets packets pass as they are, so there it is the sealer alone that keeps
+//! frames from being sent in plain.
 
 mod frames;
 mod interceptor;
@@ -78,7 +79,8 @@ impl E2eMedia {
         Self::with(Keys::Packets(pipeline), origin)
     }
 
-    /// The same for rooms of frames.
+    /// The same for rooms of frames. Its interceptor does not protect: whoever sends sends what
+    /// [`FrameSealer`] has sealed, and nothing else.
     pub fn for_frames(pipeline: Arc<Mutex<FramePipeline>>, origin: ClockOrigin) -> Self {
         Self::with(Keys::Frames(pipeline), origin)
     }
