@@ -1,6 +1,7 @@
 // Whole calls between tabs of a real Chromium and a native participant.
 
 import assert from "node:assert/strict";
+import { loadavg } from "node:os";
 import { after, before, test } from "node:test";
 
 import {
@@ -22,6 +23,9 @@ import {
 } from "./harness.mjs";
 
 const options = { skip: skip(), timeout: 300_000 };
+
+/** Nothing else was running, so that pauses are ours. */
+const idle = loadavg()[0] < 0.5;
 
 let browser;
 let server;
@@ -87,10 +91,10 @@ test("who stays loses nothing when somebody comes and goes", options, async () =
   assert.equal(still, undefined, "cid is gone");
   await receives(ann, ["ben", "bot1"]);
   assert.deepEqual([await refused(ann), await refused(ben)], before.refused);
-  console.log("longest pause of a picture over two epoch changes, ms:", {
-    ann: await pauses(ann),
-    ben: await pauses(ben),
-  });
+  const longest = { ann: await pauses(ann), ben: await pauses(ben) };
+  console.log("longest pause of a picture over two epoch changes, ms:", longest);
+  if (!idle) return console.log("the machine is busy: they are not judged");
+  for (const pause of Object.values(longest).flatMap(Object.values)) assert.ok(pause <= 500);
 });
 
 test("who has left decodes nothing, though its receivers are fed", options, async () => {
@@ -170,4 +174,26 @@ test("a reloaded tab comes back as the same device with the same safety number",
   assert.equal(after.participant, before.participant);
   assert.equal(await number(ben, annId), digits, "the key is the same");
   await receives(ann, ["ben"]);
+});
+
+test("a duplicated tab is another device on another leaf", options, async () => {
+  const eve = await join(browser, server.origin, "eve");
+  // A tab that a page opens inherits its session's storage, as a duplicated one does.
+  const [copy] = await Promise.all([
+    eve.context().waitForEvent("page"),
+    eve.evaluate(() => void window.open(location.href)),
+  ]);
+  copy.logged = [];
+  await enter(copy);
+  const missing = await until(async () => {
+    const { roster } = await snapshot(ann);
+    const devices = roster.filter(({ participant }) => participant.startsWith("eve@"));
+    return devices.length === 2 ? undefined : roster;
+  });
+  assert.equal(missing, undefined, JSON.stringify(missing));
+  const name = (page) => page.evaluate(() => globalThis.mlsSrtp.call.participant);
+  assert.notEqual(await name(eve), await name(copy));
+  await receives(eve, ["ann", "bot1"]);
+  await receives(copy, ["ann", "bot1"]);
+  await eve.context().close();
 });
