@@ -71,10 +71,11 @@ impl KeyManager {
     /// Remembers a member's streams and tells the media pipeline.
     pub(super) fn streams_of(&mut self, participant: ParticipantId, streams: Vec<Stream>) {
         let Some(stay) = self.any_stay() else { return };
-        let roster = stay.engine.roster();
-        stay.heard
-            .retain(|(who, _)| *who != participant && roster.leaf_of(who).is_some());
-        stay.heard.push((participant.clone(), streams.clone()));
+        // Those who go are forgotten with the epoch: in a large room everybody announces much.
+        match stay.heard.iter_mut().find(|(who, _)| *who == participant) {
+            Some((_, known)) => known.clone_from(&streams),
+            None => stay.heard.push((participant.clone(), streams.clone())),
+        }
         self.outputs.push_back(Output::Media(MediaUpdate::Streams {
             participant,
             streams,

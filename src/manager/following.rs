@@ -190,6 +190,7 @@ impl KeyManager {
         let (epoch, roster) = (secrets.epoch, secrets.roster.clone());
         let code = stay.engine.code();
         let removes = !change.removed.is_empty();
+        stay.heard.retain(|(who, _)| !change.removed.contains(who));
         let switched = if stay.must_renew {
             None
         } else {

@@ -62,6 +62,8 @@ pub struct Participant {
     pub who: usize,
     pub name: ParticipantId,
     pub ssrc: Ssrc,
+    /// It sends nothing and announces nothing.
+    pub only_listens: bool,
     pub wants: Wants,
     pub process: Option<Process>,
     /// Whether it ever asked to join.
@@ -87,6 +89,7 @@ impl Participant {
             who,
             name: name(who),
             ssrc: Ssrc::new(1_000 + who as u32),
+            only_listens: false,
             wants: Wants::Out,
             process: None,
             has_joined: false,
@@ -179,6 +182,9 @@ impl Participant {
     }
 
     fn streams(&self) -> Vec<Stream> {
+        if self.only_listens {
+            return Vec::new();
+        }
         vec![Stream {
             id: self.ssrc.into(),
             source: StreamSource::Camera,
