@@ -1,8 +1,8 @@
 /** The call itself: the conference, its media, and what is shown of them. */
 
-import { Conference, tabDevice, type StateChange } from "../index.js";
+import { Conference, tabDevice, type Source, type StateChange } from "../index.js";
 import { SfuConnection } from "../sfu.js";
-import { open, openScreen } from "./devices.js";
+import { OneAtATime, open, openScreen } from "./devices.js";
 import { byId, make, press, show } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { Grid } from "./grid.js";
@@ -10,6 +10,7 @@ import type { Entry } from "./lobby.js";
 import { watchSpeakers } from "./speakers.js";
 
 const root = byId("call", HTMLDivElement);
+const roomName = byId("call-room", HTMLHeadingElement);
 const banner = byId("banner", HTMLParagraphElement);
 const people = byId("people", HTMLSpanElement);
 const code = byId("code", HTMLParagraphElement);
@@ -20,11 +21,24 @@ const buttons = {
   screen: byId("screen", HTMLButtonElement),
 };
 
+const dialogs = {
+  code: byId("code-dialog", HTMLDialogElement),
+  safety: byId("safety-dialog", HTMLDialogElement),
+};
+
+/** Keys for receiving live a second longer than the call, for frames that are on their way. */
+const ERASED_AFTER = 1_500;
+
 /** How a call ended. */
 export interface End {
   readonly title: string;
   readonly text: string;
+  /** Resolves when the keys of the call are gone, and the worker with them. */
+  readonly erased: Promise<void>;
 }
+
+/** What the banner can be about. */
+type About = "state" | "link" | "media" | "device" | "codec";
 
 /** Enters a room and shows it; `ended` is called once it is over. */
 export async function enterCall(entry: Entry, ended: (end: End) => void): Promise<void> {
@@ -46,12 +60,12 @@ class CallView {
   #call: Conference;
   #grid = new Grid((participant) => void this.#safety(participant));
   #drawer: Drawer;
-  #tracks: Partial<Record<"microphone" | "camera" | "screen", MediaStreamTrack>> = {};
+  #tracks: Partial<Record<Source, MediaStreamTrack>> = {};
+  #opening = new OneAtATime<Source>();
   #stopSpeakers: () => void;
   #ended: (end: End) => void;
-  #stateText = "";
-  #mediaText = "";
-  #linkText = "";
+  #over = false;
+  #texts: Record<About, string> = { state: "", link: "", media: "", device: "", codec: "" };
 
   constructor(call: Conference, entry: Entry, ended: (end: End) => void) {
     this.#call = call;
@@ -62,13 +76,16 @@ class CallView {
     const connection = () => this.media.connection;
     this.#drawer = new Drawer(call, connection);
     this.#stopSpeakers = watchSpeakers(call, connection, (who) => this.#grid.speaking(who));
-    this.#listen();
-    this.#buttons();
     root.hidden = false;
-    byId("call-room", HTMLElement).textContent = entry.room;
+    roomName.textContent = entry.room;
+    // What is heard is about people, so they must be there first.
     this.#roster();
     this.#code();
+    this.#listen();
+    this.#buttons();
     this.#paintOwn();
+    // The lobby, which had the focus, is about to be hidden.
+    roomName.focus();
   }
 
   #listen(): void {
@@ -89,30 +106,30 @@ class CallView {
       this.#grid.trouble(participant, trouble, resumed);
       this.#drawer.note(`${participant}: ${trouble}${resumed ? " is over" : ""}`);
     });
-    call.on("codec", ({ reason }) => this.#drawer.note(reason));
+    call.on("codec", ({ reason }) => {
+      this.#drawer.note(reason);
+      this.#say("codec", `Some sound or picture does not pass. ${reason}.`);
+    });
     call.on("link", ({ up, reason }) => {
-      this.#linkText = up ? "" : "Connection to the service lost. Trying again…";
       this.#drawer.note(up ? "Service is back" : `Service lost: ${reason}`);
-      this.#banner();
+      this.#say("link", up ? "" : "Connection to the service lost. Trying again…");
     });
     media.on("ended", (receiver) => this.#grid.detach(receiver));
     media.on("state", ({ connected, reason }) => {
-      this.#mediaText = connected ? "" : "Sound and picture are lost. Trying again…";
       this.#drawer.note(connected ? "Media connected" : `Media lost: ${reason}`);
-      this.#banner();
+      this.#say("media", connected ? "" : "Sound and picture are lost. Trying again…");
     });
   }
 
   #buttons(): void {
     buttons.microphone.onclick = () => void this.#toggle("microphone");
     buttons.camera.onclick = () => void this.#toggle("camera");
-    buttons.screen.onclick = () => void this.#toggleScreen();
+    buttons.screen.onclick = () => void this.#toggle("screen");
     buttons.screen.disabled = !("getDisplayMedia" in navigator.mediaDevices);
     byId("leave", HTMLButtonElement).onclick = () => this.#call.leave();
-    const dialog = byId("code-dialog", HTMLDialogElement);
-    byId("code-open", HTMLButtonElement).onclick = () => dialog.showModal();
+    byId("code-open", HTMLButtonElement).onclick = () => dialogs.code.showModal();
     byId("invite", HTMLButtonElement).onclick = (event) => {
-      const room = byId("call-room", HTMLElement).textContent ?? "";
+      const room = roomName.textContent ?? "";
       const link = `${location.origin}${location.pathname}?room=${encodeURIComponent(room)}`;
       const label = (event.currentTarget as HTMLElement).querySelector(".wide");
       navigator.clipboard.writeText(link).then(
@@ -122,41 +139,40 @@ class CallView {
     };
   }
 
-  async #toggle(source: "microphone" | "camera"): Promise<void> {
-    const track = this.#tracks[source];
-    if (track) {
-      delete this.#tracks[source];
-      await this.media.setTrack(source, undefined);
-      track.stop();
-    } else {
-      const opened = await open(source);
-      if (!opened.track) return show(banner, opened.problem);
-      this.#tracks[source] = opened.track;
-      await this.media.setTrack(source, opened.track);
-    }
+  async #toggle(source: Source): Promise<void> {
+    await this.#opening.run(source, async () => {
+      const current = this.#tracks[source];
+      if (current) return this.#switchOff(source, current);
+      const { track, problem } = await (source === "screen" ? openScreen() : open(source));
+      // The call may have ended while the browser asked, and then nobody would stop it.
+      if (this.#over) return track?.stop();
+      this.#say("device", problem);
+      if (track) this.#switchOn(source, track);
+    });
+  }
+
+  #switchOn(source: Source, track: MediaStreamTrack): void {
+    this.#tracks[source] = track;
+    // The browser has a button of its own that ends sharing.
+    if (source === "screen") track.onended = () => this.#switchOff(source, track);
+    this.#send(source, track);
     this.#paintOwn();
   }
 
-  async #toggleScreen(): Promise<void> {
-    const track = this.#tracks.screen;
-    if (track) return this.#stopScreen(track);
-    try {
-      const opened = await openScreen();
-      if (!opened) return;
-      this.#tracks.screen = opened;
-      opened.onended = () => void this.#stopScreen(opened);
-      await this.media.setTrack("screen", opened);
-    } catch (error) {
-      show(banner, `The screen cannot be shared: ${error instanceof Error ? error.message : error}`);
-    }
-    this.#paintOwn();
-  }
-
-  async #stopScreen(track: MediaStreamTrack): Promise<void> {
-    delete this.#tracks.screen;
-    await this.media.setTrack("screen", undefined);
+  #switchOff(source: Source, track: MediaStreamTrack): void {
+    if (this.#tracks[source] !== track) return;
+    delete this.#tracks[source];
+    this.#send(source, undefined);
+    // At once: a connection that is being lost may never say that it took the track out.
     track.stop();
     this.#paintOwn();
+  }
+
+  /** A connection that fails here is made anew, and then with the tracks of that time. */
+  #send(source: Source, track: MediaStreamTrack | undefined): void {
+    this.media.setTrack(source, track).catch((error: unknown) => {
+      this.#drawer.note(`${source}: ${error instanceof Error ? error.message : error}`);
+    });
   }
 
   #paintOwn(): void {
@@ -189,45 +205,61 @@ class CallView {
     if (!digits) return;
     byId("safety-who", HTMLParagraphElement).textContent = participant;
     paintDigits(byId("safety", HTMLParagraphElement), digits);
-    byId("safety-dialog", HTMLDialogElement).showModal();
+    if (!this.#over && !dialogs.safety.open) dialogs.safety.showModal();
   }
 
   #state({ state, reason, detail }: StateChange): void {
     this.#drawer.note(`State: ${state}${reason ? ` (${reason})` : ""}`);
     switch (state) {
       case "stalled":
-        this.#stateText =
+        return this.#say(
+          "state",
           reason === "untrusted"
             ? `Nothing is sent while somebody in the call is not trusted. ${detail}`
-            : "The service is silent, so nothing is sent: somebody may have been removed unnoticed.";
-        break;
+            : "The service is silent, so nothing is sent: somebody may have been removed unnoticed.",
+        );
       case "resyncing":
-        this.#stateText = "Entering the call anew…";
-        break;
+        return this.#say("state", "Entering the call anew…");
       case "left":
-        return this.#end("You left the call", "Your keys have been erased.");
+        return this.#end("You left the call", "");
       case "removed":
-        return this.#end("You were removed from the call", "Your keys have been erased.");
+        return this.#end("You were removed from the call", "");
       case "failed":
         return this.#end("The call is over", detail || reason);
       default:
-        this.#stateText = "";
+        this.#say("state", "");
     }
-    this.#banner();
   }
 
-  #banner(): void {
-    show(banner, this.#stateText || this.#linkText || this.#mediaText);
+  /**
+   * Sets a text of the banner. What is said of the call itself comes first; the problem of a
+   * device or codec stays until then, or until the device opens.
+   */
+  #say(about: About, text: string): void {
+    const texts = this.#texts;
+    const passing = about === "device" || about === "codec";
+    if (text && !passing) texts.device = texts.codec = "";
+    texts[about] = text;
+    const important = texts.state || texts.link || texts.media;
+    show(banner, [important, texts.device, texts.codec].filter(Boolean).join(" "));
   }
 
   #end(title: string, text: string): void {
+    if (this.#over) return;
+    this.#over = true;
     this.#stopSpeakers();
     this.#drawer.close();
     this.#grid.close();
     this.media.close();
     for (const track of Object.values(this.#tracks)) track.stop();
+    for (const dialog of Object.values(dialogs)) dialog.close();
     root.hidden = true;
-    this.#ended({ title, text });
+    this.#ended({ title, text, erased: this.#erase() });
+  }
+
+  async #erase(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, ERASED_AFTER));
+    this.#call.close();
   }
 }
 

@@ -14,6 +14,10 @@ const TROUBLE_IN_WORDS: Readonly<Record<Trouble, string>> = {
 export class Tile {
   readonly element = make("article", "tile dark");
   readonly video = make("video");
+  #text = make("b");
+  /** What the symbols and the frame say, for who cannot see them. */
+  #said = make("span", "sr");
+  #words = new Set<string>();
   #trouble = make("p", "trouble");
   #muted = icon("mic-off", "muted");
   #lock = icon("lock", "lock");
@@ -21,7 +25,7 @@ export class Tile {
 
   constructor(
     readonly name: string,
-    options: { self: boolean; screen: boolean; onname?: () => void },
+    readonly options: { self: boolean; screen: boolean; onname?: () => void },
   ) {
     this.element.classList.toggle("self", options.self);
     this.element.classList.toggle("screen", options.screen);
@@ -37,13 +41,18 @@ export class Tile {
     label.disabled = !options.onname;
     label.title = options.onname ? "Show the safety number" : "";
     if (options.onname) label.onclick = options.onname;
-    const text = options.screen ? `${name} · screen` : options.self ? `${name} (you)` : name;
-    this.#lock.setAttribute("aria-label", "encrypted");
-    this.#muted.toggleAttribute("hidden", true);
-    label.append(this.#lock, make("b", "", text), this.#muted);
+    label.append(this.#lock, this.#text, this.#muted, this.#said);
+    this.title = name;
+    this.muted = false;
     this.#trouble.hidden = true;
     this.element.append(face, this.video, label, this.#trouble);
     this.locked = options.self;
+  }
+
+  /** The name as it is shown: longer than `name` where that alone could be somebody else's. */
+  set title(title: string) {
+    const { screen, self } = this.options;
+    this.#text.textContent = screen ? `${title} · screen` : self ? `${title} (you)` : title;
   }
 
   /** The picture, or none. */
@@ -62,14 +71,17 @@ export class Tile {
   /** Whether a key of this participant has opened something. */
   set locked(locked: boolean) {
     this.#lock.toggleAttribute("hidden", !locked);
+    this.#say("encrypted", locked);
   }
 
   set muted(muted: boolean) {
     this.#muted.toggleAttribute("hidden", !muted);
+    this.#say("muted", muted);
   }
 
   set speaking(speaking: boolean) {
     this.element.classList.toggle("speaking", speaking);
+    this.#say("speaking", speaking);
   }
 
   /** Frames of the participant are refused, or accepted again. */
@@ -79,6 +91,13 @@ export class Tile {
     const [first] = this.#troubles;
     this.#trouble.textContent = first ? TROUBLE_IN_WORDS[first] : "";
     this.#trouble.hidden = first === undefined;
+  }
+
+  #say(word: string, on: boolean): void {
+    if (this.#words.has(word) === on) return;
+    if (on) this.#words.add(word);
+    else this.#words.delete(word);
+    this.#said.textContent = [...this.#words].map((one) => `, ${one}`).join("");
   }
 }
 
