@@ -1,4 +1,4 @@
-import { Emitter } from "./emitter.js";
+import { Emitter, type Listener } from "./emitter.js";
 import {
   STREAM_NUMBER,
   type GroupFact,
@@ -76,6 +76,17 @@ export interface ReceiverOwner extends Owner {
   readonly receiver: RTCRtpReceiver;
 }
 
+/** A sender or receiver through which nothing passes, for its codec cannot be protected. */
+export interface CodecProblem {
+  /** The media type; empty where the browser does not say it. */
+  readonly codec: string;
+  /** Why, for a person. */
+  readonly reason: string;
+  /** Which end it is, unless it was forgotten: one of the two. */
+  readonly sender?: RTCRtpSender;
+  readonly receiver?: RTCRtpReceiver;
+}
+
 /** The events of a {@link Conference}. */
 export interface ConferenceEvents {
   /** Where the stay stands. */
@@ -97,7 +108,7 @@ export interface ConferenceEvents {
   /** The connection to the delivery service was lost or is back. */
   link: { readonly up: boolean; readonly reason: string };
   /** A sender or receiver uses a codec whose frames cannot be protected: nothing passes. */
-  codec: { readonly codec: string; readonly reason: string };
+  codec: CodecProblem;
   /** Everybody has the keys of our first epoch: media connected now loses nothing. */
   media: void;
   /** Media signaling of the room's SFU; `@mls-srtp/browser/sfu` heeds it. */
@@ -111,9 +122,29 @@ export interface Snapshot extends WorkerSnapshot {
   readonly code: string;
 }
 
-interface Ends {
-  resolve(call: Conference): void;
+/** How something that was asked for comes out. */
+interface Outcome<T> {
+  resolve(value: T): void;
   reject(error: Error): void;
+}
+
+/** The page's side of a transform. */
+interface Attached {
+  readonly end: { readonly sender: RTCRtpSender } | { readonly receiver: RTCRtpReceiver };
+  owner: Owner | undefined;
+}
+
+/** What the worker tells during the stay: no answers, and not the end. */
+type News = Exclude<FromWorker, { kind: "snapshot" | "safety_number" | "failed" | "closed" }>;
+
+/** Events that tell where something stands, not only that it changed. */
+type Standing = "state" | "roster" | "code" | "sources" | "owner";
+
+/** A listener that came late and is about to hear where things stand. */
+interface Latecomer {
+  readonly name: keyof ConferenceEvents;
+  /** Of what it has heard already, because it was told again meanwhile. */
+  readonly told: Set<unknown>;
 }
 
 /**
@@ -127,6 +158,7 @@ interface Ends {
  * ```ts
  * const call = await Conference.join({ url, room: "standup", name: "ada", device: await tabDevice() });
  * call.on("owner", ({ receiver, participant }) => show(receiver.track, participant));
+ * const connection = new RTCPeerConnection(connectionConfig());
  * call.protect(connection.addTransceiver(track).sender, "camera");
  * connection.ontrack = ({ receiver }) => call.open(receiver);
  * ```
@@ -135,19 +167,31 @@ export class Conference extends Emitter<ConferenceEvents> {
   /** Who we are. */
   readonly participant: ParticipantId;
   #worker: Worker;
-  #ends: Ends | undefined;
-  #state: CallState = "connecting";
+  /** Whoever waits in {@link join}. */
+  #ends: Outcome<Conference> | undefined;
+  #change: StateChange = { state: "connecting", reason: "", detail: "" };
+  /** The service was reached once: what is lost from now on comes back by itself. */
+  #linked = false;
+  /** The service is silent. */
+  #silent = false;
+  /** Who keeps us from sending, and why. */
+  #untrusted = new Map<ParticipantId, string>();
   #roster: readonly Member[] = [];
   #code = "";
   #epoch: number | undefined;
   #sources: readonly Source[];
+  #announced = new Map<ParticipantId, readonly Source[]>();
   #mediaReady = false;
-  #receivers = new Map<number, { receiver: RTCRtpReceiver; owner: Owner | undefined }>();
+  #latecomers = new Set<Latecomer>();
+  #attached = new Map<number, Attached>();
+  /** Kept when an end is forgotten: its frames still go through its transform. */
   #transforms = new WeakMap<RTCRtpSender | RTCRtpReceiver, number>();
   #nextTransform = 1;
-  #snapshots = new Map<number, (snapshot: WorkerSnapshot) => void>();
-  #numbers = new Map<number, (digits: string | undefined) => void>();
-  #nextSnapshot = 1;
+  #snapshots = new Map<number, Outcome<WorkerSnapshot>>();
+  #numbers = new Map<number, Outcome<string | undefined>>();
+  #nextQuestion = 1;
+  /** The worker has ended, and nothing is answered any more. */
+  #ended = false;
 
   /**
    * Enters a room. Resolves when we are a member.
@@ -161,7 +205,7 @@ export class Conference extends Emitter<ConferenceEvents> {
     return new Promise((resolve, reject) => new Conference(options, { resolve, reject }));
   }
 
-  private constructor(options: JoinOptions, ends: Ends) {
+  private constructor(options: JoinOptions, ends: Outcome<Conference>) {
     super();
     const address = options.name.includes("@") ? options.name : `${options.name}@localhost`;
     this.participant = `${address}/${options.device}`;
@@ -173,6 +217,7 @@ export class Conference extends Emitter<ConferenceEvents> {
     });
     this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#hear(data);
     this.#worker.onerror = (event) => {
+      this.#endWorker();
       this.#over("failed", "worker", event.message || "the worker could not be started");
     };
     const { url, room, token } = options;
@@ -182,7 +227,7 @@ export class Conference extends Emitter<ConferenceEvents> {
 
   /** Where the stay stands. */
   get state(): CallState {
-    return this.#state;
+    return this.#change.state;
   }
 
   /** The members of the current epoch. */
@@ -205,9 +250,47 @@ export class Conference extends Emitter<ConferenceEvents> {
     return this.#sources;
   }
 
+  /** What a participant says that it sends; nothing if it said nothing. */
+  announced(participant: ParticipantId): readonly Source[] {
+    if (participant === this.participant) return this.#sources;
+    return this.#announced.get(participant) ?? [];
+  }
+
   /** Whether media that is connected now loses nothing. */
   get mediaReady(): boolean {
     return this.#mediaReady;
+  }
+
+  /**
+   * Listens; returns how to stop. For `state`, `roster`, `code`, `sources` and `owner`, the listener
+   * is soon called with where things stand, so that nothing is missed between {@link join} and
+   * here: once in a microtask, or for `sources` once for each participant, and for `owner` once for
+   * each receiver that has one. What it is told meanwhile is not repeated.
+   */
+  override on<Name extends keyof ConferenceEvents>(
+    name: Name,
+    listener: Listener<ConferenceEvents[Name]>,
+  ): () => void {
+    const stop = super.on(name, listener);
+    if (!isStanding(name)) return stop;
+    const latecomer: Latecomer = { name, told: new Set() };
+    this.#latecomers.add(latecomer);
+    queueMicrotask(() => this.#catchUp(latecomer, name, listener as Listener<never>));
+    return () => {
+      this.#latecomers.delete(latecomer);
+      stop();
+    };
+  }
+
+  protected override emit<Name extends keyof ConferenceEvents>(
+    name: Name,
+    detail: ConferenceEvents[Name],
+  ): void {
+    super.emit(name, detail);
+    // Only now: a listener that a listener adds is called as well.
+    for (const latecomer of this.#latecomers) {
+      if (latecomer.name === name) latecomer.told.add(subject(detail));
+    }
   }
 
   /** Announces what we send. Frames of anything else are refused by all receivers. */
@@ -218,41 +301,49 @@ export class Conference extends Emitter<ConferenceEvents> {
 
   /**
    * Protects every frame of a sender. Call it before the sender sends, and once; the source may
-   * be announced later.
+   * be announced later. Its connection must have been made with {@link connectionConfig}, which
+   * some browsers need.
    *
-   * @throws when the sender has been given here before.
+   * @throws when the sender has been given here before, or the browser does not let its frames be
+   * protected; then it must not be given a track.
    */
   protect(sender: RTCRtpSender, source: Source): void {
+    if (this.#transforms.has(sender)) throw new Error("this sender is protected already");
     const media = source === "microphone" ? "audio" : "video";
-    const id = this.#register(sender);
+    const id = this.#attach(sender, { end: { sender }, owner: undefined });
     this.#install(sender, { id, side: "send", media, stream: STREAM_NUMBER[source] });
   }
 
   /**
-   * Opens every frame of a receiver. Call it in `ontrack`, and once. Whose frames they are is told
-   * by the event `owner`.
+   * Opens every frame of a receiver. Call it in `ontrack`, as often as that comes: a receiver that
+   * is open stays as it is, and one that was forgotten is opened again. Whose frames they are is
+   * told by the event `owner`. The connection must have been made with {@link connectionConfig},
+   * which some browsers need.
    *
-   * @throws when the receiver has been given here before.
+   * @throws when the browser does not let its frames be opened.
    */
   open(receiver: RTCRtpReceiver): void {
-    const id = this.#register(receiver);
-    this.#receivers.set(id, { receiver, owner: undefined });
+    const known = this.#transforms.get(receiver);
+    if (known !== undefined) return this.#reopen(receiver, known);
     const media: MediaKind = receiver.track.kind === "audio" ? "audio" : "video";
+    const id = this.#attach(receiver, { end: { receiver }, owner: undefined });
     this.#install(receiver, { id, side: "receive", media });
   }
 
-  /** Forgets a sender or receiver whose connection is closed. */
+  /**
+   * Forgets a sender or receiver whose connection is closed, or that is stopped. Should frames still
+   * come, they are protected or opened as before, but nothing is told of them.
+   */
   forget(end: RTCRtpSender | RTCRtpReceiver): void {
     const id = this.#transforms.get(end);
-    if (id === undefined) return;
-    this.#receivers.delete(id);
+    if (id === undefined || !this.#attached.delete(id)) return;
     this.#tell({ kind: "forget", transform: id });
   }
 
   /** Whose key opened a receiver's frames, if any were opened. */
   owner(receiver: RTCRtpReceiver): Owner | undefined {
     const id = this.#transforms.get(receiver);
-    return id === undefined ? undefined : this.#receivers.get(id)?.owner;
+    return id === undefined ? undefined : this.#attached.get(id)?.owner;
   }
 
   /** Sends media signaling to the room's SFU. */
@@ -265,35 +356,49 @@ export class Conference extends Emitter<ConferenceEvents> {
     this.#tell({ kind: "reconnect" });
   }
 
-  /** Leaves. The state becomes `left` once the group has gone on without us. */
+  /**
+   * Leaves. The state becomes `left` once the group has gone on without us, and the worker ends when
+   * it has erased its last key.
+   */
   leave(): void {
     this.#tell({ kind: "leave" });
   }
 
   /** Ends the worker at once, and with it every key. Frames do not pass any more. */
   close(): void {
-    this.#worker.terminate();
-    if (!isOver(this.#state)) this.#over("left", "", "");
+    this.#endWorker();
+    this.#over("left", "", "");
   }
 
   /**
    * Sixty digits in twelve groups to compare with another member, equal for both for as long as
    * both devices keep their keys: they show that somebody is who they were the last time. Nothing
    * if they are no member.
+   *
+   * @throws when the call is over.
    */
   safetyNumber(participant: ParticipantId): Promise<string | undefined> {
-    const id = this.#nextSnapshot++;
-    const answer = new Promise<string | undefined>((resolve) => this.#numbers.set(id, resolve));
-    this.#tell({ kind: "safety_number", id, participant });
-    return answer;
+    return this.#ask(this.#numbers, (id) => ({ kind: "safety_number", id, participant }));
   }
 
-  /** Numbers for a diagnostics view. No answer once the call is closed. */
+  /**
+   * Numbers for a diagnostics view.
+   *
+   * @throws when the call is over and the last key is erased.
+   */
   async snapshot(): Promise<Snapshot> {
-    const id = this.#nextSnapshot++;
-    const answer = new Promise<WorkerSnapshot>((resolve) => this.#snapshots.set(id, resolve));
-    this.#tell({ kind: "snapshot", id });
-    return { ...(await answer), state: this.#state, roster: this.#roster, code: this.#code };
+    const answer = await this.#ask(this.#snapshots, (id) => ({ kind: "snapshot", id }));
+    return { ...answer, state: this.state, roster: this.#roster, code: this.#code };
+  }
+
+  /** Asks the worker something that it answers, unless it ends before. */
+  #ask<T>(questions: Map<number, Outcome<T>>, question: (id: number) => ToWorker): Promise<T> {
+    if (this.#ended) return Promise.reject(new Error(OVER));
+    const id = this.#nextQuestion++;
+    return new Promise<T>((resolve, reject) => {
+      questions.set(id, { resolve, reject });
+      this.#tell(question(id));
+    });
   }
 
   #tell(message: ToWorker, transfer: Transferable[] = []): void {
@@ -305,14 +410,31 @@ export class Conference extends Emitter<ConferenceEvents> {
     this.#tell({ kind: "announce", streams });
   }
 
-  #register(end: RTCRtpSender | RTCRtpReceiver): number {
-    if (this.#transforms.has(end)) throw new Error("this sender or receiver has a transform");
+  #attach(end: RTCRtpSender | RTCRtpReceiver, attached: Attached): number {
     const id = this.#nextTransform++;
     this.#transforms.set(end, id);
+    this.#attached.set(id, attached);
     return id;
   }
 
+  /** Its transform still runs, if its connection does: the worker only has to tell of it again. */
+  #reopen(receiver: RTCRtpReceiver, id: number): void {
+    if (this.#attached.has(id)) return;
+    this.#attached.set(id, { end: { receiver }, owner: undefined });
+    this.#tell({ kind: "remember", transform: id });
+  }
+
   #install(end: RTCRtpSender | RTCRtpReceiver, options: TransformOptions): void {
+    try {
+      this.#installOn(end, options);
+    } catch (error) {
+      this.#transforms.delete(end);
+      this.#attached.delete(options.id);
+      throw error;
+    }
+  }
+
+  #installOn(end: RTCRtpSender | RTCRtpReceiver, options: TransformOptions): void {
     if (hasScriptTransform()) {
       end.transform = new RTCRtpScriptTransform(this.#worker, options);
       return;
@@ -323,56 +445,88 @@ export class Conference extends Emitter<ConferenceEvents> {
 
   #hear(message: FromWorker): void {
     switch (message.kind) {
+      case "snapshot":
+        this.#snapshots.get(message.id)?.resolve(message.snapshot);
+        this.#snapshots.delete(message.id);
+        return;
+      case "safety_number":
+        this.#numbers.get(message.id)?.resolve(message.digits);
+        this.#numbers.delete(message.id);
+        return;
+      case "failed":
+        this.#endWorker();
+        return this.#over("failed", "internal", message.reason);
+      case "closed":
+        return this.#endWorker();
+      default:
+        // What was on its way when it was over changes nothing any more.
+        if (!isOver(this.state)) this.#follow(message);
+    }
+  }
+
+  #follow(message: News): void {
+    switch (message.kind) {
       case "group":
         return this.#hearGroup(message.fact);
       case "media":
         return this.#hearMedia(message.fact);
       case "streams": {
         const { participant, streams } = message;
-        return this.emit("sources", { participant, sources: streams.map((s) => s.source) });
+        const sources = streams.map(({ source }) => source);
+        this.#announced.set(participant, sources);
+        return this.emit("sources", { participant, sources });
       }
       case "signal":
         return this.emit("signal", message.signal);
       case "link":
         return this.#hearLink(message.up, message.reason);
       case "owner": {
-        const entry = this.#receivers.get(message.transform);
-        if (!entry) return;
-        entry.owner = message.owner;
-        return this.emit("owner", { ...message.owner, receiver: entry.receiver });
+        const attached = this.#attached.get(message.transform);
+        if (!attached || !("receiver" in attached.end)) return;
+        attached.owner = message.owner;
+        return this.emit("owner", { ...message.owner, receiver: attached.end.receiver });
       }
-      case "unsupported_codec":
-        return this.emit("codec", { codec: message.codec, reason: message.reason });
-      case "snapshot":
-        this.#snapshots.get(message.id)?.(message.snapshot);
-        this.#snapshots.delete(message.id);
-        return;
-      case "safety_number":
-        this.#numbers.get(message.id)?.(message.digits);
-        this.#numbers.delete(message.id);
-        return;
-      case "failed":
-        return this.#over("failed", "internal", message.reason);
+      case "ended":
+        return this.#detach(message.transform, message.reason);
+      case "unsupported_codec": {
+        const { transform, codec, reason } = message;
+        return this.emit("codec", { codec, reason, ...this.#attached.get(transform)?.end });
+      }
     }
   }
 
+  /** No frames go through a transform any more; its end could be given here anew. */
+  #detach(id: number, reason: string | undefined): void {
+    if (reason !== undefined) console.debug("mls-srtp: a sender or receiver ended:", reason);
+    const attached = this.#attached.get(id);
+    if (!attached) return;
+    this.#attached.delete(id);
+    const { end } = attached;
+    this.#transforms.delete("receiver" in end ? end.receiver : end.sender);
+  }
+
   #hearLink(up: boolean, reason: string): void {
-    // The first connection decides whether we come in at all.
-    if (!up && this.#ends) {
-      this.#over("failed", "unreachable", `The service cannot be reached: ${reason}.`);
-      return this.#worker.terminate();
+    // The first attempt decides whether we come in at all.
+    if (!up && this.#ends && !this.#linked) {
+      return this.#over("failed", "unreachable", `The service cannot be reached: ${reason}.`);
     }
+    this.#linked ||= up;
     this.emit("link", { up, reason });
   }
 
   #hearGroup(fact: GroupFact): void {
     switch (fact.type) {
+      case "joined":
+        // What is announced in another group follows.
+        this.#announced.clear();
+        return this.#clearTroubles();
       case "epoch_changed": {
         const { epoch, added, removed, roster, code } = fact;
         this.#epoch = epoch;
         this.#roster = roster;
         this.#code = code;
-        if (this.#state !== "stalled") this.#become("joined");
+        this.#dropAnnounced(removed);
+        this.#stand();
         this.emit("roster", roster);
         this.emit("code", code);
         return this.emit("epoch", { epoch, added, removed });
@@ -383,14 +537,17 @@ export class Conference extends Emitter<ConferenceEvents> {
         this.#mediaReady = true;
         return this.emit("media", undefined);
       case "stalled":
-        return this.#become("stalled", "service_silent", "The service is silent.");
       case "stall_ended":
-        return this.#become("joined");
+        this.#silent = fact.type === "stalled";
+        return this.#standIfMember();
       case "untrusted":
-        return this.#become("stalled", "untrusted", `${fact.participant}: ${fact.reason}`);
+        this.#untrusted.set(fact.participant, fact.reason);
+        return this.#standIfMember();
       case "trust_restored":
-        return this.#become("joined");
+        this.#untrusted.delete(fact.participant);
+        return this.#standIfMember();
       case "resyncing":
+        this.#clearTroubles();
         return this.#become("resyncing", fact.reason, fact.detail);
       case "left":
       case "removed":
@@ -408,19 +565,109 @@ export class Conference extends Emitter<ConferenceEvents> {
     this.emit("participant", { participant, trouble, resumed: fact.type === "resumed" });
   }
 
+  /** What a participant said who is gone is nothing that whoever comes back has said. */
+  #dropAnnounced(removed: readonly ParticipantId[]): void {
+    const here = new Set(this.#roster.map(({ participant }) => participant));
+    for (const participant of removed) {
+      if (!here.has(participant)) this.#announced.delete(participant);
+    }
+  }
+
+  #clearTroubles(): void {
+    this.#silent = false;
+    this.#untrusted.clear();
+  }
+
+  /** Where a member stands: several things can keep us from sending, and all must be over. */
+  #stand(): void {
+    const [suspect] = this.#untrusted;
+    if (this.#silent) this.#become("stalled", "service_silent", "The service is silent.");
+    else if (suspect) this.#become("stalled", "untrusted", `${suspect[0]}: ${suspect[1]}`);
+    else this.#become("joined");
+  }
+
+  #standIfMember(): void {
+    if (this.state === "joined" || this.state === "stalled") this.#stand();
+  }
+
   #become(state: CallState, reason = "", detail = ""): void {
-    if (state === this.#state) return;
-    this.#state = state;
-    if (state === "joined") this.#ends?.resolve(this);
-    if (state === "joined") this.#ends = undefined;
-    this.emit("state", { state, reason, detail });
+    const before = this.#change;
+    if (isOver(before.state)) return;
+    if (state === before.state && reason === before.reason && detail === before.detail) return;
+    this.#change = { state, reason, detail };
+    if (state === "joined" || state === "stalled") {
+      this.#ends?.resolve(this);
+      this.#ends = undefined;
+    }
+    this.emit("state", this.#change);
   }
 
   #over(state: "left" | "removed" | "failed", reason: string, detail: string): void {
+    if (isOver(this.state)) return;
+    // Otherwise the worker ends by itself when it has erased its last key.
+    if (state === "failed") this.#endWorker();
     this.#ends?.reject(new Error(detail || reason || state));
     this.#ends = undefined;
     this.#become(state, reason, detail);
   }
+
+  /** Ends the worker, if it has not ended by itself; nobody waits for an answer any more. */
+  #endWorker(): void {
+    this.#ended = true;
+    this.#worker.terminate();
+    for (const questions of [this.#snapshots, this.#numbers]) {
+      for (const { reject } of questions.values()) reject(new Error(OVER));
+      questions.clear();
+    }
+  }
+
+  /** Tells a listener where things stand, but for what it was told since it came. */
+  #catchUp(latecomer: Latecomer, name: Standing, listener: Listener<never>): void {
+    // It was removed.
+    if (!this.#latecomers.delete(latecomer)) return;
+    for (const detail of this.#standing(name)) {
+      if (!latecomer.told.has(subject(detail))) this.tell(listener as Listener<unknown>, detail);
+    }
+  }
+
+  /** Where things stand, as the event tells it. */
+  #standing(name: Standing): unknown[] {
+    switch (name) {
+      case "state":
+        return [this.#change];
+      case "roster":
+        return this.#epoch === undefined ? [] : [this.#roster];
+      case "code":
+        return this.#code ? [this.#code] : [];
+      case "sources":
+        return [...this.#announced].map(([participant, sources]) => ({ participant, sources }));
+      case "owner":
+        return [...this.#attached.values()].flatMap(({ end, owner }) =>
+          owner && "receiver" in end ? [{ ...owner, receiver: end.receiver }] : [],
+        );
+    }
+  }
+}
+
+/** What every question is answered with that comes too late. */
+const OVER = "the call is over";
+
+const STANDING: ReadonlySet<keyof ConferenceEvents> = new Set<Standing>([
+  "state",
+  "roster",
+  "code",
+  "sources",
+  "owner",
+]);
+
+function isStanding(name: keyof ConferenceEvents): name is Standing {
+  return STANDING.has(name);
+}
+
+/** Whom or what the details of an event are about, of those that tell of several. */
+function subject(detail: unknown): unknown {
+  const { receiver, participant } = Object(detail) as Partial<ReceiverOwner>;
+  return receiver ?? participant;
 }
 
 /** A sender or receiver of a browser that has no `RTCRtpScriptTransform`. */

@@ -1,6 +1,7 @@
 /** Events with types. */
 
-type Listener<T> = (detail: T) => void;
+/** What is called with the details of an event. */
+export type Listener<T> = (detail: T) => void;
 
 /** Calls listeners in the order in which they came. What one throws does not keep the others. */
 export class Emitter<Events extends object> {
@@ -14,12 +15,15 @@ export class Emitter<Events extends object> {
   }
 
   protected emit<Name extends keyof Events>(name: Name, detail: Events[Name]): void {
-    for (const listener of this.#listeners[name] ?? []) {
-      try {
-        listener(detail);
-      } catch (error) {
-        reportError(error);
-      }
+    for (const listener of this.#listeners[name] ?? []) this.tell(listener, detail);
+  }
+
+  /** Calls one listener. */
+  protected tell<Detail>(listener: Listener<Detail>, detail: Detail): void {
+    try {
+      listener(detail);
+    } catch (error) {
+      reportError(error);
     }
   }
 }

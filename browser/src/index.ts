@@ -5,6 +5,7 @@
 export { Conference } from "./conference.js";
 export type {
   CallState,
+  CodecProblem,
   ConferenceEvents,
   EpochChange,
   JoinOptions,
@@ -15,6 +16,7 @@ export type {
 } from "./conference.js";
 export { tabDevice } from "./device.js";
 export type {
+  CoreCounters,
   MediaSignal,
   Member,
   ParticipantId,
@@ -22,5 +24,5 @@ export type {
   Source,
   Trouble,
 } from "./facts.js";
-export type { Owner, TransformCounters } from "./protocol.js";
-export { LACK_IN_WORDS, lacks, type Lack } from "./support.js";
+export type { MediaKind, Owner, TransformCounters, WorkerSnapshot } from "./protocol.js";
+export { connectionConfig, hasScriptTransform, LACK_IN_WORDS, lacks, type Lack } from "./support.js";

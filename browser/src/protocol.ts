@@ -37,6 +37,8 @@ export type ToWorker =
   | { readonly kind: "snapshot"; readonly id: number }
   | { readonly kind: "safety_number"; readonly id: number; readonly participant: ParticipantId }
   | { readonly kind: "forget"; readonly transform: number }
+  /** A receiver that was forgotten is wanted again. */
+  | { readonly kind: "remember"; readonly transform: number }
   | {
       /** Encoded streams of a browser without `RTCRtpScriptTransform`, transferred. */
       readonly kind: "encoded_streams";
@@ -58,6 +60,12 @@ export type FromWorker =
   | { readonly kind: "link"; readonly up: boolean; readonly reason: string }
   | { readonly kind: "owner"; readonly transform: number; readonly owner: Owner }
   | {
+      /** No more frames go through a transform; `reason` is nothing where that was to be. */
+      readonly kind: "ended";
+      readonly transform: number;
+      readonly reason: string | undefined;
+    }
+  | {
       readonly kind: "unsupported_codec";
       readonly transform: number;
       readonly codec: string;
@@ -65,7 +73,9 @@ export type FromWorker =
     }
   | { readonly kind: "snapshot"; readonly id: number; readonly snapshot: WorkerSnapshot }
   | { readonly kind: "safety_number"; readonly id: number; readonly digits: string | undefined }
-  | { readonly kind: "failed"; readonly reason: string };
+  | { readonly kind: "failed"; readonly reason: string }
+  /** The last message: the stay is over, the last key is erased, and the worker ends. */
+  | { readonly kind: "closed" };
 
 /** Whose key opened the frames of a receiver. */
 export interface Owner {

@@ -6,7 +6,7 @@
 import type { Conference } from "./conference.js";
 import { Emitter } from "./emitter.js";
 import type { MediaSignal, Source } from "./facts.js";
-import { hasScriptTransform } from "./support.js";
+import { connectionConfig } from "./support.js";
 
 /** How long a connection may take from its offer until media flows, in milliseconds. */
 const CONNECT_WITHIN = 10_000;
@@ -157,8 +157,7 @@ class Leg {
   constructor(call: Conference, tracks: ReadonlyMap<Source, MediaStreamTrack>, listener: LegListener) {
     this.#call = call;
     this.#listener = listener;
-    const config = { bundlePolicy: "max-bundle", encodedInsertableStreams: !hasScriptTransform() };
-    this.connection = new RTCPeerConnection(config as RTCConfiguration);
+    this.connection = new RTCPeerConnection(connectionConfig({ bundlePolicy: "max-bundle" }));
     this.connection.ontrack = ({ receiver, track }) => {
       if (this.#receivers.has(receiver)) return;
       this.#receivers.add(receiver);
@@ -187,6 +186,7 @@ class Leg {
       return this.#lose(`${signal.code}: ${signal.detail}`);
     }
     if (signal.signal === "answer") this.#answered = true;
+    else if (!this.#answered) return;
     const { signal: type, sdp } = signal;
     this.#enqueue(async () => {
       await this.connection.setRemoteDescription({ type, sdp });

@@ -18,6 +18,16 @@ export function hasScriptTransform(): boolean {
   return "RTCRtpScriptTransform" in globalThis;
 }
 
+/**
+ * The configuration of a connection whose senders and receivers are given to a conference: without
+ * `RTCRtpScriptTransform`, encoded frames are to be had only where that was asked for at once.
+ */
+export function connectionConfig(config: RTCConfiguration = {}): RTCConfiguration {
+  if (hasScriptTransform()) return config;
+  const insertable = { ...config, encodedInsertableStreams: true };
+  return insertable;
+}
+
 /** Everything that this browser lacks; empty if it can take part. */
 export function lacks(): Lack[] {
   const senders = globalThis.RTCRtpSender?.prototype as object | undefined;

@@ -57,6 +57,12 @@ scope.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
   }
 };
 
+/** The stay is over and no key is left. */
+function finish(): void {
+  post({ kind: "closed" });
+  scope.close();
+}
+
 function handle(
   message: Exclude<ToWorker, { kind: "encoded_streams" }>,
   ours: Uint8Array | undefined,
@@ -71,6 +77,7 @@ function handle(
         message.url,
         transforms,
         post,
+        finish,
       );
       return;
     case "leave":
@@ -83,6 +90,8 @@ function handle(
       return session?.reconnect();
     case "forget":
       return transforms.forget(message.transform);
+    case "remember":
+      return transforms.remember(message.transform);
     case "safety_number": {
       const digits = session?.safetyNumber(message.participant);
       return post({ kind: "safety_number", id: message.id, digits });

@@ -6,6 +6,7 @@ import type { FromWorker, WorkerSnapshot } from "../protocol.js";
 import { Link } from "./link.js";
 import type { Told } from "./told.js";
 import { Transforms } from "./transforms.js";
+import { isTrap } from "./trap.js";
 
 /** Keys live for seconds, so a tenth of one does not matter when they are erased. */
 const TICK = 100;
@@ -18,8 +19,15 @@ export class Session {
   #post: (message: FromWorker) => void;
   #link: Link | undefined;
   #timer: number | undefined;
+  #closed: () => void;
+  /** The stay is over. */
   #over = false;
+  /** It is, and the goodbye has gone out. */
+  #parted = false;
+  /** The core has failed and must not be asked any more. */
+  #dead = false;
 
+  /** `closed` is called when the stay is over and the core has erased its last key. */
   constructor(
     participant: string,
     identity: Uint8Array | undefined,
@@ -28,9 +36,11 @@ export class Session {
     url: string,
     transforms: Transforms,
     post: (message: FromWorker) => void,
+    closed: () => void,
   ) {
     this.#core = new Core(participant, identity);
     this.#post = post;
+    this.#closed = closed;
     this.transforms = transforms;
     this.#core.join(room, token);
     this.#link = new Link(url, {
@@ -44,7 +54,10 @@ export class Session {
       },
       envelope: (json) => this.#run(() => this.#core.receive(json, performance.now())),
     });
-    transforms.attach(this.#core, () => this.#run(() => {}));
+    transforms.attach(this.#core, {
+      troubled: () => this.#run(() => {}),
+      broken: (error) => this.#fail(error),
+    });
     this.#tick();
   }
 
@@ -65,8 +78,11 @@ export class Session {
     this.#link?.reconnect("given up by the application");
   }
 
+  /** Nothing for a name that is none, as for one of nobody here. */
   safetyNumber(participant: string): string | undefined {
-    return this.#core.safetyNumber(participant);
+    let digits: string | undefined;
+    this.#attempt(() => (digits = this.#core.safetyNumber(participant)));
+    return digits;
   }
 
   snapshot(): WorkerSnapshot {
@@ -82,13 +98,35 @@ export class Session {
 
   /** Does something to the core and everything that it wants done then. */
   #run(act: () => void): void {
+    this.#attempt(act);
+    if (this.#dead) return;
+    try {
+      this.#drain();
+    } catch (error) {
+      if (!isTrap(error)) throw error;
+      this.#fail(error);
+    }
+  }
+
+  #attempt(act: () => void): void {
+    if (this.#dead) return;
     try {
       act();
     } catch (error) {
+      if (isTrap(error)) return this.#fail(error);
       // A message that is none, or a command that came too late: the core has not changed.
       console.debug("mls-srtp:", error instanceof Error ? error.message : error);
     }
-    this.#drain();
+  }
+
+  /** The core broke off in the middle of something: it is not asked for anything any more. */
+  #fail(error: unknown): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.transforms.detach();
+    clearTimeout(this.#timer);
+    this.#link?.close();
+    this.#post({ kind: "failed", reason: `the key manager failed: ${error}` });
   }
 
   #drain(): void {
@@ -120,6 +158,8 @@ export class Session {
 
   #heed(fact: GroupFact): void {
     if (fact.type === "keyframe_wanted") this.transforms.giveKeyframes();
+    // Another group counts its epochs anew.
+    if (fact.type === "joined") this.transforms.doubtOwners();
     this.#post({ kind: "group", fact });
     if (fact.type === "left" || fact.type === "removed" || fact.type === "fatal") this.#end();
   }
@@ -129,14 +169,28 @@ export class Session {
     if (this.#over) return;
     this.#over = true;
     const link = this.#link;
-    setTimeout(() => link?.close(), GOODBYE);
+    setTimeout(() => {
+      link?.close();
+      this.#parted = true;
+    }, GOODBYE);
   }
 
   #tick(): void {
     clearTimeout(this.#timer);
-    this.#run(() => this.#core.handleTimeout(performance.now()));
-    const due = this.#core.pollTimeout();
-    if (this.#over && due === undefined) return;
+    try {
+      this.#run(() => this.#core.handleTimeout(performance.now()));
+    } finally {
+      // Whatever happened, keys are still to be erased.
+      this.#arm();
+    }
+  }
+
+  /** Comes back when something is due, or closes when nothing will be any more. */
+  #arm(): void {
+    let due: number | undefined;
+    this.#attempt(() => (due = this.#core.pollTimeout()));
+    if (this.#dead) return;
+    if (this.#parted && due === undefined) return this.#closed();
     const wait = due === undefined ? TICK : Math.min(Math.max(due - performance.now(), 1), TICK);
     this.#timer = setTimeout(() => this.#tick(), wait);
   }

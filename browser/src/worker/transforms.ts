@@ -4,6 +4,7 @@
 import { FrameFate, codecProblem, type Core, type Opening } from "../wasm/mls_srtp_browser.js";
 import type { AnnouncedStream } from "../facts.js";
 import type { FromWorker, Owner, TransformCounters, TransformOptions } from "../protocol.js";
+import { isTrap } from "./trap.js";
 
 type EncodedFrame = RTCEncodedVideoFrame | RTCEncodedAudioFrame;
 type Controller = TransformStreamDefaultController<EncodedFrame>;
@@ -16,14 +17,28 @@ interface Keyframes {
 
 /** Shortest time between two keyframe requests of one receiver, in milliseconds. */
 const REQUEST_INTERVAL = 500;
-/** What a browser sends that does not say which codec a frame has. */
-const FALLBACK = { audio: "audio/opus", video: "video/VP8" } as const;
+/** What a browser sends that does not say which codec sound has: there is no other. */
+const SOUND = "audio/opus";
+/** Pictures have several codecs, and what stays in plain of a frame depends on which it is. */
+const UNTOLD = "this browser does not say which codec a frame has";
+
+/** What the frames' way tells of the core. */
+export interface CoreListener {
+  /** The core has facts to tell. */
+  troubled(): void;
+  /** The core broke off in the middle of something. */
+  broken(error: unknown): void;
+}
 
 /** One sender or receiver. */
 class Transform {
   passed = 0;
   dropped: Record<string, number> = {};
   owner: Owner | undefined;
+  /** The epoch in which the owner was found: a leaf can be somebody else's in another. */
+  ownedIn: number | undefined;
+  /** The page closed its connection; frames may still come. */
+  forgotten = false;
   askedAt = -REQUEST_INTERVAL;
   /** The media type that was last found to be protectable. */
   codec: string | undefined;
@@ -51,8 +66,10 @@ class Transform {
 export class Transforms {
   #post: (message: FromWorker) => void;
   #core: Core | undefined;
-  #troubled: () => void = () => {};
+  #listener: CoreListener | undefined;
   #all = new Map<number, Transform>();
+  /** What was forgotten and is wanted again, until a frame comes through it. */
+  #wanted = new Set<number>();
   /** Frames that wait for their keys or their sender's announcement, by ticket. */
   #held = new Map<number, { frame: EncodedFrame; controller: Controller; transform: Transform }>();
   #nextTicket = 0;
@@ -64,10 +81,16 @@ export class Transforms {
     this.#post = post;
   }
 
-  /** Frames go through this core from now on; `troubled` is called when it has facts to tell. */
-  attach(core: Core, troubled: () => void): void {
+  /** Frames go through this core from now on. */
+  attach(core: Core, listener: CoreListener): void {
     this.#core = core;
-    this.#troubled = troubled;
+    this.#listener = listener;
+  }
+
+  /** No frame goes anywhere from now on. */
+  detach(): void {
+    this.#core = undefined;
+    this.#held.clear();
   }
 
   /** Connects both ends of a sender or receiver. */
@@ -81,6 +104,7 @@ export class Transforms {
     this.#all.set(options.id, transform);
     const through = new TransformStream<EncodedFrame, EncodedFrame>({
       transform: (frame, controller) => {
+        if (transform.forgotten) this.#recall(transform);
         if (options.side === "send") this.#send(transform, options.stream, frame, controller);
         else this.#receive(transform, frame, controller);
       },
@@ -88,11 +112,42 @@ export class Transforms {
     readable
       .pipeThrough(through)
       .pipeTo(writable)
-      // The sender or receiver is gone.
-      .catch(() => this.forget(options.id));
+      .then(
+        () => this.#ended(options.id, undefined),
+        (error: unknown) => this.#ended(options.id, String(error)),
+      );
   }
 
+  /** The page has no use for it any more. What still comes through it is treated as before. */
   forget(id: number): void {
+    const transform = this.#all.get(id);
+    if (transform) transform.forgotten = true;
+    this.#wanted.delete(id);
+    this.#drop(id);
+  }
+
+  /** Takes a forgotten transform back, and tells its owner anew, once a frame comes through it. */
+  remember(id: number): void {
+    this.#wanted.add(id);
+  }
+
+  #recall(transform: Transform): void {
+    const { id } = transform.options;
+    if (!this.#wanted.delete(id)) return;
+    transform.forgotten = false;
+    transform.owner = undefined;
+    this.#all.set(id, transform);
+  }
+
+  /** The sender or receiver is gone. */
+  #ended(id: number, reason: string | undefined): void {
+    if (reason !== undefined) console.debug("mls-srtp: the frames' way broke:", reason);
+    this.#wanted.delete(id);
+    this.#drop(id);
+    this.#post({ kind: "ended", transform: id, reason });
+  }
+
+  #drop(id: number): void {
     this.#all.delete(id);
     for (const [ticket, { transform }] of this.#held) {
       if (transform.options.id === id) this.#held.delete(ticket);
@@ -101,6 +156,12 @@ export class Transforms {
 
   announced(participant: string, streams: readonly AnnouncedStream[]): void {
     this.#sources.set(participant, streams);
+    this.doubtOwners();
+  }
+
+  /** Looks with the next frame of each receiver whose it is, though nothing of its key changed. */
+  doubtOwners(): void {
+    for (const transform of this.#all.values()) transform.ownedIn = undefined;
   }
 
   /** Somebody new can see us. */
@@ -146,13 +207,15 @@ export class Transforms {
   }
 
   #send(transform: Transform, stream: number, frame: EncodedFrame, controller: Controller): void {
+    const core = this.#core;
+    if (!core) return transform.drop("no_session");
     const codec = this.#codec(transform, frame);
-    if (!this.#core) return transform.drop("no_session");
-    if (!codec) return transform.drop("unsupported_codec");
+    if (!codec) return;
     let sealed: Uint8Array;
     try {
-      sealed = this.#core.protect(stream, codec, new Uint8Array(frame.data), performance.now());
+      sealed = core.protect(stream, codec, new Uint8Array(frame.data), performance.now());
     } catch (error) {
+      if (isTrap(error)) this.#listener?.broken(error);
       return transform.drop(error instanceof Error ? error.message : String(error));
     }
     frame.data = sealed.buffer as ArrayBuffer;
@@ -161,12 +224,19 @@ export class Transforms {
   }
 
   #receive(transform: Transform, frame: EncodedFrame, controller: Controller): void {
+    const core = this.#core;
+    if (!core) return transform.drop("no_session");
     const codec = this.#codec(transform, frame);
-    if (!this.#core) return transform.drop("no_session");
-    if (!codec) return transform.drop("unsupported_codec");
+    if (!codec) return;
     const ticket = this.#nextTicket;
     this.#nextTicket = (this.#nextTicket + 1) >>> 0;
-    const opening = this.#core.open(codec, new Uint8Array(frame.data), ticket, performance.now());
+    let opening: Opening;
+    try {
+      opening = core.open(codec, new Uint8Array(frame.data), ticket, performance.now());
+    } catch (error) {
+      if (isTrap(error)) this.#listener?.broken(error);
+      return transform.drop(error instanceof Error ? error.message : String(error));
+    }
     switch (opening.fate) {
       case FrameFate.Opened:
         this.#deliver(transform, frame, controller, opening);
@@ -177,7 +247,7 @@ export class Transforms {
       case FrameFate.Refused:
         transform.drop(opening.reason ?? "refused");
         transform.requestKeyframe();
-        this.#troubled();
+        this.#listener?.troubled();
         break;
     }
     opening.free();
@@ -191,8 +261,9 @@ export class Transforms {
   ): void {
     const plain = opening.take();
     if (!plain) return;
-    if (opening.participant) this.#heardIn.set(opening.participant, opening.epoch);
-    this.#attribute(transform, opening);
+    const { epoch } = opening;
+    this.#attribute(transform, opening, epoch);
+    if (transform.owner) this.#heardIn.set(transform.owner.participant, epoch);
     frame.data = plain.buffer as ArrayBuffer;
     transform.passed += 1;
     try {
@@ -203,39 +274,57 @@ export class Transforms {
     }
   }
 
-  /** Tells whose key opened the frames of a receiver, whenever that changes. */
-  #attribute(transform: Transform, opening: Opening): void {
-    const { owner } = transform;
+  /**
+   * Tells whose key opened the frames of a receiver, whenever that changes. The name is a text to
+   * be copied out of the core, so it is not asked for with every frame: within an epoch, a leaf is
+   * one participant's.
+   */
+  #attribute(transform: Transform, opening: Opening, epoch: number): void {
+    const { owner, ownedIn } = transform;
     const { leaf, stream } = opening;
-    if (owner?.leaf === leaf && owner.stream === stream && owner.source !== undefined) {
-      return;
-    }
+    if (owner?.leaf === leaf && owner.stream === stream && ownedIn === epoch) return;
+    transform.ownedIn = epoch;
     const participant = opening.participant ?? "";
     const announced = this.#sources.get(participant)?.find(({ number }) => number === stream);
     const now: Owner = { participant, leaf, stream, source: announced?.source };
-    if (owner?.participant === participant && owner.leaf === leaf && owner.source === now.source) {
-      return;
-    }
+    if (owner && sameOwner(owner, now)) return;
     transform.owner = now;
     this.#post({ kind: "owner", transform: transform.options.id, owner: now });
   }
 
-  /** A frame's media type, if frames of its codec can be protected. If not, it is told once. */
+  /** A frame's media type, if frames of its codec can be protected; otherwise it is dropped. */
   #codec(transform: Transform, frame: EncodedFrame): string | undefined {
     const { mimeType } = frame.getMetadata() as { mimeType?: string };
-    const codec = mimeType ?? FALLBACK[transform.options.media];
+    const codec = mimeType || (transform.options.media === "audio" ? SOUND : undefined);
+    if (codec === undefined) {
+      transform.drop("unknown_codec");
+      this.#tellCodec(transform, "", UNTOLD);
+      return undefined;
+    }
     if (codec === transform.codec) return codec;
-    if (!this.#core) return undefined;
     const reason = codecProblem(codec);
-    if (reason === undefined) {
-      transform.codec = codec;
-      return codec;
+    if (reason !== undefined) {
+      transform.drop("unsupported_codec");
+      this.#tellCodec(transform, codec, reason);
+      return undefined;
     }
-    if (!transform.unsupportedTold) {
-      transform.unsupportedTold = true;
-      const { id } = transform.options;
-      this.#post({ kind: "unsupported_codec", transform: id, codec, reason });
-    }
-    return undefined;
+    transform.codec = codec;
+    return codec;
   }
+
+  /** Says once why nothing passes. */
+  #tellCodec(transform: Transform, codec: string, reason: string): void {
+    if (transform.unsupportedTold) return;
+    transform.unsupportedTold = true;
+    this.#post({ kind: "unsupported_codec", transform: transform.options.id, codec, reason });
+  }
+}
+
+function sameOwner(one: Owner, other: Owner): boolean {
+  return (
+    one.participant === other.participant &&
+    one.leaf === other.leaf &&
+    one.stream === other.stream &&
+    one.source === other.source
+  );
 }
