@@ -1,4 +1,4 @@
-import { Emitter } from "./emitter.js";
+import { Emitter, type Listener } from "./emitter.js";
 import { type MediaSignal, type Member, type ParticipantId, type Source, type Trouble } from "./facts.js";
 import type { Owner, WorkerSnapshot } from "./protocol.js";
 /** What to join, and as whom. */
@@ -59,6 +59,16 @@ export interface ParticipantState {
 export interface ReceiverOwner extends Owner {
     readonly receiver: RTCRtpReceiver;
 }
+/** A sender or receiver through which nothing passes, for its codec cannot be protected. */
+export interface CodecProblem {
+    /** The media type; empty where the browser does not say it. */
+    readonly codec: string;
+    /** Why, for a person. */
+    readonly reason: string;
+    /** Which end it is, unless it was forgotten: one of the two. */
+    readonly sender?: RTCRtpSender;
+    readonly receiver?: RTCRtpReceiver;
+}
 /** The events of a {@link Conference}. */
 export interface ConferenceEvents {
     /** Where the stay stands. */
@@ -89,10 +99,7 @@ export interface ConferenceEvents {
         readonly reason: string;
     };
     /** A sender or receiver uses a codec whose frames cannot be protected: nothing passes. */
-    codec: {
-        readonly codec: string;
-        readonly reason: string;
-    };
+    codec: CodecProblem;
     /** Everybody has the keys of our first epoch: media connected now loses nothing. */
     media: void;
     /** Media signaling of the room's SFU; `@mls-srtp/browser/sfu` heeds it. */
@@ -115,6 +122,7 @@ export interface Snapshot extends WorkerSnapshot {
  * ```ts
  * const call = await Conference.join({ url, room: "standup", name: "ada", device: await tabDevice() });
  * call.on("owner", ({ receiver, participant }) => show(receiver.track, participant));
+ * const connection = new RTCPeerConnection(connectionConfig());
  * call.protect(connection.addTransceiver(track).sender, "camera");
  * connection.ontrack = ({ receiver }) => call.open(receiver);
  * ```
@@ -141,25 +149,42 @@ export declare class Conference extends Emitter<ConferenceEvents> {
     get epoch(): number | undefined;
     /** What we announced that we send. */
     get sources(): readonly Source[];
+    /** What a participant says that it sends; nothing if it said nothing. */
+    announced(participant: ParticipantId): readonly Source[];
     /** Whether media that is connected now loses nothing. */
     get mediaReady(): boolean;
+    /**
+     * Listens; returns how to stop. For `state`, `roster`, `code`, `sources` and `owner`, the listener
+     * is soon called with where things stand, so that nothing is missed between {@link join} and
+     * here: once in a microtask, or for `sources` once for each participant, and for `owner` once for
+     * each receiver that has one. What it is told meanwhile is not repeated.
+     */
+    on<Name extends keyof ConferenceEvents>(name: Name, listener: Listener<ConferenceEvents[Name]>): () => void;
+    protected emit<Name extends keyof ConferenceEvents>(name: Name, detail: ConferenceEvents[Name]): void;
     /** Announces what we send. Frames of anything else are refused by all receivers. */
     announce(sources: readonly Source[]): void;
     /**
      * Protects every frame of a sender. Call it before the sender sends, and once; the source may
-     * be announced later.
+     * be announced later. Its connection must have been made with {@link connectionConfig}, which
+     * some browsers need.
      *
-     * @throws when the sender has been given here before.
+     * @throws when the sender has been given here before, or the browser does not let its frames be
+     * protected; then it must not be given a track.
      */
     protect(sender: RTCRtpSender, source: Source): void;
     /**
-     * Opens every frame of a receiver. Call it in `ontrack`, and once. Whose frames they are is told
-     * by the event `owner`.
+     * Opens every frame of a receiver. Call it in `ontrack`, as often as that comes: a receiver that
+     * is open stays as it is, and one that was forgotten is opened again. Whose frames they are is
+     * told by the event `owner`. The connection must have been made with {@link connectionConfig},
+     * which some browsers need.
      *
-     * @throws when the receiver has been given here before.
+     * @throws when the browser does not let its frames be opened.
      */
     open(receiver: RTCRtpReceiver): void;
-    /** Forgets a sender or receiver whose connection is closed. */
+    /**
+     * Forgets a sender or receiver whose connection is closed, or that is stopped. Should frames still
+     * come, they are protected or opened as before, but nothing is told of them.
+     */
     forget(end: RTCRtpSender | RTCRtpReceiver): void;
     /** Whose key opened a receiver's frames, if any were opened. */
     owner(receiver: RTCRtpReceiver): Owner | undefined;
@@ -167,7 +192,10 @@ export declare class Conference extends Emitter<ConferenceEvents> {
     signal(signal: MediaSignal): void;
     /** Drops the connection to the delivery service and connects again: when the network changed. */
     reconnect(): void;
-    /** Leaves. The state becomes `left` once the group has gone on without us. */
+    /**
+     * Leaves. The state becomes `left` once the group has gone on without us, and the worker ends when
+     * it has erased its last key.
+     */
     leave(): void;
     /** Ends the worker at once, and with it every key. Frames do not pass any more. */
     close(): void;
@@ -175,8 +203,14 @@ export declare class Conference extends Emitter<ConferenceEvents> {
      * Sixty digits in twelve groups to compare with another member, equal for both for as long as
      * both devices keep their keys: they show that somebody is who they were the last time. Nothing
      * if they are no member.
+     *
+     * @throws when the call is over.
      */
     safetyNumber(participant: ParticipantId): Promise<string | undefined>;
-    /** Numbers for a diagnostics view. No answer once the call is closed. */
+    /**
+     * Numbers for a diagnostics view.
+     *
+     * @throws when the call is over and the last key is erased.
+     */
     snapshot(): Promise<Snapshot>;
 }

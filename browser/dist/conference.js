@@ -12,6 +12,7 @@ import { hasScriptTransform, LACK_IN_WORDS, lacks } from "./support.js";
  * ```ts
  * const call = await Conference.join({ url, room: "standup", name: "ada", device: await tabDevice() });
  * call.on("owner", ({ receiver, participant }) => show(receiver.track, participant));
+ * const connection = new RTCPeerConnection(connectionConfig());
  * call.protect(connection.addTransceiver(track).sender, "camera");
  * connection.ontrack = ({ receiver }) => call.open(receiver);
  * ```
@@ -20,19 +21,31 @@ export class Conference extends Emitter {
     /** Who we are. */
     participant;
     #worker;
+    /** Whoever waits in {@link join}. */
     #ends;
-    #state = "connecting";
+    #change = { state: "connecting", reason: "", detail: "" };
+    /** The service was reached once: what is lost from now on comes back by itself. */
+    #linked = false;
+    /** The service is silent. */
+    #silent = false;
+    /** Who keeps us from sending, and why. */
+    #untrusted = new Map();
     #roster = [];
     #code = "";
     #epoch;
     #sources;
+    #announced = new Map();
     #mediaReady = false;
-    #receivers = new Map();
+    #latecomers = new Set();
+    #attached = new Map();
+    /** Kept when an end is forgotten: its frames still go through its transform. */
     #transforms = new WeakMap();
     #nextTransform = 1;
     #snapshots = new Map();
     #numbers = new Map();
-    #nextSnapshot = 1;
+    #nextQuestion = 1;
+    /** The worker has ended, and nothing is answered any more. */
+    #ended = false;
     /**
      * Enters a room. Resolves when we are a member.
      *
@@ -57,6 +70,7 @@ export class Conference extends Emitter {
         });
         this.#worker.onmessage = ({ data }) => this.#hear(data);
         this.#worker.onerror = (event) => {
+            this.#endWorker();
             this.#over("failed", "worker", event.message || "the worker could not be started");
         };
         const { url, room, token } = options;
@@ -65,7 +79,7 @@ export class Conference extends Emitter {
     }
     /** Where the stay stands. */
     get state() {
-        return this.#state;
+        return this.#change.state;
     }
     /** The members of the current epoch. */
     get roster() {
@@ -83,9 +97,41 @@ export class Conference extends Emitter {
     get sources() {
         return this.#sources;
     }
+    /** What a participant says that it sends; nothing if it said nothing. */
+    announced(participant) {
+        if (participant === this.participant)
+            return this.#sources;
+        return this.#announced.get(participant) ?? [];
+    }
     /** Whether media that is connected now loses nothing. */
     get mediaReady() {
         return this.#mediaReady;
+    }
+    /**
+     * Listens; returns how to stop. For `state`, `roster`, `code`, `sources` and `owner`, the listener
+     * is soon called with where things stand, so that nothing is missed between {@link join} and
+     * here: once in a microtask, or for `sources` once for each participant, and for `owner` once for
+     * each receiver that has one. What it is told meanwhile is not repeated.
+     */
+    on(name, listener) {
+        const stop = super.on(name, listener);
+        if (!isStanding(name))
+            return stop;
+        const latecomer = { name, told: new Set() };
+        this.#latecomers.add(latecomer);
+        queueMicrotask(() => this.#catchUp(latecomer, name, listener));
+        return () => {
+            this.#latecomers.delete(latecomer);
+            stop();
+        };
+    }
+    emit(name, detail) {
+        super.emit(name, detail);
+        // Only now: a listener that a listener adds is called as well.
+        for (const latecomer of this.#latecomers) {
+            if (latecomer.name === name)
+                latecomer.told.add(subject(detail));
+        }
     }
     /** Announces what we send. Frames of anything else are refused by all receivers. */
     announce(sources) {
@@ -94,39 +140,49 @@ export class Conference extends Emitter {
     }
     /**
      * Protects every frame of a sender. Call it before the sender sends, and once; the source may
-     * be announced later.
+     * be announced later. Its connection must have been made with {@link connectionConfig}, which
+     * some browsers need.
      *
-     * @throws when the sender has been given here before.
+     * @throws when the sender has been given here before, or the browser does not let its frames be
+     * protected; then it must not be given a track.
      */
     protect(sender, source) {
+        if (this.#transforms.has(sender))
+            throw new Error("this sender is protected already");
         const media = source === "microphone" ? "audio" : "video";
-        const id = this.#register(sender);
+        const id = this.#attach(sender, { end: { sender }, owner: undefined });
         this.#install(sender, { id, side: "send", media, stream: STREAM_NUMBER[source] });
     }
     /**
-     * Opens every frame of a receiver. Call it in `ontrack`, and once. Whose frames they are is told
-     * by the event `owner`.
+     * Opens every frame of a receiver. Call it in `ontrack`, as often as that comes: a receiver that
+     * is open stays as it is, and one that was forgotten is opened again. Whose frames they are is
+     * told by the event `owner`. The connection must have been made with {@link connectionConfig},
+     * which some browsers need.
      *
-     * @throws when the receiver has been given here before.
+     * @throws when the browser does not let its frames be opened.
      */
     open(receiver) {
-        const id = this.#register(receiver);
-        this.#receivers.set(id, { receiver, owner: undefined });
+        const known = this.#transforms.get(receiver);
+        if (known !== undefined)
+            return this.#reopen(receiver, known);
         const media = receiver.track.kind === "audio" ? "audio" : "video";
+        const id = this.#attach(receiver, { end: { receiver }, owner: undefined });
         this.#install(receiver, { id, side: "receive", media });
     }
-    /** Forgets a sender or receiver whose connection is closed. */
+    /**
+     * Forgets a sender or receiver whose connection is closed, or that is stopped. Should frames still
+     * come, they are protected or opened as before, but nothing is told of them.
+     */
     forget(end) {
         const id = this.#transforms.get(end);
-        if (id === undefined)
+        if (id === undefined || !this.#attached.delete(id))
             return;
-        this.#receivers.delete(id);
         this.#tell({ kind: "forget", transform: id });
     }
     /** Whose key opened a receiver's frames, if any were opened. */
     owner(receiver) {
         const id = this.#transforms.get(receiver);
-        return id === undefined ? undefined : this.#receivers.get(id)?.owner;
+        return id === undefined ? undefined : this.#attached.get(id)?.owner;
     }
     /** Sends media signaling to the room's SFU. */
     signal(signal) {
@@ -136,33 +192,46 @@ export class Conference extends Emitter {
     reconnect() {
         this.#tell({ kind: "reconnect" });
     }
-    /** Leaves. The state becomes `left` once the group has gone on without us. */
+    /**
+     * Leaves. The state becomes `left` once the group has gone on without us, and the worker ends when
+     * it has erased its last key.
+     */
     leave() {
         this.#tell({ kind: "leave" });
     }
     /** Ends the worker at once, and with it every key. Frames do not pass any more. */
     close() {
-        this.#worker.terminate();
-        if (!isOver(this.#state))
-            this.#over("left", "", "");
+        this.#endWorker();
+        this.#over("left", "", "");
     }
     /**
      * Sixty digits in twelve groups to compare with another member, equal for both for as long as
      * both devices keep their keys: they show that somebody is who they were the last time. Nothing
      * if they are no member.
+     *
+     * @throws when the call is over.
      */
     safetyNumber(participant) {
-        const id = this.#nextSnapshot++;
-        const answer = new Promise((resolve) => this.#numbers.set(id, resolve));
-        this.#tell({ kind: "safety_number", id, participant });
-        return answer;
+        return this.#ask(this.#numbers, (id) => ({ kind: "safety_number", id, participant }));
     }
-    /** Numbers for a diagnostics view. No answer once the call is closed. */
+    /**
+     * Numbers for a diagnostics view.
+     *
+     * @throws when the call is over and the last key is erased.
+     */
     async snapshot() {
-        const id = this.#nextSnapshot++;
-        const answer = new Promise((resolve) => this.#snapshots.set(id, resolve));
-        this.#tell({ kind: "snapshot", id });
-        return { ...(await answer), state: this.#state, roster: this.#roster, code: this.#code };
+        const answer = await this.#ask(this.#snapshots, (id) => ({ kind: "snapshot", id }));
+        return { ...answer, state: this.state, roster: this.#roster, code: this.#code };
+    }
+    /** Asks the worker something that it answers, unless it ends before. */
+    #ask(questions, question) {
+        if (this.#ended)
+            return Promise.reject(new Error(OVER));
+        const id = this.#nextQuestion++;
+        return new Promise((resolve, reject) => {
+            questions.set(id, { resolve, reject });
+            this.#tell(question(id));
+        });
     }
     #tell(message, transfer = []) {
         this.#worker.postMessage(message, transfer);
@@ -171,14 +240,30 @@ export class Conference extends Emitter {
         const streams = this.#sources.map((source) => ({ number: STREAM_NUMBER[source], source }));
         this.#tell({ kind: "announce", streams });
     }
-    #register(end) {
-        if (this.#transforms.has(end))
-            throw new Error("this sender or receiver has a transform");
+    #attach(end, attached) {
         const id = this.#nextTransform++;
         this.#transforms.set(end, id);
+        this.#attached.set(id, attached);
         return id;
     }
+    /** Its transform still runs, if its connection does: the worker only has to tell of it again. */
+    #reopen(receiver, id) {
+        if (this.#attached.has(id))
+            return;
+        this.#attached.set(id, { end: { receiver }, owner: undefined });
+        this.#tell({ kind: "remember", transform: id });
+    }
     #install(end, options) {
+        try {
+            this.#installOn(end, options);
+        }
+        catch (error) {
+            this.#transforms.delete(end);
+            this.#attached.delete(options.id);
+            throw error;
+        }
+    }
+    #installOn(end, options) {
         if (hasScriptTransform()) {
             end.transform = new RTCRtpScriptTransform(this.#worker, options);
             return;
@@ -188,56 +273,88 @@ export class Conference extends Emitter {
     }
     #hear(message) {
         switch (message.kind) {
+            case "snapshot":
+                this.#snapshots.get(message.id)?.resolve(message.snapshot);
+                this.#snapshots.delete(message.id);
+                return;
+            case "safety_number":
+                this.#numbers.get(message.id)?.resolve(message.digits);
+                this.#numbers.delete(message.id);
+                return;
+            case "failed":
+                this.#endWorker();
+                return this.#over("failed", "internal", message.reason);
+            case "closed":
+                return this.#endWorker();
+            default:
+                // What was on its way when it was over changes nothing any more.
+                if (!isOver(this.state))
+                    this.#follow(message);
+        }
+    }
+    #follow(message) {
+        switch (message.kind) {
             case "group":
                 return this.#hearGroup(message.fact);
             case "media":
                 return this.#hearMedia(message.fact);
             case "streams": {
                 const { participant, streams } = message;
-                return this.emit("sources", { participant, sources: streams.map((s) => s.source) });
+                const sources = streams.map(({ source }) => source);
+                this.#announced.set(participant, sources);
+                return this.emit("sources", { participant, sources });
             }
             case "signal":
                 return this.emit("signal", message.signal);
             case "link":
                 return this.#hearLink(message.up, message.reason);
             case "owner": {
-                const entry = this.#receivers.get(message.transform);
-                if (!entry)
+                const attached = this.#attached.get(message.transform);
+                if (!attached || !("receiver" in attached.end))
                     return;
-                entry.owner = message.owner;
-                return this.emit("owner", { ...message.owner, receiver: entry.receiver });
+                attached.owner = message.owner;
+                return this.emit("owner", { ...message.owner, receiver: attached.end.receiver });
             }
-            case "unsupported_codec":
-                return this.emit("codec", { codec: message.codec, reason: message.reason });
-            case "snapshot":
-                this.#snapshots.get(message.id)?.(message.snapshot);
-                this.#snapshots.delete(message.id);
-                return;
-            case "safety_number":
-                this.#numbers.get(message.id)?.(message.digits);
-                this.#numbers.delete(message.id);
-                return;
-            case "failed":
-                return this.#over("failed", "internal", message.reason);
+            case "ended":
+                return this.#detach(message.transform, message.reason);
+            case "unsupported_codec": {
+                const { transform, codec, reason } = message;
+                return this.emit("codec", { codec, reason, ...this.#attached.get(transform)?.end });
+            }
         }
     }
+    /** No frames go through a transform any more; its end could be given here anew. */
+    #detach(id, reason) {
+        if (reason !== undefined)
+            console.debug("mls-srtp: a sender or receiver ended:", reason);
+        const attached = this.#attached.get(id);
+        if (!attached)
+            return;
+        this.#attached.delete(id);
+        const { end } = attached;
+        this.#transforms.delete("receiver" in end ? end.receiver : end.sender);
+    }
     #hearLink(up, reason) {
-        // The first connection decides whether we come in at all.
-        if (!up && this.#ends) {
-            this.#over("failed", "unreachable", `The service cannot be reached: ${reason}.`);
-            return this.#worker.terminate();
+        // The first attempt decides whether we come in at all.
+        if (!up && this.#ends && !this.#linked) {
+            return this.#over("failed", "unreachable", `The service cannot be reached: ${reason}.`);
         }
+        this.#linked ||= up;
         this.emit("link", { up, reason });
     }
     #hearGroup(fact) {
         switch (fact.type) {
+            case "joined":
+                // What is announced in another group follows.
+                this.#announced.clear();
+                return this.#clearTroubles();
             case "epoch_changed": {
                 const { epoch, added, removed, roster, code } = fact;
                 this.#epoch = epoch;
                 this.#roster = roster;
                 this.#code = code;
-                if (this.#state !== "stalled")
-                    this.#become("joined");
+                this.#dropAnnounced(removed);
+                this.#stand();
                 this.emit("roster", roster);
                 this.emit("code", code);
                 return this.emit("epoch", { epoch, added, removed });
@@ -248,14 +365,17 @@ export class Conference extends Emitter {
                 this.#mediaReady = true;
                 return this.emit("media", undefined);
             case "stalled":
-                return this.#become("stalled", "service_silent", "The service is silent.");
             case "stall_ended":
-                return this.#become("joined");
+                this.#silent = fact.type === "stalled";
+                return this.#standIfMember();
             case "untrusted":
-                return this.#become("stalled", "untrusted", `${fact.participant}: ${fact.reason}`);
+                this.#untrusted.set(fact.participant, fact.reason);
+                return this.#standIfMember();
             case "trust_restored":
-                return this.#become("joined");
+                this.#untrusted.delete(fact.participant);
+                return this.#standIfMember();
             case "resyncing":
+                this.#clearTroubles();
                 return this.#become("resyncing", fact.reason, fact.detail);
             case "left":
             case "removed":
@@ -272,21 +392,107 @@ export class Conference extends Emitter {
         const { participant, trouble } = fact;
         this.emit("participant", { participant, trouble, resumed: fact.type === "resumed" });
     }
+    /** What a participant said who is gone is nothing that whoever comes back has said. */
+    #dropAnnounced(removed) {
+        const here = new Set(this.#roster.map(({ participant }) => participant));
+        for (const participant of removed) {
+            if (!here.has(participant))
+                this.#announced.delete(participant);
+        }
+    }
+    #clearTroubles() {
+        this.#silent = false;
+        this.#untrusted.clear();
+    }
+    /** Where a member stands: several things can keep us from sending, and all must be over. */
+    #stand() {
+        const [suspect] = this.#untrusted;
+        if (this.#silent)
+            this.#become("stalled", "service_silent", "The service is silent.");
+        else if (suspect)
+            this.#become("stalled", "untrusted", `${suspect[0]}: ${suspect[1]}`);
+        else
+            this.#become("joined");
+    }
+    #standIfMember() {
+        if (this.state === "joined" || this.state === "stalled")
+            this.#stand();
+    }
     #become(state, reason = "", detail = "") {
-        if (state === this.#state)
+        const before = this.#change;
+        if (isOver(before.state))
             return;
-        this.#state = state;
-        if (state === "joined")
+        if (state === before.state && reason === before.reason && detail === before.detail)
+            return;
+        this.#change = { state, reason, detail };
+        if (state === "joined" || state === "stalled") {
             this.#ends?.resolve(this);
-        if (state === "joined")
             this.#ends = undefined;
-        this.emit("state", { state, reason, detail });
+        }
+        this.emit("state", this.#change);
     }
     #over(state, reason, detail) {
+        if (isOver(this.state))
+            return;
+        // Otherwise the worker ends by itself when it has erased its last key.
+        if (state === "failed")
+            this.#endWorker();
         this.#ends?.reject(new Error(detail || reason || state));
         this.#ends = undefined;
         this.#become(state, reason, detail);
     }
+    /** Ends the worker, if it has not ended by itself; nobody waits for an answer any more. */
+    #endWorker() {
+        this.#ended = true;
+        this.#worker.terminate();
+        for (const questions of [this.#snapshots, this.#numbers]) {
+            for (const { reject } of questions.values())
+                reject(new Error(OVER));
+            questions.clear();
+        }
+    }
+    /** Tells a listener where things stand, but for what it was told since it came. */
+    #catchUp(latecomer, name, listener) {
+        // It was removed.
+        if (!this.#latecomers.delete(latecomer))
+            return;
+        for (const detail of this.#standing(name)) {
+            if (!latecomer.told.has(subject(detail)))
+                this.tell(listener, detail);
+        }
+    }
+    /** Where things stand, as the event tells it. */
+    #standing(name) {
+        switch (name) {
+            case "state":
+                return [this.#change];
+            case "roster":
+                return this.#epoch === undefined ? [] : [this.#roster];
+            case "code":
+                return this.#code ? [this.#code] : [];
+            case "sources":
+                return [...this.#announced].map(([participant, sources]) => ({ participant, sources }));
+            case "owner":
+                return [...this.#attached.values()].flatMap(({ end, owner }) => owner && "receiver" in end ? [{ ...owner, receiver: end.receiver }] : []);
+        }
+    }
+}
+/** What every question is answered with that comes too late. */
+const OVER = "the call is over";
+const STANDING = new Set([
+    "state",
+    "roster",
+    "code",
+    "sources",
+    "owner",
+]);
+function isStanding(name) {
+    return STANDING.has(name);
+}
+/** Whom or what the details of an event are about, of those that tell of several. */
+function subject(detail) {
+    const { receiver, participant } = Object(detail);
+    return receiver ?? participant;
 }
 function isOver(state) {
     return state === "left" || state === "removed" || state === "failed";

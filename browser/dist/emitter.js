@@ -9,13 +9,16 @@ export class Emitter {
         return () => listeners.delete(listener);
     }
     emit(name, detail) {
-        for (const listener of this.#listeners[name] ?? []) {
-            try {
-                listener(detail);
-            }
-            catch (error) {
-                reportError(error);
-            }
+        for (const listener of this.#listeners[name] ?? [])
+            this.tell(listener, detail);
+    }
+    /** Calls one listener. */
+    tell(listener, detail) {
+        try {
+            listener(detail);
+        }
+        catch (error) {
+            reportError(error);
         }
     }
 }

@@ -4,4 +4,4 @@
  */
 export { Conference } from "./conference.js";
 export { tabDevice } from "./device.js";
-export { LACK_IN_WORDS, lacks } from "./support.js";
+export { connectionConfig, hasScriptTransform, LACK_IN_WORDS, lacks } from "./support.js";

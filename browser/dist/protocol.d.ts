@@ -43,6 +43,11 @@ export type ToWorker = {
 } | {
     readonly kind: "forget";
     readonly transform: number;
+}
+/** A receiver that was forgotten is wanted again. */
+ | {
+    readonly kind: "remember";
+    readonly transform: number;
 } | {
     /** Encoded streams of a browser without `RTCRtpScriptTransform`, transferred. */
     readonly kind: "encoded_streams";
@@ -73,6 +78,11 @@ export type FromWorker = {
     readonly transform: number;
     readonly owner: Owner;
 } | {
+    /** No more frames go through a transform; `reason` is nothing where that was to be. */
+    readonly kind: "ended";
+    readonly transform: number;
+    readonly reason: string | undefined;
+} | {
     readonly kind: "unsupported_codec";
     readonly transform: number;
     readonly codec: string;
@@ -88,6 +98,10 @@ export type FromWorker = {
 } | {
     readonly kind: "failed";
     readonly reason: string;
+}
+/** The last message: the stay is over, the last key is erased, and the worker ends. */
+ | {
+    readonly kind: "closed";
 };
 /** Whose key opened the frames of a receiver. */
 export interface Owner {

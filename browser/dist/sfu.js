@@ -3,7 +3,7 @@
  * bring another SFU do not need this module.
  */
 import { Emitter } from "./emitter.js";
-import { hasScriptTransform } from "./support.js";
+import { connectionConfig } from "./support.js";
 /** How long a connection may take from its offer until media flows, in milliseconds. */
 const CONNECT_WITHIN = 10_000;
 /** How long a connection on which nothing comes back may take to recover by itself. */
@@ -132,8 +132,7 @@ class Leg {
     constructor(call, tracks, listener) {
         this.#call = call;
         this.#listener = listener;
-        const config = { bundlePolicy: "max-bundle", encodedInsertableStreams: !hasScriptTransform() };
-        this.connection = new RTCPeerConnection(config);
+        this.connection = new RTCPeerConnection(connectionConfig({ bundlePolicy: "max-bundle" }));
         this.connection.ontrack = ({ receiver, track }) => {
             if (this.#receivers.has(receiver))
                 return;
@@ -165,6 +164,8 @@ class Leg {
         }
         if (signal.signal === "answer")
             this.#answered = true;
+        else if (!this.#answered)
+            return;
         const { signal: type, sdp } = signal;
         this.#enqueue(async () => {
             await this.connection.setRemoteDescription({ type, sdp });

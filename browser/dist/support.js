@@ -11,6 +11,16 @@ export const LACK_IN_WORDS = {
 export function hasScriptTransform() {
     return "RTCRtpScriptTransform" in globalThis;
 }
+/**
+ * The configuration of a connection whose senders and receivers are given to a conference: without
+ * `RTCRtpScriptTransform`, encoded frames are to be had only where that was asked for at once.
+ */
+export function connectionConfig(config = {}) {
+    if (hasScriptTransform())
+        return config;
+    const insertable = { ...config, encodedInsertableStreams: true };
+    return insertable;
+}
 /** Everything that this browser lacks; empty if it can take part. */
 export function lacks() {
     const senders = globalThis.RTCRtpSender?.prototype;

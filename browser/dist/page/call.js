@@ -1,12 +1,13 @@
 /** The call itself: the conference, its media, and what is shown of them. */
 import { Conference, tabDevice } from "../index.js";
 import { SfuConnection } from "../sfu.js";
-import { open, openScreen } from "./devices.js";
+import { OneAtATime, open, openScreen } from "./devices.js";
 import { byId, make, press, show } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { Grid } from "./grid.js";
 import { watchSpeakers } from "./speakers.js";
 const root = byId("call", HTMLDivElement);
+const roomName = byId("call-room", HTMLHeadingElement);
 const banner = byId("banner", HTMLParagraphElement);
 const people = byId("people", HTMLSpanElement);
 const code = byId("code", HTMLParagraphElement);
@@ -16,6 +17,12 @@ const buttons = {
     camera: byId("camera", HTMLButtonElement),
     screen: byId("screen", HTMLButtonElement),
 };
+const dialogs = {
+    code: byId("code-dialog", HTMLDialogElement),
+    safety: byId("safety-dialog", HTMLDialogElement),
+};
+/** Keys for receiving live a second longer than the call, for frames that are on their way. */
+const ERASED_AFTER = 1_500;
 /** Enters a room and shows it; `ended` is called once it is over. */
 export async function enterCall(entry, ended) {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
@@ -36,11 +43,11 @@ class CallView {
     #grid = new Grid((participant) => void this.#safety(participant));
     #drawer;
     #tracks = {};
+    #opening = new OneAtATime();
     #stopSpeakers;
     #ended;
-    #stateText = "";
-    #mediaText = "";
-    #linkText = "";
+    #over = false;
+    #texts = { state: "", link: "", media: "", device: "", codec: "" };
     constructor(call, entry, ended) {
         this.#call = call;
         this.#ended = ended;
@@ -52,13 +59,16 @@ class CallView {
         const connection = () => this.media.connection;
         this.#drawer = new Drawer(call, connection);
         this.#stopSpeakers = watchSpeakers(call, connection, (who) => this.#grid.speaking(who));
-        this.#listen();
-        this.#buttons();
         root.hidden = false;
-        byId("call-room", HTMLElement).textContent = entry.room;
+        roomName.textContent = entry.room;
+        // What is heard is about people, so they must be there first.
         this.#roster();
         this.#code();
+        this.#listen();
+        this.#buttons();
         this.#paintOwn();
+        // The lobby, which had the focus, is about to be hidden.
+        roomName.focus();
     }
     #listen() {
         const { media } = this;
@@ -78,72 +88,70 @@ class CallView {
             this.#grid.trouble(participant, trouble, resumed);
             this.#drawer.note(`${participant}: ${trouble}${resumed ? " is over" : ""}`);
         });
-        call.on("codec", ({ reason }) => this.#drawer.note(reason));
+        call.on("codec", ({ reason }) => {
+            this.#drawer.note(reason);
+            this.#say("codec", `Some sound or picture does not pass. ${reason}.`);
+        });
         call.on("link", ({ up, reason }) => {
-            this.#linkText = up ? "" : "Connection to the service lost. Trying again…";
             this.#drawer.note(up ? "Service is back" : `Service lost: ${reason}`);
-            this.#banner();
+            this.#say("link", up ? "" : "Connection to the service lost. Trying again…");
         });
         media.on("ended", (receiver) => this.#grid.detach(receiver));
         media.on("state", ({ connected, reason }) => {
-            this.#mediaText = connected ? "" : "Sound and picture are lost. Trying again…";
             this.#drawer.note(connected ? "Media connected" : `Media lost: ${reason}`);
-            this.#banner();
+            this.#say("media", connected ? "" : "Sound and picture are lost. Trying again…");
         });
     }
     #buttons() {
         buttons.microphone.onclick = () => void this.#toggle("microphone");
         buttons.camera.onclick = () => void this.#toggle("camera");
-        buttons.screen.onclick = () => void this.#toggleScreen();
+        buttons.screen.onclick = () => void this.#toggle("screen");
         buttons.screen.disabled = !("getDisplayMedia" in navigator.mediaDevices);
         byId("leave", HTMLButtonElement).onclick = () => this.#call.leave();
-        const dialog = byId("code-dialog", HTMLDialogElement);
-        byId("code-open", HTMLButtonElement).onclick = () => dialog.showModal();
+        byId("code-open", HTMLButtonElement).onclick = () => dialogs.code.showModal();
         byId("invite", HTMLButtonElement).onclick = (event) => {
-            const room = byId("call-room", HTMLElement).textContent ?? "";
+            const room = roomName.textContent ?? "";
             const link = `${location.origin}${location.pathname}?room=${encodeURIComponent(room)}`;
             const label = event.currentTarget.querySelector(".wide");
             navigator.clipboard.writeText(link).then(() => label && (label.textContent = "Copied"), () => prompt("The address of this room:", link));
         };
     }
     async #toggle(source) {
-        const track = this.#tracks[source];
-        if (track) {
-            delete this.#tracks[source];
-            await this.media.setTrack(source, undefined);
-            track.stop();
-        }
-        else {
-            const opened = await open(source);
-            if (!opened.track)
-                return show(banner, opened.problem);
-            this.#tracks[source] = opened.track;
-            await this.media.setTrack(source, opened.track);
-        }
+        await this.#opening.run(source, async () => {
+            const current = this.#tracks[source];
+            if (current)
+                return this.#switchOff(source, current);
+            const { track, problem } = await (source === "screen" ? openScreen() : open(source));
+            // The call may have ended while the browser asked, and then nobody would stop it.
+            if (this.#over)
+                return track?.stop();
+            this.#say("device", problem);
+            if (track)
+                this.#switchOn(source, track);
+        });
+    }
+    #switchOn(source, track) {
+        this.#tracks[source] = track;
+        // The browser has a button of its own that ends sharing.
+        if (source === "screen")
+            track.onended = () => this.#switchOff(source, track);
+        this.#send(source, track);
         this.#paintOwn();
     }
-    async #toggleScreen() {
-        const track = this.#tracks.screen;
-        if (track)
-            return this.#stopScreen(track);
-        try {
-            const opened = await openScreen();
-            if (!opened)
-                return;
-            this.#tracks.screen = opened;
-            opened.onended = () => void this.#stopScreen(opened);
-            await this.media.setTrack("screen", opened);
-        }
-        catch (error) {
-            show(banner, `The screen cannot be shared: ${error instanceof Error ? error.message : error}`);
-        }
-        this.#paintOwn();
-    }
-    async #stopScreen(track) {
-        delete this.#tracks.screen;
-        await this.media.setTrack("screen", undefined);
+    #switchOff(source, track) {
+        if (this.#tracks[source] !== track)
+            return;
+        delete this.#tracks[source];
+        this.#send(source, undefined);
+        // At once: a connection that is being lost may never say that it took the track out.
         track.stop();
         this.#paintOwn();
+    }
+    /** A connection that fails here is made anew, and then with the tracks of that time. */
+    #send(source, track) {
+        this.media.setTrack(source, track).catch((error) => {
+            this.#drawer.note(`${source}: ${error instanceof Error ? error.message : error}`);
+        });
     }
     #paintOwn() {
         const { microphone, camera, screen } = this.#tracks;
@@ -174,43 +182,59 @@ class CallView {
             return;
         byId("safety-who", HTMLParagraphElement).textContent = participant;
         paintDigits(byId("safety", HTMLParagraphElement), digits);
-        byId("safety-dialog", HTMLDialogElement).showModal();
+        if (!this.#over && !dialogs.safety.open)
+            dialogs.safety.showModal();
     }
     #state({ state, reason, detail }) {
         this.#drawer.note(`State: ${state}${reason ? ` (${reason})` : ""}`);
         switch (state) {
             case "stalled":
-                this.#stateText =
-                    reason === "untrusted"
-                        ? `Nothing is sent while somebody in the call is not trusted. ${detail}`
-                        : "The service is silent, so nothing is sent: somebody may have been removed unnoticed.";
-                break;
+                return this.#say("state", reason === "untrusted"
+                    ? `Nothing is sent while somebody in the call is not trusted. ${detail}`
+                    : "The service is silent, so nothing is sent: somebody may have been removed unnoticed.");
             case "resyncing":
-                this.#stateText = "Entering the call anew…";
-                break;
+                return this.#say("state", "Entering the call anew…");
             case "left":
-                return this.#end("You left the call", "Your keys have been erased.");
+                return this.#end("You left the call", "");
             case "removed":
-                return this.#end("You were removed from the call", "Your keys have been erased.");
+                return this.#end("You were removed from the call", "");
             case "failed":
                 return this.#end("The call is over", detail || reason);
             default:
-                this.#stateText = "";
+                this.#say("state", "");
         }
-        this.#banner();
     }
-    #banner() {
-        show(banner, this.#stateText || this.#linkText || this.#mediaText);
+    /**
+     * Sets a text of the banner. What is said of the call itself comes first; the problem of a
+     * device or codec stays until then, or until the device opens.
+     */
+    #say(about, text) {
+        const texts = this.#texts;
+        const passing = about === "device" || about === "codec";
+        if (text && !passing)
+            texts.device = texts.codec = "";
+        texts[about] = text;
+        const important = texts.state || texts.link || texts.media;
+        show(banner, [important, texts.device, texts.codec].filter(Boolean).join(" "));
     }
     #end(title, text) {
+        if (this.#over)
+            return;
+        this.#over = true;
         this.#stopSpeakers();
         this.#drawer.close();
         this.#grid.close();
         this.media.close();
         for (const track of Object.values(this.#tracks))
             track.stop();
+        for (const dialog of Object.values(dialogs))
+            dialog.close();
         root.hidden = true;
-        this.#ended({ title, text });
+        this.#ended({ title, text, erased: this.#erase() });
+    }
+    async #erase() {
+        await new Promise((resolve) => setTimeout(resolve, ERASED_AFTER));
+        this.#call.close();
     }
 }
 /** Shows groups of digits in columns. */

@@ -4,20 +4,30 @@ const CAMERA = {
     height: { ideal: 720 },
     frameRate: { ideal: 30 },
 };
-/** Asks for both, then for each alone: one that is missing does not keep the other. */
-export async function openDevices() {
+/**
+ * Asks for both, then for each alone: one that is missing does not keep the other. Tracks are
+ * given away one by one, as soon as they are open: who waits no longer must be able to stop them.
+ *
+ * Returns what could not be had, said for a person.
+ */
+export async function openDevices(give) {
     try {
         const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: CAMERA });
-        return {
-            microphone: stream.getAudioTracks()[0],
-            camera: stream.getVideoTracks()[0],
-            problem: "",
-        };
+        for (const track of stream.getTracks()) {
+            give(track.kind === "audio" ? "microphone" : "camera", track);
+        }
+        return "";
     }
     catch {
-        const [microphone, camera] = [await open("microphone"), await open("camera")];
-        const problem = [microphone.problem, camera.problem].filter(Boolean).join(" ");
-        return { microphone: microphone.track, camera: camera.track, problem };
+        const problems = [];
+        for (const device of ["microphone", "camera"]) {
+            const { track, problem } = await open(device);
+            if (track)
+                give(device, track);
+            if (problem)
+                problems.push(problem);
+        }
+        return problems.join(" ");
     }
 }
 /** Opens one device. */
@@ -35,12 +45,36 @@ export async function open(device) {
 export async function openScreen() {
     try {
         const stream = await navigator.mediaDevices.getDisplayMedia({ video: true });
-        return stream.getVideoTracks()[0];
+        return { track: stream.getVideoTracks()[0], problem: "" };
     }
     catch (error) {
-        if (error instanceof DOMException && error.name === "NotAllowedError")
-            return undefined;
-        throw error;
+        const declined = error instanceof DOMException && error.name === "NotAllowedError";
+        const why = error instanceof Error ? error.message : error;
+        return { track: undefined, problem: declined ? "" : `The screen cannot be shared: ${why}` };
+    }
+}
+/**
+ * Runs one action of a kind at a time: a second click while the browser still asks for a camera
+ * would open it twice, and nobody could stop the first track.
+ */
+export class OneAtATime {
+    #running = new Map();
+    /** Runs an action, unless one of this kind is running. */
+    async run(kind, action) {
+        if (this.#running.has(kind))
+            return;
+        const running = action();
+        this.#running.set(kind, running);
+        try {
+            await running;
+        }
+        finally {
+            this.#running.delete(kind);
+        }
+    }
+    /** Resolves when everything that runs now is over. */
+    async idle() {
+        await Promise.allSettled(this.#running.values());
     }
 }
 function inWords(device, error) {

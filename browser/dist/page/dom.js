@@ -15,7 +15,7 @@ export function make(tag, className = "", text = "") {
         element.textContent = text;
     return element;
 }
-/** A symbol of `index.html`. */
+/** A symbol of `index.html`, for the eye only: what it says must be in a text as well. */
 export function icon(name, className = "") {
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     svg.setAttribute("class", `icon ${className}`);

@@ -7,6 +7,7 @@ const facts = byId("facts", HTMLElement);
 const senders = byId("senders", HTMLDivElement);
 const log = byId("log", HTMLElement);
 const button = byId("details", HTMLButtonElement);
+const closer = byId("drawer-close", HTMLButtonElement);
 /** The drawer of one call. */
 export class Drawer {
     call;
@@ -18,20 +19,26 @@ export class Drawer {
         this.connection = connection;
         log.replaceChildren();
         button.onclick = () => this.toggle(Boolean(element.hidden));
-        byId("drawer-close", HTMLButtonElement).onclick = () => this.toggle(false);
+        closer.onclick = () => this.toggle(false);
+        document.addEventListener("keydown", this.#escape);
     }
     toggle(open) {
+        // What is hidden cannot keep the focus.
+        if (!open && element.contains(document.activeElement))
+            button.focus();
         element.hidden = !open;
-        button.setAttribute("aria-pressed", String(open));
+        button.setAttribute("aria-expanded", String(open));
         clearInterval(this.#timer);
         if (!open)
             return;
+        closer.focus();
         this.#timer = setInterval(() => void this.#paint(), INTERVAL);
         void this.#paint();
     }
     close() {
         this.toggle(false);
         button.onclick = null;
+        document.removeEventListener("keydown", this.#escape);
     }
     /** Sending moved to an epoch. */
     switched(epoch, reason) {
@@ -45,9 +52,15 @@ export class Drawer {
         while (log.childElementCount > LOG_ENTRIES)
             log.lastElementChild?.remove();
     }
+    #escape = (event) => {
+        // A dialog lies above the drawer, and this key is for the topmost.
+        const dialog = document.querySelector("dialog[open]");
+        if (event.key === "Escape" && !element.hidden && !dialog)
+            this.toggle(false);
+    };
     async #paint() {
         const [snapshot, hop] = await Promise.all([this.call.snapshot(), this.#hop()]);
-        const sending = snapshot.transforms.filter(({ side }) => side === "send");
+        const { transforms } = snapshot;
         list({
             State: snapshot.state,
             Epoch: String(snapshot.epoch ?? "–"),
@@ -55,7 +68,9 @@ export class Drawer {
             "Last switch": this.#switched || "–",
             Group: snapshot.group?.slice(0, 8) ?? "–",
             "Frames sent": String(snapshot.protected),
-            "Frames not sent": dropsOf(sending) || "0",
+            "Frames not sent": dropsOf(transforms, "send"),
+            "Frames not shown": dropsOf(transforms, "receive"),
+            "Frames refused, sender unknown": inWords(strangers(snapshot)),
             Signaling: snapshot.linkUp ? `up, reconnected ${snapshot.reconnects}×` : "down",
             "Hop to the SFU": hop,
         });
@@ -102,6 +117,17 @@ function table(snapshot) {
     }
     return table;
 }
+/** Frames that no member can be blamed for. */
+function strangers(snapshot) {
+    // The sum over all includes those that a sender is named for below.
+    const named = snapshot.senders.reduce((sum, { missingKey }) => sum + missingKey, 0);
+    return [
+        ["malformed", snapshot.malformed],
+        ["unknown epoch", snapshot.unknownEpoch],
+        ["unknown leaf", snapshot.unknownLeaf],
+        ["no key", snapshot.missingKey - named],
+    ];
+}
 function refusals(sender) {
     const all = [
         ["no key", sender.missingKey],
@@ -111,14 +137,19 @@ function refusals(sender) {
     ];
     return all.filter(([, count]) => count > 0);
 }
-function dropsOf(transforms) {
+function dropsOf(transforms, side) {
     const sums = new Map();
-    for (const { dropped } of transforms) {
+    for (const { dropped } of transforms.filter((one) => one.side === side)) {
         for (const [reason, count] of Object.entries(dropped)) {
             sums.set(reason, (sums.get(reason) ?? 0) + count);
         }
     }
-    return [...sums].map(([reason, count]) => `${count} (${reason})`).join(", ");
+    return inWords([...sums]);
+}
+function inWords(counts) {
+    const some = counts.filter(([, count]) => count > 0);
+    const words = some.map(([reason, count]) => `${count} (${reason.replaceAll("_", " ")})`);
+    return words.join(", ") || "0";
 }
 function clock() {
     return new Date().toLocaleTimeString([], { hour12: false });

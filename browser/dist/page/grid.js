@@ -21,17 +21,26 @@ export class Grid {
     add(participant, self) {
         if (this.#people.has(participant))
             return;
-        const name = participant.split("@")[0] ?? participant;
+        const [user = participant, domain = "", device = ""] = participant.split(/[@/]/);
         const more = self ? {} : { onname: () => this.onname(participant) };
-        const tile = new Tile(name, { self, screen: false, ...more });
-        const sources = [];
-        const person = { name, self, tile, screen: undefined, sources, sounds: new Map() };
-        this.#people.set(participant, person);
+        const tile = new Tile(user, { self, screen: false, ...more });
+        this.#people.set(participant, {
+            user,
+            domain,
+            device,
+            self,
+            tile,
+            screen: undefined,
+            screenTrack: undefined,
+            sources: [],
+            sounds: new Map(),
+        });
         // Ourselves last: the others are what one looks at.
         if (self)
             element.append(tile.element);
         else
             element.prepend(tile.element);
+        this.#name();
         this.#arrange();
     }
     remove(participant) {
@@ -43,6 +52,7 @@ export class Grid {
         for (const sound of person.sounds.values())
             sound.remove();
         this.#people.delete(participant);
+        this.#name();
         this.#arrange();
     }
     keep(participants) {
@@ -61,6 +71,8 @@ export class Grid {
         person.tile.lit = sources.includes("camera");
         if (!sources.includes("screen"))
             this.#dropScreen(person);
+        else if (person.screenTrack)
+            this.#showScreen(person, person.screenTrack);
     }
     /** Our own picture. */
     own(participant, source, track) {
@@ -94,9 +106,8 @@ export class Grid {
             person.sounds.set(receiver, sound);
         }
         else if (stream === SCREEN) {
-            const tile = this.#screen(person);
-            tile.track = receiver.track;
-            tile.locked = true;
+            person.screenTrack = receiver.track;
+            this.#showScreen(person, receiver.track);
         }
         else {
             person.tile.track = receiver.track;
@@ -109,6 +120,8 @@ export class Grid {
         for (const person of this.#people.values()) {
             person.sounds.get(receiver)?.remove();
             person.sounds.delete(receiver);
+            if (person.screenTrack === receiver.track)
+                person.screenTrack = undefined;
             for (const tile of [person.tile, person.screen]) {
                 const stream = tile?.video.srcObject;
                 if (tile && stream?.getVideoTracks()[0] === receiver.track)
@@ -125,11 +138,18 @@ export class Grid {
             person.tile.speaking = participants.has(participant);
         }
     }
+    /** Somebody's screen, which a key of theirs has opened. */
+    #showScreen(person, track) {
+        const tile = this.#screen(person);
+        tile.track = track;
+        tile.locked = true;
+    }
     #screen(person) {
         if (!person.screen) {
-            person.screen = new Tile(person.name, { self: person.self, screen: true });
+            person.screen = new Tile(person.user, { self: person.self, screen: true });
             person.screen.lit = true;
             element.prepend(person.screen.element);
+            this.#name();
             this.#arrange();
         }
         return person.screen;
@@ -138,6 +158,25 @@ export class Grid {
         person.screen?.element.remove();
         person.screen = undefined;
         this.#arrange();
+    }
+    /**
+     * Names are as short as they can be: with the domain of who is not of ours, and with the device
+     * where two would read the same.
+     */
+    #name() {
+        const people = [...this.#people.values()];
+        const home = people.find(({ self }) => self)?.domain;
+        const short = ({ user, domain }) => (domain === home ? user : `${user}@${domain}`);
+        const count = new Map();
+        for (const name of people.map(short))
+            count.set(name, (count.get(name) ?? 0) + 1);
+        for (const person of people) {
+            const name = short(person);
+            const title = count.get(name) === 1 ? name : `${name} · ${person.device}`;
+            person.tile.title = title;
+            if (person.screen)
+                person.screen.title = title;
+        }
     }
     /** As many columns as make the tiles largest. */
     #arrange() {

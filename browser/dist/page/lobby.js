@@ -1,6 +1,6 @@
 /** Before the call: who, where, and with which devices. */
 import { LACK_IN_WORDS, lacks } from "../index.js";
-import { open, openDevices } from "./devices.js";
+import { OneAtATime, open, openDevices } from "./devices.js";
 import { byId, press, show } from "./dom.js";
 const form = byId("join", HTMLFormElement);
 const name = byId("name", HTMLInputElement);
@@ -15,6 +15,11 @@ const buttons = {
     camera: byId("lobby-camera", HTMLButtonElement),
 };
 const tracks = {};
+const opening = new OneAtATime();
+/** Whether devices are still the lobby's: once we join, nobody would stop what comes late. */
+let waiting = true;
+/** A camera that is slow to start is worth this wait; a question that nobody answers is not. */
+const DEVICES_WITHIN = 3_000;
 /** Shows the lobby until somebody wants to join; calls `join` and says why it failed. */
 export function lobby(join) {
     const query = new URLSearchParams(location.search);
@@ -26,8 +31,8 @@ export function lobby(join) {
         enter.disabled = true;
         return;
     }
-    buttons.microphone.onclick = () => toggle("microphone");
-    buttons.camera.onclick = () => toggle("camera");
+    buttons.microphone.onclick = () => void toggle("microphone");
+    buttons.camera.onclick = () => void toggle("camera");
     form.onsubmit = (event) => {
         event.preventDefault();
         void submit(join);
@@ -35,26 +40,29 @@ export function lobby(join) {
     void start();
 }
 async function start() {
-    const devices = await openDevices();
-    show(problem, devices.problem);
-    if (devices.microphone)
-        tracks.microphone = devices.microphone;
-    if (devices.camera)
-        tracks.camera = devices.camera;
-    paint();
+    const both = async () => show(problem, await openDevices(take));
+    await opening.run("microphone", () => opening.run("camera", both));
 }
-async function toggle(device) {
-    const track = tracks[device];
-    if (track) {
-        track.stop();
-        delete tracks[device];
-    }
-    else {
+function toggle(device) {
+    return opening.run(device, async () => {
+        const track = tracks[device];
+        if (track)
+            return drop(device, track);
         const opened = await open(device);
         show(problem, opened.problem);
         if (opened.track)
-            tracks[device] = opened.track;
-    }
+            take(device, opened.track);
+    });
+}
+function take(device, track) {
+    if (!waiting)
+        return track.stop();
+    tracks[device] = track;
+    paint();
+}
+function drop(device, track) {
+    track.stop();
+    delete tracks[device];
     paint();
 }
 function paint() {
@@ -65,33 +73,65 @@ function paint() {
     preview.srcObject = tracks.camera ? new MediaStream([tracks.camera]) : null;
 }
 async function submit(join) {
-    const [who, where] = [safeName(name.value), safeName(room.value)];
-    if (!who || !where) {
-        show(error, who ? "Which room?" : "What is your name?");
-        return (who ? room : name).focus();
+    if (enter.disabled)
+        return;
+    for (const [field, missing] of [
+        [name, "What is your name?"],
+        [room, "Which room?"],
+    ]) {
+        const wrong = nameProblem(field.value, missing);
+        if (!wrong)
+            continue;
+        show(error, wrong);
+        return field.focus();
     }
     show(error, "");
-    enter.disabled = true;
-    enter.textContent = "Joining…";
+    joining(true);
     try {
+        await Promise.race([opening.idle(), after(DEVICES_WITHIN)]);
+        waiting = false;
         const { microphone, camera } = tracks;
-        await join({ name: who, room: where, microphone, camera });
+        await join({ name: safeName(name.value), room: safeName(room.value), microphone, camera });
     }
     catch (reason) {
+        waiting = true;
         show(error, reason instanceof Error ? reason.message : String(reason));
     }
     finally {
-        enter.disabled = false;
-        enter.textContent = "Join";
+        joining(false);
     }
+    // A button that was disabled has lost the focus.
+    if (waiting)
+        enter.focus();
+}
+/** While we join, devices stay as they are: they are about to be the call's. */
+function joining(now) {
+    for (const button of [enter, buttons.microphone, buttons.camera])
+        button.disabled = now;
+    enter.textContent = now ? "Joining…" : "Join";
+}
+function after(milliseconds) {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+/** Why a text cannot become a name; nothing if it can. */
+function nameProblem(text, missing) {
+    if (!text.trim())
+        return missing;
+    // Punctuation can go unnoticed, but a letter that is left out makes another name.
+    const foreign = /[\p{L}\p{N}]/u.test(plain(text).replace(/\w/g, ""));
+    if (safeName(text) && !foreign)
+        return undefined;
+    return "Names have the letters A to Z, digits and - _ . + only. Please write it with these.";
 }
 /** Names travel in credentials and log lines, so they have letters, digits and `-_.+` only. */
 function safeName(text) {
-    return text
-        .normalize("NFD")
-        .replace(/\p{M}/gu, "")
+    return plain(text)
         .trim()
         .replace(/\s+/g, "_")
         .replace(/[^\w.+-]/g, "")
         .slice(0, 48);
+}
+/** Letters without their accents. */
+function plain(text) {
+    return text.normalize("NFD").replace(/\p{M}/gu, "");
 }

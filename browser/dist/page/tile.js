@@ -9,14 +9,20 @@ const TROUBLE_IN_WORDS = {
 /** A tile of the grid. */
 export class Tile {
     name;
+    options;
     element = make("article", "tile dark");
     video = make("video");
+    #text = make("b");
+    /** What the symbols and the frame say, for who cannot see them. */
+    #said = make("span", "sr");
+    #words = new Set();
     #trouble = make("p", "trouble");
     #muted = icon("mic-off", "muted");
     #lock = icon("lock", "lock");
     #troubles = new Set();
     constructor(name, options) {
         this.name = name;
+        this.options = options;
         this.element.classList.toggle("self", options.self);
         this.element.classList.toggle("screen", options.screen);
         this.element.dataset["name"] = name;
@@ -32,13 +38,17 @@ export class Tile {
         label.title = options.onname ? "Show the safety number" : "";
         if (options.onname)
             label.onclick = options.onname;
-        const text = options.screen ? `${name} · screen` : options.self ? `${name} (you)` : name;
-        this.#lock.setAttribute("aria-label", "encrypted");
-        this.#muted.toggleAttribute("hidden", true);
-        label.append(this.#lock, make("b", "", text), this.#muted);
+        label.append(this.#lock, this.#text, this.#muted, this.#said);
+        this.title = name;
+        this.muted = false;
         this.#trouble.hidden = true;
         this.element.append(face, this.video, label, this.#trouble);
         this.locked = options.self;
+    }
+    /** The name as it is shown: longer than `name` where that alone could be somebody else's. */
+    set title(title) {
+        const { screen, self } = this.options;
+        this.#text.textContent = screen ? `${title} · screen` : self ? `${title} (you)` : title;
     }
     /** The picture, or none. */
     set track(track) {
@@ -56,12 +66,15 @@ export class Tile {
     /** Whether a key of this participant has opened something. */
     set locked(locked) {
         this.#lock.toggleAttribute("hidden", !locked);
+        this.#say("encrypted", locked);
     }
     set muted(muted) {
         this.#muted.toggleAttribute("hidden", !muted);
+        this.#say("muted", muted);
     }
     set speaking(speaking) {
         this.element.classList.toggle("speaking", speaking);
+        this.#say("speaking", speaking);
     }
     /** Frames of the participant are refused, or accepted again. */
     trouble(trouble, over) {
@@ -72,6 +85,15 @@ export class Tile {
         const [first] = this.#troubles;
         this.#trouble.textContent = first ? TROUBLE_IN_WORDS[first] : "";
         this.#trouble.hidden = first === undefined;
+    }
+    #say(word, on) {
+        if (this.#words.has(word) === on)
+            return;
+        if (on)
+            this.#words.add(word);
+        else
+            this.#words.delete(word);
+        this.#said.textContent = [...this.#words].map((one) => `, ${one}`).join("");
     }
 }
 function initials(name) {

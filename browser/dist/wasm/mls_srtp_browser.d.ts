@@ -78,7 +78,7 @@ export class Core {
      */
     pollTimeout(): number | undefined;
     /**
-     * The next thing to do or to tell, as JSON; see `worker/core.ts` for its shapes. Drain after
+     * The next thing to do or to tell, as JSON; see `worker/told.ts` for its shapes. Drain after
      * every call. Key updates are applied on the way.
      */
     poll(now: number): string | undefined;

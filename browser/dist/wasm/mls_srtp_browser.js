@@ -193,7 +193,7 @@ export class Core {
         return ret[0] === 0 ? undefined : ret[1];
     }
     /**
-     * The next thing to do or to tell, as JSON; see `worker/core.ts` for its shapes. Drain after
+     * The next thing to do or to tell, as JSON; see `worker/told.ts` for its shapes. Drain after
      * every call. Key updates are applied on the way.
      * @param {number} now
      * @returns {string | undefined}

@@ -36,10 +36,15 @@ scope.onmessage = async ({ data }) => {
         post({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
     }
 };
+/** The stay is over and no key is left. */
+function finish() {
+    post({ kind: "closed" });
+    scope.close();
+}
 function handle(message, ours) {
     switch (message.kind) {
         case "join":
-            session = new Session(message.participant, ours, message.room, message.token, message.url, transforms, post);
+            session = new Session(message.participant, ours, message.room, message.token, message.url, transforms, post, finish);
             return;
         case "leave":
             return session?.leave();
@@ -51,6 +56,8 @@ function handle(message, ours) {
             return session?.reconnect();
         case "forget":
             return transforms.forget(message.transform);
+        case "remember":
+            return transforms.remember(message.transform);
         case "safety_number": {
             const digits = session?.safetyNumber(message.participant);
             return post({ kind: "safety_number", id: message.id, digits });

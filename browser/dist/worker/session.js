@@ -1,6 +1,7 @@
 /** One stay in one room: drives the core, the link and the frames. */
 import { Core } from "../wasm/mls_srtp_browser.js";
 import { Link } from "./link.js";
+import { isTrap } from "./trap.js";
 /** Keys live for seconds, so a tenth of one does not matter when they are erased. */
 const TICK = 100;
 /** How long the goodbye may take to go out before the link closes. */
@@ -11,10 +12,18 @@ export class Session {
     #post;
     #link;
     #timer;
+    #closed;
+    /** The stay is over. */
     #over = false;
-    constructor(participant, identity, room, token, url, transforms, post) {
+    /** It is, and the goodbye has gone out. */
+    #parted = false;
+    /** The core has failed and must not be asked any more. */
+    #dead = false;
+    /** `closed` is called when the stay is over and the core has erased its last key. */
+    constructor(participant, identity, room, token, url, transforms, post, closed) {
         this.#core = new Core(participant, identity);
         this.#post = post;
+        this.#closed = closed;
         this.transforms = transforms;
         this.#core.join(room, token);
         this.#link = new Link(url, {
@@ -28,7 +37,10 @@ export class Session {
             },
             envelope: (json) => this.#run(() => this.#core.receive(json, performance.now())),
         });
-        transforms.attach(this.#core, () => this.#run(() => { }));
+        transforms.attach(this.#core, {
+            troubled: () => this.#run(() => { }),
+            broken: (error) => this.#fail(error),
+        });
         this.#tick();
     }
     announce(streams) {
@@ -44,8 +56,11 @@ export class Session {
     reconnect() {
         this.#link?.reconnect("given up by the application");
     }
+    /** Nothing for a name that is none, as for one of nobody here. */
     safetyNumber(participant) {
-        return this.#core.safetyNumber(participant);
+        let digits;
+        this.#attempt(() => (digits = this.#core.safetyNumber(participant)));
+        return digits;
     }
     snapshot() {
         const counters = JSON.parse(this.#core.stats());
@@ -59,14 +74,40 @@ export class Session {
     }
     /** Does something to the core and everything that it wants done then. */
     #run(act) {
+        this.#attempt(act);
+        if (this.#dead)
+            return;
+        try {
+            this.#drain();
+        }
+        catch (error) {
+            if (!isTrap(error))
+                throw error;
+            this.#fail(error);
+        }
+    }
+    #attempt(act) {
+        if (this.#dead)
+            return;
         try {
             act();
         }
         catch (error) {
+            if (isTrap(error))
+                return this.#fail(error);
             // A message that is none, or a command that came too late: the core has not changed.
             console.debug("mls-srtp:", error instanceof Error ? error.message : error);
         }
-        this.#drain();
+    }
+    /** The core broke off in the middle of something: it is not asked for anything any more. */
+    #fail(error) {
+        if (this.#dead)
+            return;
+        this.#dead = true;
+        this.transforms.detach();
+        clearTimeout(this.#timer);
+        this.#link?.close();
+        this.#post({ kind: "failed", reason: `the key manager failed: ${error}` });
     }
     #drain() {
         for (;;) {
@@ -97,6 +138,9 @@ export class Session {
     #heed(fact) {
         if (fact.type === "keyframe_wanted")
             this.transforms.giveKeyframes();
+        // Another group counts its epochs anew.
+        if (fact.type === "joined")
+            this.transforms.doubtOwners();
         this.#post({ kind: "group", fact });
         if (fact.type === "left" || fact.type === "removed" || fact.type === "fatal")
             this.#end();
@@ -107,14 +151,29 @@ export class Session {
             return;
         this.#over = true;
         const link = this.#link;
-        setTimeout(() => link?.close(), GOODBYE);
+        setTimeout(() => {
+            link?.close();
+            this.#parted = true;
+        }, GOODBYE);
     }
     #tick() {
         clearTimeout(this.#timer);
-        this.#run(() => this.#core.handleTimeout(performance.now()));
-        const due = this.#core.pollTimeout();
-        if (this.#over && due === undefined)
+        try {
+            this.#run(() => this.#core.handleTimeout(performance.now()));
+        }
+        finally {
+            // Whatever happened, keys are still to be erased.
+            this.#arm();
+        }
+    }
+    /** Comes back when something is due, or closes when nothing will be any more. */
+    #arm() {
+        let due;
+        this.#attempt(() => (due = this.#core.pollTimeout()));
+        if (this.#dead)
             return;
+        if (this.#parted && due === undefined)
+            return this.#closed();
         const wait = due === undefined ? TICK : Math.min(Math.max(due - performance.now(), 1), TICK);
         this.#timer = setTimeout(() => this.#tick(), wait);
     }
