@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{KeyManager, Output};
-use crate::delivery::ClientMessage;
+use crate::delivery::{Blob, ClientMessage};
 use crate::id::ParticipantId;
 use crate::pipeline::{MediaUpdate, Stream};
 
@@ -49,6 +49,7 @@ impl KeyManager {
             Ok(message) => {
                 stay.owes_announcement = false;
                 stay.has_announced = true;
+                stay.announcing = Some((message.clone(), false));
                 let (group_id, epoch) = (stay.group_id, stay.engine.epoch());
                 self.send(ClientMessage::Application {
                     group_id,
@@ -57,6 +58,25 @@ impl KeyManager {
                 });
             }
             Err(_) => stay.owes_announcement = true,
+        }
+    }
+
+    /// An application message stands in the log.
+    pub(super) fn logged(&mut self, message: &Blob) {
+        let Some(stay) = self.any_stay() else { return };
+        stay.announcing.take_if(|(ours, _)| ours == message);
+    }
+
+    /// The log is whole up to a ping. An announcement that is not in it at the second one is lost,
+    /// whatever became of the refusal.
+    pub(super) fn announce_what_is_owed(&mut self) {
+        let Some(stay) = self.any_stay() else { return };
+        let lost = match &mut stay.announcing {
+            Some((_, pinged)) => std::mem::replace(pinged, true),
+            None => false,
+        };
+        if lost || stay.owes_announcement {
+            self.announce();
         }
     }
 

@@ -139,6 +139,7 @@ impl KeyManager {
     }
 
     fn apply_application(&mut self, message: &Blob) -> Result<(), GroupError> {
+        self.logged(message);
         let Some(stay) = self.any_stay() else {
             return Ok(());
         };

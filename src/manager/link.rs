@@ -108,11 +108,8 @@ impl KeyManager {
             return;
         };
         if stay.seq == seq && stay.chain == *chain && stay.engine.epoch() == epoch {
-            let owes_announcement = stay.owes_announcement;
             self.proven(now);
-            if owes_announcement {
-                self.announce();
-            }
+            self.announce_what_is_owed();
         } else {
             self.log_gap(now);
         }

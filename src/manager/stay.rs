@@ -47,6 +47,8 @@ pub(super) struct Stay {
     pub(super) owes_announcement: bool,
     /// Whether the others may know of streams of ours.
     pub(super) has_announced: bool,
+    /// The announcement that has not come back in the log, and whether a ping has come since.
+    pub(super) announcing: Option<(Blob, bool)>,
     pub(super) media_start: MediaStart,
 }
 
@@ -97,6 +99,7 @@ impl Stay {
             heard: Vec::new(),
             owes_announcement: false,
             has_announced: false,
+            announcing: None,
             media_start: MediaStart::default(),
         })
     }

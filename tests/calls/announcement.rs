@@ -70,6 +70,21 @@ fn who_stops_sending_says_so() {
 }
 
 #[test]
+fn what_was_lost_with_its_refusal_is_announced_again() {
+    let mut world = two();
+    world.get("bob").hold_sending = true;
+    share(&mut world);
+    let bob = world.get("bob");
+    bob.hold_sending = false;
+    let lost = bob.outbox.pop_front();
+    assert!(matches!(lost, Some(ClientMessage::Application { .. })));
+    world.run(A_PING);
+    assert!(!alice_knows(&world), "it may be under way");
+    world.run(A_PING);
+    assert!(alice_knows(&world));
+}
+
+#[test]
 fn what_the_service_could_not_store_is_announced_again() {
     let mut world = two();
     world.get("bob").hold_sending = true;

@@ -32,7 +32,7 @@ pub struct Sfu {
     under_way: BTreeMap<(usize, usize), Packet>,
     count: usize,
     off: bool,
-    /// Whose media the service has asked to cut off, until it is connected anew.
+    /// Whose media the service has asked to cut off, until they join anew.
     cut_off: Vec<ParticipantId>,
 }
 
@@ -48,6 +48,11 @@ impl Sfu {
             off: false,
             cut_off: Vec::new(),
         }
+    }
+
+    /// Who was removed is a member again.
+    pub fn admit(&mut self, participant: &ParticipantId) {
+        self.cut_off.retain(|cut| cut != participant);
     }
 
     /// Nothing goes to or from a removed participant.
@@ -68,7 +73,6 @@ impl Sfu {
 impl World {
     /// Connects or disconnects a participant's media.
     pub(super) fn on_air(&mut self, who: usize, on: bool) {
-        self.sfu.cut_off.retain(|cut| *cut != name(who));
         if let Some(process) = &mut self.people[who].process {
             process.on_air = on;
         }

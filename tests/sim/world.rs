@@ -26,6 +26,8 @@ use super::trace::{self, Trace};
 const CONVERGENCE: Duration = Duration::from_secs(60);
 /// How long media is listened to then.
 const LISTENING: Duration = Duration::from_secs(2);
+/// How long an epoch may take that began while listening.
+const CATCHING_UP: Duration = Duration::from_secs(1);
 /// How long it may take until everybody who leaves is out.
 const GOODBYES: Duration = Duration::from_secs(20);
 
@@ -164,6 +166,10 @@ impl World {
         self.heard = Heard::default();
         self.run_until(self.now + LISTENING)?;
         self.heard.check_everybody(&self.people)?;
+        if self.is_together().is_err() {
+            // The silent ones go when their grace is over, and an epoch takes its time to arrive.
+            self.run_until(self.now + CATCHING_UP)?;
+        }
         match self.is_together() {
             Ok(()) => Ok(()),
             Err(lacking) => violated("what is together stays together", lacking),
@@ -306,6 +312,7 @@ impl World {
             .note(self.now, || format!("p{who} {}", trace::event(event)));
         self.ledger.event(who, event)?;
         match event {
+            Event::Joined { .. } => self.sfu.admit(&self.people[who].name),
             Event::MediaReady => self.on_air(who, true),
             Event::Resyncing { .. } => self.on_air(who, false),
             _ => {}

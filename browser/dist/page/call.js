@@ -40,7 +40,7 @@ export async function enterCall(entry, ended) {
 class CallView {
     media;
     #call;
-    #grid = new Grid((participant) => void this.#safety(participant));
+    #grid = new Grid((participant) => this.#safety(participant).catch(() => { }));
     #drawer;
     #tracks = {};
     #opening = new OneAtATime();

@@ -32,8 +32,8 @@ export class Drawer {
         if (!open)
             return;
         closer.focus();
-        this.#timer = setInterval(() => void this.#paint(), INTERVAL);
-        void this.#paint();
+        this.#timer = setInterval(() => this.#paint().catch(() => { }), INTERVAL);
+        this.#paint().catch(() => { });
     }
     close() {
         this.toggle(false);

@@ -58,7 +58,7 @@ export async function enterCall(entry: Entry, ended: (end: End) => void): Promis
 class CallView {
   readonly media: SfuConnection;
   #call: Conference;
-  #grid = new Grid((participant) => void this.#safety(participant));
+  #grid = new Grid((participant) => this.#safety(participant).catch(() => {}));
   #drawer: Drawer;
   #tracks: Partial<Record<Source, MediaStreamTrack>> = {};
   #opening = new OneAtATime<Source>();

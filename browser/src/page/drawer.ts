@@ -36,8 +36,8 @@ export class Drawer {
     clearInterval(this.#timer);
     if (!open) return;
     closer.focus();
-    this.#timer = setInterval(() => void this.#paint(), INTERVAL);
-    void this.#paint();
+    this.#timer = setInterval(() => this.#paint().catch(() => {}), INTERVAL);
+    this.#paint().catch(() => {});
   }
 
   close(): void {
