@@ -98,7 +98,9 @@ test("who stays loses nothing when somebody comes and goes", options, async () =
 });
 
 test("who has left decodes nothing, though its receivers are fed", options, async () => {
-  const dan = await join(browser, server.origin, "dan");
+  // The worker, and with it the transforms, go on after the end of the stay.
+  const init = () => void (Worker.prototype.terminate = () => {});
+  const dan = await join(browser, server.origin, "dan", { init });
   await receives(dan, ["ann", "ben", "bot1"]);
   // The keys of one member, the media of another: when the first leaves, frames go on coming.
   await dan.evaluate(async () => {

@@ -102,8 +102,12 @@ impl World {
             return Ok(());
         };
         // A member that is not in the room any more is told so.
-        if process.manager.evict(name).is_ok() && self.people[whom].wants == Wants::In {
-            self.people[whom].wants = Wants::Either;
+        if process.manager.evict(name).is_ok() {
+            let person = &mut self.people[whom];
+            person.being_evicted = true;
+            if person.wants == Wants::In {
+                person.wants = Wants::Either;
+            }
         }
         self.carry_out(0)
     }

@@ -65,6 +65,8 @@ pub struct Participant {
     /// It sends nothing and announces nothing.
     pub only_listens: bool,
     pub wants: Wants,
+    /// Somebody wishes it evicted, and no stay of it has ended since: it may be turned away.
+    pub being_evicted: bool,
     pub process: Option<Process>,
     /// Whether it ever asked to join.
     pub has_joined: bool,
@@ -91,6 +93,7 @@ impl Participant {
             ssrc: Ssrc::new(1_000 + who as u32),
             only_listens: false,
             wants: Wants::Out,
+            being_evicted: false,
             process: None,
             has_joined: false,
             stay: 0,
@@ -115,7 +118,11 @@ impl Participant {
             .as_mut()
             .is_some_and(|process| process.manager.join(room_name(), None).is_ok());
         if joined {
-            self.wants = Wants::In;
+            self.wants = if self.being_evicted {
+                Wants::Either
+            } else {
+                Wants::In
+            };
             self.has_joined = true;
             self.stay += 1;
             self.ended = None;

@@ -322,6 +322,7 @@ impl World {
             self.on_air(who, false);
             let person = &mut self.people[who];
             person.ended = Some(event.clone());
+            person.being_evicted = false;
             if person.wants == Wants::In {
                 person.wants = Wants::Either;
             }

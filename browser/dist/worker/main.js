@@ -36,10 +36,9 @@ scope.onmessage = async ({ data }) => {
         post({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
     }
 };
-/** The stay is over and no key is left. */
+/** The stay is over and no key is left: the page ends the worker. */
 function finish() {
     post({ kind: "closed" });
-    scope.close();
 }
 function handle(message, ours) {
     switch (message.kind) {

@@ -57,10 +57,9 @@ scope.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
   }
 };
 
-/** The stay is over and no key is left. */
+/** The stay is over and no key is left: the page ends the worker. */
 function finish(): void {
   post({ kind: "closed" });
-  scope.close();
 }
 
 function handle(
