@@ -77,7 +77,7 @@ export class Drawer {
       "Frames sent": String(snapshot.protected),
       "Frames not sent": dropsOf(transforms, "send"),
       "Frames not shown": dropsOf(transforms, "receive"),
-      "Frames refused, sender unknown": inWords(strangers(snapshot)),
+      "Sender unknown": inWords(strangers(snapshot)),
       Signaling: snapshot.linkUp ? `up, reconnected ${snapshot.reconnects}×` : "down",
       "Hop to the SFU": hop,
     });
