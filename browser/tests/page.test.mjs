@@ -1,0 +1,96 @@
+// What people do on the page: share a screen, mute, press keys, read messages.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { join, launch, receives, serve, skip, until } from "./harness.mjs";
+
+const options = { skip: skip(), timeout: 180_000 };
+
+let browser;
+let server;
+let ann;
+let ben;
+
+before(async () => {
+  if (options.skip) return;
+  server = await serve();
+  browser = await launch();
+  ann = await join(browser, server.origin, "ann");
+  ben = await join(browser, server.origin, "ben");
+  await receives(ben, ["ann"]);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** Waits until a page has an element, or has it no more. */
+async function shows(page, selector, wanted = true) {
+  const wrong = await until(async () => ((await page.$(selector)) !== null) === wanted ? undefined : selector);
+  assert.equal(wrong, undefined, `${wanted ? "missing" : "still there"}`);
+}
+
+test("a screen is shared, taken back, and shared again", options, async () => {
+  const screen = ".tile.screen[data-name=ann]";
+  for (let round = 1; round <= 2; round += 1) {
+    await ann.click("#screen");
+    await shows(ben, screen);
+    const black = await until(() =>
+      ben.evaluate((s) => (document.querySelector(`${s} video`)?.videoWidth ? undefined : "no picture"), screen),
+    );
+    assert.equal(black, undefined, `round ${round}`);
+    await ann.click("#screen");
+    await shows(ben, screen, false);
+  }
+});
+
+test("who switches microphone and camera off is seen to have done so", options, async () => {
+  const label = () => ben.textContent(".tile[data-name=ann] .label");
+  await ann.click("#mic");
+  await ann.click("#camera");
+  await shows(ben, ".tile.dark[data-name=ann]");
+  assert.match(await label(), /muted/);
+  await ann.click("#mic");
+  await ann.click("#camera");
+  await shows(ben, ".tile[data-name=ann]:not(.dark)");
+  assert.doesNotMatch(await label(), /muted/);
+});
+
+test("the details open and close with keys, and a name shows the safety number", options, async () => {
+  await ann.focus("#details");
+  await ann.keyboard.press("Enter");
+  await shows(ann, "#drawer:not([hidden])");
+  await ann.keyboard.press("Escape");
+  await shows(ann, "#drawer[hidden]");
+  assert.equal(await ann.evaluate(() => document.activeElement?.id), "details");
+  await ann.focus(".tile[data-name=ben] .label");
+  await ann.keyboard.press("Enter");
+  await shows(ann, "#safety-dialog[open]");
+  const digits = await ann.$$eval("#safety span", (groups) => groups.map((group) => group.textContent));
+  assert.equal(digits.length, 12);
+  await ann.keyboard.press("Escape");
+});
+
+test("without a camera, and with a name that cannot be, the lobby says what to do", options, async () => {
+  const context = await browser.newContext({ permissions: [] });
+  const page = await context.newPage();
+  page.logged = [];
+  // As a browser whose user said no.
+  await page.addInitScript(() => {
+    navigator.mediaDevices.getUserMedia = () =>
+      Promise.reject(new DOMException("denied", "NotAllowedError"));
+  });
+  await page.goto(`${server.origin}/?room=demo&name=cid`);
+  await shows(page, "#lobby-media:not([hidden])");
+  assert.match(await page.textContent("#lobby-media"), /allow|permission|blocked/i);
+  await page.fill("#name", "Анна");
+  await page.click("#enter");
+  await shows(page, "#lobby-error:not([hidden])");
+  await page.fill("#name", "cid");
+  await page.click("#enter");
+  await shows(page, "#call:not([hidden])");
+  await receives(page, ["ann", "ben"]);
+  await context.close();
+});
