@@ -3,7 +3,7 @@
  * sender and epoch, any SFU.
  */
 export { Conference } from "./conference.js";
-export type { CallState, CodecProblem, ConferenceEvents, EpochChange, JoinOptions, ParticipantState, ReceiverOwner, Snapshot, StateChange, } from "./conference.js";
+export type { CallState, CodecProblem, ConferenceEvents, EpochChange, JoinOptions, ParticipantState, ReceiverOwner, Snapshot, StateChange, } from "./events.js";
 export { tabDevice } from "./device.js";
 export type { CoreCounters, MediaSignal, Member, ParticipantId, SenderCounters, Source, Trouble, } from "./facts.js";
 export type { MediaKind, Owner, TransformCounters, WorkerSnapshot } from "./protocol.js";

@@ -13,7 +13,7 @@ export type {
   ReceiverOwner,
   Snapshot,
   StateChange,
-} from "./conference.js";
+} from "./events.js";
 export { tabDevice } from "./device.js";
 export type {
   CoreCounters,
