@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod delivery;
+mod digits;
 pub mod epoch;
 pub mod event;
 pub mod group;

@@ -1,4 +1,5 @@
 /** Names for tabs: two tabs of one user are two devices. */
+import { hold } from "./locks.js";
 /** The name of this tab, for a reload. */
 const OF_TAB = "mls-srtp.device";
 /** The names that this browser has used, for the next session. */
@@ -22,12 +23,12 @@ async function choose() {
     if (before)
         tries.unshift([before, PATIENCE]);
     for (const [name, patience] of tries) {
-        if (await hold(name, patience))
+        if (await take(name, patience))
             return keep(name);
     }
     for (;;) {
         const name = randomName();
-        if (await hold(name, 0))
+        if (await take(name, 0))
             return keep(name);
     }
 }
@@ -41,18 +42,9 @@ function keep(name) {
 function names() {
     return (localStorage.getItem(OF_BROWSER) ?? "").split(" ").filter(Boolean);
 }
-/** Takes the lock of a name until the page goes away; `false` if another tab has it. */
-async function hold(name, patience) {
-    if (!navigator.locks)
-        return true;
-    return new Promise((resolve) => {
-        const held = (lock) => {
-            resolve(lock !== null);
-            return lock ? new Promise(() => { }) : undefined;
-        };
-        const options = patience ? { signal: AbortSignal.timeout(patience) } : { ifAvailable: true };
-        navigator.locks.request(`${OF_TAB}/${name}`, options, held).catch(() => resolve(false));
-    });
+/** Takes a name for this tab; where the browser has no locks, it is ours. */
+async function take(name, patience) {
+    return (await hold(`${OF_TAB}/${name}`, patience)) !== false;
 }
 function randomName() {
     const bytes = crypto.getRandomValues(new Uint8Array(4));

@@ -1,5 +1,7 @@
 /** Names for tabs: two tabs of one user are two devices. */
 
+import { hold } from "./locks.js";
+
 /** The name of this tab, for a reload. */
 const OF_TAB = "mls-srtp.device";
 /** The names that this browser has used, for the next session. */
@@ -25,11 +27,11 @@ async function choose(): Promise<string> {
   const tries: [string, number][] = used.map((name) => [name, 0]);
   if (before) tries.unshift([before, PATIENCE]);
   for (const [name, patience] of tries) {
-    if (await hold(name, patience)) return keep(name);
+    if (await take(name, patience)) return keep(name);
   }
   for (;;) {
     const name = randomName();
-    if (await hold(name, 0)) return keep(name);
+    if (await take(name, 0)) return keep(name);
   }
 }
 
@@ -44,17 +46,9 @@ function names(): string[] {
   return (localStorage.getItem(OF_BROWSER) ?? "").split(" ").filter(Boolean);
 }
 
-/** Takes the lock of a name until the page goes away; `false` if another tab has it. */
-async function hold(name: string, patience: number): Promise<boolean> {
-  if (!navigator.locks) return true;
-  return new Promise((resolve) => {
-    const held = (lock: Lock | null) => {
-      resolve(lock !== null);
-      return lock ? new Promise<void>(() => {}) : undefined;
-    };
-    const options = patience ? { signal: AbortSignal.timeout(patience) } : { ifAvailable: true };
-    navigator.locks.request(`${OF_TAB}/${name}`, options, held).catch(() => resolve(false));
-  });
+/** Takes a name for this tab; where the browser has no locks, it is ours. */
+async function take(name: string, patience: number): Promise<boolean> {
+  return (await hold(`${OF_TAB}/${name}`, patience)) !== false;
 }
 
 function randomName(): string {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::digits;
+
 /// Thirty decimal digits that change with every epoch and are equal for all who are in it.
 ///
 /// Derived from the epoch authenticator (RFC 9420 §8.7), which depends on the whole history of the
@@ -17,28 +19,18 @@ const DOMAIN: &[u8] = b"mls-srtp v1 group code";
 impl GroupCode {
     /// The code of the epoch with this authenticator.
     ///
-    /// Six groups of five digits, each 40 bits of SHA-256(domain ‖ authenticator) modulo 100,000:
-    /// about 99 bits in all.
+    /// Six groups of five digits, of SHA-256(domain ‖ authenticator): about 99 bits in all.
     pub fn new(epoch_authenticator: &[u8]) -> Self {
         let hash = Sha256::new_with_prefix(DOMAIN)
             .chain_update(epoch_authenticator)
             .finalize();
-        let mut groups = [0; 6];
-        for (group, bytes) in groups.iter_mut().zip(hash.chunks_exact(5)) {
-            let number = bytes
-                .iter()
-                .fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
-            *group = (number % 100_000) as u32;
-        }
-        Self(groups)
+        Self(digits::six_groups(&hash))
     }
 }
 
 impl fmt::Display for GroupCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [first, rest @ ..] = self.0;
-        write!(f, "{first:05}")?;
-        rest.iter().try_for_each(|group| write!(f, " {group:05}"))
+        digits::write(&self.0, f)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha512};
 
+use crate::digits;
 use crate::id::ParticipantId;
 
 /// Separates this use of the hash from every other.
@@ -22,8 +23,8 @@ pub struct SafetyNumber([[u32; 6]; 2]);
 impl SafetyNumber {
     /// The number of two devices, each with its raw Ed25519 signature key, in any order.
     ///
-    /// Each has six groups of five digits, 40 bits modulo 100,000 of a hash over its name and key:
-    /// about 99 bits. The smaller half comes first.
+    /// Each has six groups of five digits, of a hash over its name and key: about 99 bits. The
+    /// smaller half comes first.
     pub fn new(one: (&ParticipantId, &[u8]), other: (&ParticipantId, &[u8])) -> Self {
         let mut halves = [half(one), half(other)];
         halves.sort_unstable();
@@ -41,24 +42,12 @@ fn half((participant, key): (&ParticipantId, &[u8])) -> [u32; 6] {
     for _ in 1..ROUNDS {
         hash = Sha512::new_with_prefix(hash).chain_update(key).finalize();
     }
-    let mut groups = [0; 6];
-    for (group, bytes) in groups.iter_mut().zip(hash.chunks_exact(5)) {
-        let number = bytes
-            .iter()
-            .fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
-        *group = (number % 100_000) as u32;
-    }
-    groups
+    digits::six_groups(&hash)
 }
 
 impl fmt::Display for SafetyNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let groups = self.0.as_flattened();
-        for (at, group) in groups.iter().enumerate() {
-            let space = if at == 0 { "" } else { " " };
-            write!(f, "{space}{group:05}")?;
-        }
-        Ok(())
+        digits::write(self.0.as_flattened(), f)
     }
 }
 

@@ -3,6 +3,7 @@
  * WebCrypto that no script can read. Whoever runs code in this origin can still use that key; what
  * is protected is the file on disk.
  */
+import { hold } from "../locks.js";
 import { Core } from "../wasm/mls_srtp_browser.js";
 const DATABASE = "mls-srtp";
 const STORE = "identities";
@@ -16,7 +17,7 @@ const PATIENCE = 400;
  */
 export async function identityOf(participant) {
     try {
-        if (!(await holdAlone(participant)))
+        if (!(await hold(`${DATABASE}/${participant}`, PATIENCE)))
             return undefined;
         const database = await open();
         const key = await wrappingKey(database);
@@ -37,21 +38,6 @@ export async function identityOf(participant) {
         console.debug("mls-srtp: no stored identity:", error instanceof Error ? error.message : error);
         return undefined;
     }
-}
-/** Takes the lock of an identity until the worker ends; `false` if another worker has it. */
-function holdAlone(participant) {
-    if (!navigator.locks)
-        return Promise.resolve(false);
-    return new Promise((resolve) => {
-        const held = () => {
-            resolve(true);
-            return new Promise(() => { });
-        };
-        const signal = AbortSignal.timeout(PATIENCE);
-        navigator.locks
-            .request(`${DATABASE}/${participant}`, { signal }, held)
-            .catch(() => resolve(false));
-    });
 }
 function open() {
     const request = indexedDB.open(DATABASE, 1);

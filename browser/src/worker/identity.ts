@@ -4,6 +4,7 @@
  * is protected is the file on disk.
  */
 
+import { hold } from "../locks.js";
 import { Core } from "../wasm/mls_srtp_browser.js";
 
 const DATABASE = "mls-srtp";
@@ -24,7 +25,7 @@ interface Stored {
  */
 export async function identityOf(participant: string): Promise<Uint8Array | undefined> {
   try {
-    if (!(await holdAlone(participant))) return undefined;
+    if (!(await hold(`${DATABASE}/${participant}`, PATIENCE))) return undefined;
     const database = await open();
     const key = await wrappingKey(database);
     const additionalData = new TextEncoder().encode(participant);
@@ -43,21 +44,6 @@ export async function identityOf(participant: string): Promise<Uint8Array | unde
     console.debug("mls-srtp: no stored identity:", error instanceof Error ? error.message : error);
     return undefined;
   }
-}
-
-/** Takes the lock of an identity until the worker ends; `false` if another worker has it. */
-function holdAlone(participant: string): Promise<boolean> {
-  if (!navigator.locks) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    const held = () => {
-      resolve(true);
-      return new Promise<void>(() => {});
-    };
-    const signal = AbortSignal.timeout(PATIENCE);
-    navigator.locks
-      .request(`${DATABASE}/${participant}`, { signal }, held)
-      .catch(() => resolve(false));
-  });
 }
 
 function open(): Promise<IDBDatabase> {
