@@ -19,13 +19,14 @@ pub struct RetryConfig {
 
 /// The delays of one row of failures.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     config: RetryConfig,
     next: Duration,
 }
 
 impl Backoff {
-    pub(crate) fn new(config: RetryConfig) -> Self {
+    /// A row that has not begun.
+    pub fn new(config: RetryConfig) -> Self {
         Self {
             config,
             next: config.first,
@@ -33,7 +34,7 @@ impl Backoff {
     }
 
     /// The delay before the next attempt.
-    pub(crate) fn delay(&mut self) -> Duration {
+    pub fn delay(&mut self) -> Duration {
         let full = self.next.min(self.config.last);
         self.next = full.saturating_mul(2);
         full.mul_f64(rand::rng().random_range(0.5..=1.0))
@@ -41,7 +42,7 @@ impl Backoff {
 
     /// What was up for `lived` is lost. A row of failures has ended if it lived longer than the
     /// longest delay: what comes up and fails again at once must not be tried ever faster.
-    pub(crate) fn lost_after(&mut self, lived: Duration) {
+    pub fn lost_after(&mut self, lived: Duration) {
         if lived > self.config.last {
             self.next = self.config.first;
         }

@@ -19,12 +19,12 @@ use crate::audit::{Audit, Hoard, LeaverResult};
 use crate::cli::Demo;
 use crate::epochs::EpochLog;
 use crate::frames::FrameCheck;
-use crate::host::{Host, HostConfig, HostError};
 use crate::interrupt::Interrupt;
 use crate::media::SampleMedia;
 use crate::report::Report;
 use crate::results;
 use crate::view::View;
+use sfu_demo::host::{Host, HostConfig, HostError};
 
 /// Participants come so far apart.
 const BETWEEN_JOINS: Duration = Duration::from_millis(500);

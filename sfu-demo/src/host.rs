@@ -68,8 +68,6 @@ impl Host {
         config: HostConfig,
         events: mpsc::UnboundedSender<RoomEvent>,
     ) -> Result<Self, HostError> {
-        let (requests, request_inbox) = mpsc::unbounded_channel();
-        let (sfu_events, sfu_inbox) = mpsc::unbounded_channel();
         let service = ServiceConfig {
             listen: config.listen,
             room: RoomConfig {
@@ -78,7 +76,18 @@ impl Host {
             },
             ..ServiceConfig::default()
         };
-        let mut server = ServerBuilder::new(service).media(requests).events(events);
+        Self::start_with(config, ServerBuilder::new(service).events(events)).await
+    }
+
+    /// The same with a signaling service of the caller's making, for instance with a store of its
+    /// own. It listens where its own configuration says, in rooms of the mode that is stated there.
+    ///
+    /// # Errors
+    /// [`HostError`], naming the address that is taken.
+    pub async fn start_with(config: HostConfig, server: ServerBuilder) -> Result<Self, HostError> {
+        let (requests, request_inbox) = mpsc::unbounded_channel();
+        let (sfu_events, sfu_inbox) = mpsc::unbounded_channel();
+        let mut server = server.media(requests);
         if config.page {
             server = server.site(page::site());
         }
@@ -130,8 +139,7 @@ impl Host {
         self.sfu.handle().set_tap(Some(tap), Box::new(|_| {}));
     }
 
-    /// The SFU itself, for tests that misuse it.
-    #[cfg(test)]
+    /// The SFU itself.
     pub fn sfu(&self) -> SfuHandle {
         self.sfu.handle()
     }

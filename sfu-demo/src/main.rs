@@ -6,10 +6,8 @@ mod cli;
 mod demo;
 mod epochs;
 mod frames;
-mod host;
 mod interrupt;
 mod media;
-mod page;
 mod participant;
 mod readable;
 #[cfg(test)]

@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 
 use crate::bots::Bots;
 use crate::cli::Serve;
-use crate::host::{Host, HostConfig};
 use crate::interrupt::Interrupt;
+use sfu_demo::host::{Host, HostConfig};
 
 /// Serves; 0 after Ctrl-C, 1 if an address is taken, 2 if the arguments do not fit together.
 pub async fn run(args: &Serve) -> ExitCode {

@@ -169,8 +169,9 @@ impl E2eMedia {
         }
     }
 
-    /// Erases keys that are due and hears what the pipeline has to tell.
-    pub(crate) fn mind(&self, now: Moment) -> Vec<MediaEvent> {
+    /// Erases keys that are due and hears what the pipeline has to tell. To be called every 100 ms or
+    /// so by whoever drives a key manager without a [`Session`](crate::session::Session).
+    pub fn mind(&self, now: Moment) -> Vec<MediaEvent> {
         let mut heard = Vec::new();
         match &self.0.keys {
             Keys::Packets(shared) => {
@@ -190,7 +191,7 @@ impl E2eMedia {
     }
 
     /// When [`Self::mind`] wants to be called next.
-    pub(crate) fn poll_timeout(&self) -> Option<Moment> {
+    pub fn poll_timeout(&self) -> Option<Moment> {
         match &self.0.keys {
             Keys::Packets(shared) => shared.lock().ok()?.poll_timeout(),
             Keys::Frames(shared) => shared.lock().ok()?.poll_timeout(),

@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::net::{TcpRelay, UdpRelay};
-use crate::host::{Host, HostConfig};
 use crate::media::SampleMedia;
+use sfu_demo::host::{Host, HostConfig};
 
 pub const ROOM: &str = "recovery";
 /// Longest wait for anything.

@@ -1,0 +1,79 @@
+//! `mls-srtp-load`: hundreds of real clients against one service, with faults, and a verdict.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod client;
+mod faults;
+mod judge;
+mod keeper;
+mod ledger;
+mod measure;
+mod notebook;
+mod progress;
+mod report;
+mod run;
+mod script;
+mod serve;
+mod service;
+mod usage;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command, Common};
+use run::Outcome;
+use script::Profile;
+
+/// Exit code of a process that Ctrl-C ended: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cli::explain(&error),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(&cli.log)
+        .with_writer(std::io::stderr)
+        .init();
+    if let Command::Service(args) = &cli.command {
+        return serve::run(args).await;
+    }
+    match cli.command.profile() {
+        Ok((profile, common)) => test(profile, common).await,
+        Err(wrong) => {
+            eprintln!("error: {wrong} (see --help)");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// 0 if everything held, 1 if not, 130 after Ctrl-C.
+async fn test(profile: Profile, common: &Common) -> ExitCode {
+    let outcome = tokio::select! {
+        outcome = run::run(profile, common) => outcome,
+        _ = tokio::signal::ctrl_c() => return ExitCode::from(INTERRUPTED),
+    };
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    show(&outcome, common)
+}
+
+fn show(outcome: &Outcome, common: &Common) -> ExitCode {
+    let report = &outcome.report;
+    println!("{}", report.in_words());
+    if common.json {
+        match serde_json::to_string(report) {
+            Ok(json) => println!("{json}"),
+            Err(error) => eprintln!("error: the report cannot be written: {error}"),
+        }
+    }
+    ExitCode::from(u8::from(report.verdict != "ok"))
+}

@@ -1,0 +1,315 @@
+//! What the clients saw, in one place: everything in the report comes from here.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mls_srtp::delivery::{Blob, LogBody, LogEntry};
+use mls_srtp::epoch::GroupCode;
+use mls_srtp::group::Roster;
+use mls_srtp::id::{Epoch, GroupId, LeafIndex, Seq};
+use mls_srtp_participant::clock::ClockOrigin;
+
+use crate::script::User;
+
+/// Something that a client saw or did.
+#[derive(Debug, Clone)]
+pub struct Note {
+    /// When, since the beginning of the run.
+    pub at: Duration,
+    /// Whose.
+    pub user: User,
+    /// What.
+    pub fact: Fact,
+}
+
+/// The facts of a client.
+#[derive(Debug, Clone)]
+pub enum Fact {
+    /// It began to join, before it had a connection.
+    Asked,
+    /// It is in an epoch and has its keys.
+    Entered(Box<Entered>),
+    /// It asked to leave.
+    Leaving,
+    /// Its stay ended as asked.
+    Left,
+    /// Its process died.
+    Crashed,
+    /// It began to come back from that.
+    Returned,
+    /// Its connection was lost.
+    Down,
+    /// Its connection was made again.
+    Up,
+    /// Its stay ended, and nobody had asked for that.
+    Ended(String),
+}
+
+/// An epoch as a member entered it.
+#[derive(Debug, Clone)]
+pub struct Entered {
+    /// The group.
+    pub group: GroupId,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// Who is in it.
+    pub roster: Roster,
+    /// How many came with it.
+    pub added: usize,
+    /// How many went with it.
+    pub removed: usize,
+    /// The code that all who are in it should have.
+    pub code: GroupCode,
+}
+
+/// Where a user is at the moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// Not in the room, and not on the way.
+    #[default]
+    Out,
+    /// On the way in.
+    Entering,
+    /// A member, in this epoch.
+    Member(GroupId, Epoch),
+    /// On the way out.
+    Leaving,
+    /// Dead, for the moment or for good.
+    Crashed,
+}
+
+/// A commit that one of our clients submitted.
+#[derive(Debug, Clone, Copy)]
+struct Submitted {
+    author: User,
+    /// A client took back its own leaf by it.
+    external: bool,
+}
+
+/// An entry of the room's log, as the first client that saw it was told.
+#[derive(Debug, Clone)]
+pub struct Logged {
+    /// Its chain value.
+    pub chain: Blob,
+    /// What it is, as far as the report needs it.
+    pub kind: LoggedKind,
+}
+
+/// Kinds of log entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoggedKind {
+    /// A proposal of an epoch.
+    Proposal(GroupId, Epoch),
+    /// A proposal of an epoch that was taken back.
+    Withdrawn(GroupId, Epoch),
+    /// A commit.
+    Commit(Commit),
+    /// Anything else.
+    Other,
+}
+
+/// An accepted commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Commit {
+    /// The group.
+    pub group: GroupId,
+    /// The epoch that it ended.
+    pub epoch: Epoch,
+    /// Its author's leaf.
+    pub author: LeafIndex,
+    /// Who ranked first at that time, as published.
+    pub first: Option<LeafIndex>,
+    /// It is an external commit of one of ours.
+    pub external: bool,
+}
+
+/// All notes of a run. Shared by its clients.
+#[derive(Debug)]
+pub struct Notebook {
+    origin: ClockOrigin,
+    pages: Mutex<Pages>,
+    bytes: AtomicU64,
+}
+
+/// What is written down.
+#[derive(Debug, Default, Clone)]
+pub struct Pages {
+    /// All facts, in order.
+    pub notes: Vec<Note>,
+    /// Where every user is.
+    pub whereabouts: Vec<Whereabouts>,
+    /// The newest epoch that anybody entered.
+    pub newest: Option<Entered>,
+    /// The room's groups, in order.
+    pub groups: Vec<GroupId>,
+    /// Epochs that somebody entered.
+    pub epochs: u64,
+    /// The room's log.
+    pub log: BTreeMap<Seq, Logged>,
+    /// Entries of which two clients were told different ones.
+    pub forks: u64,
+    /// Commits that came back to their authors in the log: the service has acknowledged them.
+    /// Position and chain value.
+    pub acknowledged: BTreeMap<Seq, Blob>,
+    /// Commits that the service refused.
+    pub rejected: u64,
+    /// Commits on their way, by content.
+    submitted: HashMap<Blob, Submitted>,
+}
+
+impl Notebook {
+    /// An empty one for so many users.
+    pub fn new(origin: ClockOrigin, users: usize) -> Self {
+        let pages = Pages {
+            whereabouts: vec![Whereabouts::Out; users],
+            ..Pages::default()
+        };
+        Self {
+            origin,
+            pages: Mutex::new(pages),
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// Where moments begin.
+    pub fn origin(&self) -> ClockOrigin {
+        self.origin
+    }
+
+    /// Time since the beginning.
+    pub fn now(&self) -> Duration {
+        self.origin.now().since_origin()
+    }
+
+    /// Writes a fact down.
+    pub fn note(&self, user: User, fact: Fact) {
+        self.note_at(self.now(), user, fact);
+    }
+
+    /// Writes down when something should have begun.
+    pub fn note_at(&self, at: Duration, user: User, fact: Fact) {
+        let mut pages = self.lock();
+        if let Some(place) = pages.whereabouts.get_mut(user) {
+            *place = next_place(*place, &fact);
+        }
+        if let Fact::Entered(entered) = &fact
+            && pages.is_new(entered)
+        {
+            pages.epochs += 1;
+            if !pages.groups.contains(&entered.group) {
+                pages.groups.push(entered.group);
+            }
+            pages.newest = Some(Entered::clone(entered));
+        }
+        pages.notes.push(Note { at, user, fact });
+    }
+
+    /// A client is about to submit a commit.
+    pub fn submitting(&self, author: User, commit: &Blob, external: bool) {
+        let submitted = Submitted { author, external };
+        self.lock().submitted.insert(commit.clone(), submitted);
+    }
+
+    /// A client was told an entry; `first` is who ranked first until then.
+    pub fn told(&self, user: User, entry: &LogEntry, first: Option<LeafIndex>) {
+        let mut pages = self.lock();
+        let submitted = match &entry.body {
+            LogBody::Commit { commit, .. } => pages.submitted.get(commit).copied(),
+            _ => None,
+        };
+        if submitted.is_some_and(|submitted| submitted.author == user) {
+            pages.acknowledged.insert(entry.seq, entry.chain.clone());
+        }
+        if let Some(known) = pages.log.get(&entry.seq) {
+            let fork = known.chain != entry.chain;
+            pages.forks += u64::from(fork);
+            return;
+        }
+        let kind = match &entry.body {
+            LogBody::Proposal { epoch, .. } => LoggedKind::Proposal(entry.group_id, *epoch),
+            LogBody::Withdrawn { epoch, .. } => LoggedKind::Withdrawn(entry.group_id, *epoch),
+            LogBody::Commit { epoch, author, .. } => LoggedKind::Commit(Commit {
+                group: entry.group_id,
+                epoch: *epoch,
+                author: *author,
+                first,
+                external: submitted.is_some_and(|submitted| submitted.external),
+            }),
+            _ => LoggedKind::Other,
+        };
+        let chain = entry.chain.clone();
+        pages.log.insert(entry.seq, Logged { chain, kind });
+    }
+
+    /// The service refused a commit.
+    pub fn rejected(&self) {
+        self.lock().rejected += 1;
+    }
+
+    /// So many bytes of envelopes went in or out.
+    pub fn count_bytes(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// All bytes of envelopes so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Looks at what is written. Clients wait meanwhile.
+    pub fn read<T>(&self, look: impl FnOnce(&Pages) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Nothing in here panics between two changes.
+    fn lock(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pages {
+    /// Whether nobody has been in that epoch or in a later one.
+    fn is_new(&self, entered: &Entered) -> bool {
+        match &self.newest {
+            Some(newest) if newest.group == entered.group => newest.epoch < entered.epoch,
+            _ => !self.groups.contains(&entered.group),
+        }
+    }
+
+    /// How many are members.
+    pub fn members(&self) -> usize {
+        let places = self.whereabouts.iter();
+        places
+            .filter(|place| matches!(place, Whereabouts::Member(..)))
+            .count()
+    }
+
+    /// Whether everybody who is there is in the newest epoch, and nobody else is.
+    pub fn at_rest(&self) -> bool {
+        let Some(newest) = &self.newest else {
+            return false;
+        };
+        let there = Whereabouts::Member(newest.group, newest.epoch);
+        let settled = self.whereabouts.iter().all(|place| {
+            matches!(place, Whereabouts::Out | Whereabouts::Crashed) || *place == there
+        });
+        settled && newest.roster.len() == self.members()
+    }
+}
+
+/// Where a fact brings a user.
+fn next_place(place: Whereabouts, fact: &Fact) -> Whereabouts {
+    match fact {
+        Fact::Asked | Fact::Returned => Whereabouts::Entering,
+        Fact::Entered(entered) if place != Whereabouts::Leaving => {
+            Whereabouts::Member(entered.group, entered.epoch)
+        }
+        Fact::Leaving => Whereabouts::Leaving,
+        Fact::Left | Fact::Ended(_) => Whereabouts::Out,
+        Fact::Crashed => Whereabouts::Crashed,
+        Fact::Entered(_) | Fact::Down | Fact::Up => place,
+    }
+}
