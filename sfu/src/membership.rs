@@ -102,17 +102,20 @@ impl Sfu {
         Ok(answer)
     }
 
-    /// Disconnects a participant and forgets that it was muted.
+    /// Disconnects a participant and forgets that it was muted, also if it has gone by itself.
     ///
     /// # Errors
     ///
-    /// [`SfuError::UnknownParticipant`].
+    /// [`SfuError::UnknownParticipant`] if it has no connection.
     pub fn disconnect(
         &mut self,
         room: &RoomId,
         participant: &ParticipantId,
         now: Instant,
     ) -> Result<(), SfuError> {
+        if let Some(state) = self.rooms.get_mut(room) {
+            state.muted.remove(participant);
+        }
         let key = self.key_of(room, participant)?;
         self.doomed.push((key, DisconnectReason::Requested));
         self.reap(now);
@@ -287,9 +290,6 @@ impl Sfu {
             self.withdraw(&room, &participant, &[], now);
             if let Some(state) = self.rooms.get_mut(&room) {
                 state.participants.remove(&participant);
-                if reason == DisconnectReason::Requested {
-                    state.muted.remove(&participant);
-                }
                 if state.participants.is_empty() {
                     self.rooms.remove(&room);
                 }

@@ -240,6 +240,26 @@ fn a_muted_participant_receives_nothing_more_at_once() {
 }
 
 #[test]
+fn whoever_said_goodbye_while_muted_hears_when_it_comes_anew() {
+    let mut net = Net::new();
+    net.join("ann", ClientSetup::new(1));
+    net.join("ben", ClientSetup::new(2));
+    net.run(200);
+    net.sfu.forward_nothing_to(&room(), &id("ben")).unwrap();
+    rtc::sansio::Protocol::close(&mut net.client("ben").pc).unwrap();
+    net.run(100);
+    let now = net.now;
+    let gone = net.sfu.disconnect(&room(), &id("ben"), now).unwrap_err();
+    assert!(matches!(gone, SfuError::UnknownParticipant), "{gone}");
+    net.join("ben", ClientSetup::new(2));
+    net.run(200);
+    let now = net.now;
+    net.client("ann").send_video(0, &payload(0), now);
+    net.run(200);
+    assert_eq!(net.clients["ben"].of(12).len(), 1);
+}
+
+#[test]
 fn the_tap_sees_each_packet_once_and_as_it_arrived() {
     let mut net = Net::new();
     for (name, number) in [("ann", 1), ("ben", 2), ("eve", 3)] {
