@@ -4,6 +4,7 @@
 mod cli;
 mod client;
 mod faults;
+mod html;
 mod judge;
 mod keeper;
 mod ledger;
@@ -69,6 +70,12 @@ async fn test(profile: Profile, common: &Common) -> ExitCode {
 fn show(outcome: &Outcome, common: &Common) -> ExitCode {
     let report = &outcome.report;
     println!("{}", report.in_words());
+    if let Some(file) = &common.report
+        && let Err(error) = std::fs::write(file, html::page(outcome))
+    {
+        eprintln!("error: {} cannot be written: {error}", file.display());
+        return ExitCode::FAILURE;
+    }
     if common.json {
         match serde_json::to_string(report) {
             Ok(json) => println!("{json}"),

@@ -115,7 +115,7 @@ impl Report {
             ),
         };
         let unknown = || "unknown".to_owned();
-        let seconds = |s: Option<f64>| s.map_or_else(unknown, |s| format!("{s:.1} s"));
+        let seconds = |s: Option<f64>| s.map_or_else(unknown, |s| format!("{s:.2} s"));
         let mut rows = vec![
             (
                 "joined",
