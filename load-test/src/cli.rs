@@ -125,7 +125,7 @@ impl Command {
     pub fn profile(&self) -> Result<(Profile, &Common), String> {
         let (shape, common, least) = match self {
             Self::Churn(args) => (Shape::Churn { rate: args.rate }, &args.common, 4),
-            Self::FlashCrowd(args) => (Shape::FlashCrowd { over: args.over }, &args.common, 1),
+            Self::FlashCrowd(args) => (Shape::FlashCrowd { over: args.over }, &args.common, 0),
             Self::MassExodus(args) => (Shape::MassExodus { over: args.over }, &args.common, 4),
             Self::CommitterCrash(common) => (Shape::CommitterCrash, common, 4),
             Self::Flapping(common) => (Shape::Flapping, common, 4),
@@ -137,6 +137,13 @@ impl Command {
         let least = Duration::from_secs(least);
         if seconds < least {
             return Err(format!("this profile needs --seconds {least:?} or more"));
+        }
+        if let Shape::FlashCrowd { over } | Shape::MassExodus { over } = shape
+            && over > shape.time_for(seconds)
+        {
+            return Err(format!(
+                "--over {over:?} is too long for --seconds {seconds:?}"
+            ));
         }
         if shape.has_faults() && participants < 4 {
             return Err("this profile needs --participants 4 or more".into());
@@ -236,6 +243,8 @@ mod tests {
         assert!(profile("churn --seconds 3").is_err());
         assert!(profile("churn --participants 1").is_err());
         assert!(profile("flapping --participants 3").is_err());
+        assert!(profile("mass-exodus --over 5s --seconds 8").is_err());
+        assert!(profile("flash-crowd --over 5s --seconds 4").is_err());
         assert!(profile("service-restart --url ws://localhost:1/").is_err());
         assert!(profile("flapping --url http://localhost:1/").is_err());
         assert!(profile("churn --media-rate 5").is_err());

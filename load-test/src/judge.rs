@@ -128,3 +128,6 @@ impl Judge {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

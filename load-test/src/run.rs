@@ -25,6 +25,8 @@ use crate::{judge, ledger, script};
 
 /// How long everything may take to come to rest after the script.
 const REST: Duration = Duration::from_secs(60);
+/// The same if nobody has got in at all: then there is no service.
+const NOBODY: Duration = Duration::from_secs(5);
 /// How often it is looked whether it has.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long packets may be on their way.
@@ -167,21 +169,22 @@ impl Run {
 
     /// Waits until everybody is in one epoch; says whether that came.
     async fn come_to_rest(&self, progress: &Progress) -> bool {
-        let deadline = Instant::now() + REST;
+        let begin = Instant::now();
         loop {
             let down = self
                 .keeper
                 .as_ref()
                 .is_some_and(|keeper| keeper.kept().down);
             let now = self.world.notebook.now();
-            let rests = self.world.notebook.read(|pages| {
+            let (rests, patience) = self.world.notebook.read(|pages| {
                 progress.show(now, pages);
-                pages.at_rest()
+                let patience = if pages.epochs > 0 { REST } else { NOBODY };
+                (pages.at_rest(), patience)
             });
             if rests && !down {
                 return true;
             }
-            if Instant::now() >= deadline {
+            if begin.elapsed() >= patience {
                 return false;
             }
             tokio::time::sleep(LOOK).await;

@@ -7,7 +7,7 @@ const HEIGHT: f64 = 240.0;
 /// The plot's edges inside of that.
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 16.0;
-const TOP: f64 = 34.0;
+const TOP: f64 = 40.0;
 const BOTTOM: f64 = 38.0;
 
 /// Curves or columns over one axis.
@@ -45,6 +45,8 @@ pub(super) enum Shape {
 #[derive(Clone)]
 pub(super) struct Mark {
     pub(super) at: f64,
+    /// Written at its top; may be empty.
+    pub(super) label: &'static str,
     /// Shown under the pointer.
     pub(super) words: String,
 }
@@ -54,8 +56,10 @@ impl Chart {
     pub(super) fn svg(&self) -> String {
         let mut svg = format!(
             "<figure>\n<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">\n\
-             <text class=\"title\" x=\"{LEFT}\" y=\"18\">{title}</text>\n",
-            title = escape(self.title)
+             <text class=\"title\" x=\"{LEFT}\" y=\"18\">{title} \
+             <tspan class=\"unit\">{y}</tspan></text>\n",
+            title = escape(self.title),
+            y = self.y,
         );
         self.legend(&mut svg);
         self.grid(&mut svg);
@@ -65,9 +69,12 @@ impl Chart {
             let at = (mark.at * 10.0).round() / 10.0;
             let _ = writeln!(
                 svg,
-                "<path class=\"mark\" d=\"M{x:.1} {TOP}V{bottom}\"><title>{words} ({at} {unit})</title></path>",
+                "<path class=\"mark\" d=\"M{x:.1} {TOP}V{bottom}\"><title>{words} ({at} {unit})</title></path>\
+                 <text class=\"label\" x=\"{x:.1}\" y=\"{above}\">{label}</text>",
                 bottom = HEIGHT - BOTTOM,
+                above = TOP - 3.0,
                 unit = self.x,
+                label = mark.label,
             );
         }
         for (number, series) in self.series.iter().enumerate() {
@@ -123,13 +130,10 @@ impl Chart {
         }
         let _ = writeln!(
             svg,
-            "<text class=\"unit\" x=\"{right}\" y=\"{below}\">{x}</text>\
-             <text class=\"unit\" x=\"{right}\" y=\"{above}\">{y}</text>",
+            "<text class=\"y\" x=\"{right}\" y=\"{below}\">{x}</text>",
             right = WIDTH - RIGHT,
             below = HEIGHT - 6.0,
-            above = TOP + 12.0,
             x = self.x,
-            y = self.y,
         );
     }
 
@@ -138,7 +142,8 @@ impl Chart {
         match series.shape {
             Shape::Line | Shape::Steps => {
                 let mut last_y = None;
-                for (x, y) in &series.points {
+                let inside = |point: &&(f64, f64)| point.0 <= self.x_end;
+                for (x, y) in series.points.iter().filter(inside) {
                     let (x, y) = (self.place_x(*x), self.place_y(*y));
                     let _ = match (last_y, series.shape) {
                         (None, _) => write!(path, "M{x:.1} {y:.1}"),
@@ -238,7 +243,7 @@ mod tests {
             series: vec![Series {
                 name: "",
                 shape: Shape::Line,
-                points: vec![(-5.0, 1.0), (50.0, 3.0)],
+                points: vec![(-5.0, 1.0), (10.0, 3.0), (50.0, 3.0)],
             }],
             marks: Vec::new(),
         };
@@ -246,5 +251,6 @@ mod tests {
         assert!(svg.contains("&lt;a &amp; b&gt;"));
         assert!(svg.contains(&format!("d=\"M{LEFT:.1} ")), "{svg}");
         assert!(svg.contains(&format!("L{:.1} ", WIDTH - RIGHT)), "{svg}");
+        assert_eq!(svg.matches('L').count(), 1, "{svg}");
     }
 }

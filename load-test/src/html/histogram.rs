@@ -40,6 +40,7 @@ pub(super) fn histogram(title: &'static str, values: &[f64]) -> Option<Chart> {
         marks: marks
             .map(|(name, at)| Mark {
                 at,
+                label: name,
                 words: format!("{name} {}", ms(at)),
             })
             .collect(),

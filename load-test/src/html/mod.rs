@@ -150,6 +150,7 @@ fn mark(strike: &Strike) -> Mark {
     };
     Mark {
         at: strike.at.as_secs_f64(),
+        label: "",
         words: format!("{what} {when}"),
     }
 }

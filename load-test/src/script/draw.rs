@@ -63,13 +63,13 @@ impl Draw {
         over
     }
 
-    /// One in ten more waits outside. Again and again somebody goes and somebody comes.
+    /// Some more wait outside. Again and again somebody goes and somebody comes.
     pub(super) fn churn(&mut self, rate: Option<f64>) {
-        let outside = (self.participants / 10).max(2);
+        let rate = rate.unwrap_or((self.participants as f64 / 50.0).max(0.5));
         let full = self.fill();
+        let outside = 2 + (rate * STAYS_AT_LEAST.as_secs_f64() * 1.5) as usize;
         self.users
             .resize(self.participants + outside, (false, Duration::ZERO));
-        let rate = rate.unwrap_or((self.participants as f64 / 50.0).max(0.5));
         let pause = Duration::from_secs_f64(1.0 / rate);
         let mut at = full + pause.mul_f64(self.random.random_range(0.5..1.0));
         while at < self.end {
@@ -109,7 +109,7 @@ impl Draw {
         let mut may_stay_away = self.participants / 3;
         let mut at = full + pause / 2;
         let mut windows = Vec::new();
-        while at + pause / 2 < self.end {
+        while at + pause / 4 < self.end {
             if windows.is_empty() {
                 windows.extend(Window::ALL);
                 windows.shuffle(&mut self.random);
@@ -149,14 +149,20 @@ impl Draw {
         }
     }
 
-    /// The visitor that has done nothing for the longest comes or goes.
+    /// A visitor that has been away for long enough comes back, or else one goes.
     fn visit(&mut self, visitors: Range<User>, at: Duration) {
-        let Some(user) = visitors.min_by_key(|user| self.users[*user].1) else {
-            return;
+        let longest = |inside| {
+            let fit = visitors
+                .clone()
+                .filter(|user| self.users[*user].0 == inside);
+            fit.min_by_key(|user| self.users[*user].1)
         };
-        match self.users[user].0 {
-            true => self.leave(user, at),
-            false => self.join(user, at),
+        let (outside, inside) = (longest(false), longest(true));
+        let back = outside.filter(|user| self.users[*user].1 + STAYS_AT_LEAST <= at);
+        match (back, inside, outside) {
+            (Some(user), ..) | (None, None, Some(user)) => self.join(user, at),
+            (None, Some(user), _) => self.leave(user, at),
+            (None, None, None) => {}
         }
     }
 

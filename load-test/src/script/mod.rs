@@ -73,6 +73,14 @@ impl Shape {
         !matches!(self, Self::FlashCrowd { .. })
     }
 
+    /// How much of its length its one wave of joins or leaves may take.
+    pub fn time_for(self, seconds: Duration) -> Duration {
+        match self {
+            Self::MassExodus { .. } => seconds / 2,
+            _ => seconds,
+        }
+    }
+
     /// How long it runs if nobody says.
     pub fn usual_length(self) -> Duration {
         match self {
