@@ -131,11 +131,11 @@ impl Run {
         self.world.traps.disarm();
         let at_rest = self.come_to_rest(&progress).await;
         let seconds = self.world.notebook.now();
+        let samples = watch.stop();
         if let Some(media) = &self.world.media {
             media.fall_silent();
             tokio::time::sleep(ON_THEIR_WAY).await;
         }
-        let samples = watch.stop();
         progress.end();
         self.conclude(script, at_rest, seconds, samples).await
     }

@@ -27,6 +27,8 @@ pub struct Sample {
 
 /// Takes a sample each second until it is stopped.
 pub struct Watch {
+    world: Arc<World>,
+    own_before: Option<f64>,
     task: JoinHandle<()>,
     samples: Arc<Mutex<Vec<Sample>>>,
 }
@@ -35,22 +37,29 @@ impl Watch {
     /// Begins; `own_before` is what this process had used already.
     pub fn start(world: &Arc<World>, own_before: Option<f64>) -> Self {
         let samples: Arc<Mutex<Vec<Sample>>> = Arc::default();
-        let (world, taken) = (Arc::clone(world), Arc::clone(&samples));
+        let (watched, taken) = (Arc::clone(world), Arc::clone(&samples));
         let task = tokio::spawn(async move {
             let mut second = tokio::time::interval(Duration::from_secs(1));
             loop {
                 second.tick().await;
-                let sample = take(&world, own_before);
+                let sample = take(&watched, own_before);
                 lock(&taken).push(sample);
             }
         });
-        Self { task, samples }
+        Self {
+            world: Arc::clone(world),
+            own_before,
+            task,
+            samples,
+        }
     }
 
-    /// What it has seen.
+    /// What it has seen, until now.
     pub fn stop(self) -> Vec<Sample> {
         self.task.abort();
-        lock(&self.samples).clone()
+        let mut samples = lock(&self.samples).clone();
+        samples.push(take(&self.world, self.own_before));
+        samples
     }
 }
 

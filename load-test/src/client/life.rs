@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use mls_srtp::delivery::{Blob, ClientMessage, LogBody, LogEntry, ServiceMessage};
+use mls_srtp::delivery::{Blob, ServiceMessage};
 use mls_srtp::event::Event;
 use mls_srtp::id::LeafIndex;
 use mls_srtp::manager::SavedState;
@@ -16,7 +16,7 @@ use super::media::{Media, Step};
 use super::wire::{Heard, Wire};
 use super::{Command, World, name};
 use crate::notebook::{Entered, Fact};
-use crate::script::{Fault, FaultKind, User, Window};
+use crate::script::{Fault, FaultKind, User};
 
 /// How a process ended.
 pub(super) enum End {
@@ -31,19 +31,19 @@ pub(super) enum End {
 
 /// A running client.
 pub(super) struct Life<'a> {
-    world: &'a World,
-    user: User,
+    pub(super) world: &'a World,
+    pub(super) user: User,
     manager: KeyManager,
-    wire: Wire,
+    pub(super) wire: Wire,
     media: Option<Media>,
     /// Proposals of this epoch that wait for a commit.
-    pending: usize,
+    pub(super) pending: usize,
     /// Who commits first, as last published.
-    first: Option<LeafIndex>,
+    pub(super) first: Option<LeafIndex>,
     /// Our newest commit, and the fault that waits for its acceptance.
-    submitted: Option<(Blob, Option<Fault>)>,
+    pub(super) submitted: Option<(Blob, Option<Fault>)>,
     leaving: bool,
-    saved: Option<SavedState>,
+    pub(super) saved: Option<SavedState>,
     /// A command for the next stay.
     later: Option<Command>,
 }
@@ -212,33 +212,6 @@ impl<'a> Life<'a> {
         None
     }
 
-    /// Looks at a log entry before the manager does.
-    fn follow(&mut self, entry: &LogEntry) -> Option<Fault> {
-        self.world.notebook.told(self.user, entry, self.first);
-        match &entry.body {
-            LogBody::Proposal { .. } => self.pending += 1,
-            LogBody::Withdrawn { .. } => self.pending = self.pending.saturating_sub(1),
-            LogBody::Commit { commit, .. } => {
-                self.pending = 0;
-                let (ours, fault) = self.submitted.take()?;
-                if ours == *commit {
-                    return fault;
-                }
-                self.submitted = Some((ours, fault));
-                self.missed();
-            }
-            _ => {}
-        }
-        None
-    }
-
-    /// Our commit was not accepted: the fault that waited for that waits for another one.
-    fn missed(&mut self) {
-        if let Some((_, Some(fault))) = self.submitted.take() {
-            self.world.traps.put_back(fault);
-        }
-    }
-
     /// Does everything the key manager wants done.
     async fn carry_out(&mut self) -> Option<End> {
         while let Some(output) = self.manager.poll_output() {
@@ -266,60 +239,6 @@ impl<'a> Life<'a> {
                     return Some(End::Over(self.later.take()));
                 }
                 _ => {}
-            }
-        }
-        None
-    }
-
-    /// Sends a message, with the fault that belongs to it.
-    async fn send(&mut self, message: ClientMessage) -> Option<End> {
-        let notebook = &self.world.notebook;
-        let mut fault = None;
-        match &message {
-            ClientMessage::Commit { commit, .. } => {
-                notebook.submitting(self.user, commit, false);
-                self.missed();
-                fault = (self.pending > 0)
-                    .then(|| self.world.traps.spring())
-                    .flatten();
-                let waits = fault.filter(|fault| fault.window == Window::Acceptance);
-                self.submitted = Some((commit.clone(), waits));
-            }
-            ClientMessage::ExternalCommit { commit, .. } => {
-                notebook.submitting(self.user, commit, true);
-            }
-            _ => {}
-        }
-        let struck = |window| fault.filter(|fault| fault.window == window);
-        if let Some(fault) = struck(Window::Proposal)
-            && let Some(crash) = self.strike(fault)
-        {
-            return Some(crash);
-        }
-        let bytes = self.wire.send(&message).await;
-        if !matches!(message, ClientMessage::Media(_)) {
-            self.world.notebook.count_bytes(bytes);
-        }
-        struck(Window::Submission).and_then(|fault| self.strike(fault))
-    }
-
-    /// A fault strikes now; says so if it ends this process.
-    fn strike(&mut self, fault: Fault) -> Option<End> {
-        self.world.traps.struck(self.world.notebook.now(), fault);
-        match fault.kind {
-            FaultKind::Crash => {
-                return Some(End::Crashed {
-                    fault,
-                    saved: self.saved.take(),
-                });
-            }
-            FaultKind::Cut => self.wire.cut(fault.down),
-            FaultKind::Kill => {
-                if let Some(service) = &self.world.service {
-                    service.kill();
-                    // The run is over when nobody listens any more.
-                    let _ = self.world.killed.send(fault);
-                }
             }
         }
         None

@@ -1,5 +1,6 @@
 //! A virtual user: joins, leaves, crashes and comes back as the script says.
 
+mod commits;
 mod life;
 mod media;
 mod wire;

@@ -193,13 +193,13 @@ impl Chart {
     }
 }
 
-/// The next larger number of the form 1, 2 or 5 times a power of ten; 1 for nothing.
+/// The next larger number of one digit and zeros, of a step that is easy to read; 1 for nothing.
 pub(super) fn round_up(number: f64) -> f64 {
     if !number.is_finite() || number <= 0.0 {
         return 1.0;
     }
     let power = 10_f64.powf(number.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0];
+    let steps = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     let fits = steps.into_iter().map(|step| step * power);
     fits.into_iter()
         .find(|step| *step >= number * (1.0 - 1e-9))
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn axes_end_at_round_numbers() {
         let ends = [0.0, 0.011, 0.9, 1.0, 1.1, 3.0, 7.0, 10.0, 42.0].map(round_up);
-        assert_eq!(ends, [1.0, 0.02, 1.0, 1.0, 2.0, 5.0, 10.0, 10.0, 50.0]);
+        assert_eq!(ends, [1.0, 0.02, 1.0, 1.0, 2.0, 3.0, 8.0, 10.0, 50.0]);
     }
 
     #[test]

@@ -26,6 +26,11 @@ pub(super) fn histogram(title: &'static str, values: &[f64]) -> Option<Chart> {
     let points = points.map(|(column, count)| (left(column), f64::from(*count)));
     let found = Percentiles::of(values);
     let named = [("p50", found.p50), ("p90", found.p90), ("p99", found.p99)];
+    // Names that would lie on each other are said under the pointer only.
+    let crowded = |at: f64| {
+        let near = |other: f64| other > at && other - at < left(columns) / 15.0;
+        named.iter().any(|(_, other)| near(*other))
+    };
     let marks = named.into_iter().filter(|(_, at)| at.is_finite());
     Some(Chart {
         title,
@@ -40,7 +45,7 @@ pub(super) fn histogram(title: &'static str, values: &[f64]) -> Option<Chart> {
         marks: marks
             .map(|(name, at)| Mark {
                 at,
-                label: name,
+                label: if crowded(at) { "" } else { name },
                 words: format!("{name} {}", ms(at)),
             })
             .collect(),

@@ -127,12 +127,12 @@ fn sampled(samples: &[Sample], value: impl Fn(&Sample) -> Option<f64>) -> Vec<(f
         .collect()
 }
 
-/// Seconds of processor time per second. It starts anew where a process did.
+/// Seconds of processor time per second. The clock's ticks are too coarse for less than half a second.
 fn rates(samples: &[Sample], used: impl Fn(&Sample) -> Option<f64>) -> Vec<(f64, f64)> {
     let pairs = samples.windows(2).filter_map(|pair| {
         let [before, after] = pair else { return None };
         let (time, spent) = (after.at - before.at, used(after)? - used(before)?);
-        (time > 0.0).then_some((after.at, (spent / time).max(0.0)))
+        (time > 0.5).then_some((after.at, (spent / time).max(0.0)))
     });
     pairs.collect()
 }

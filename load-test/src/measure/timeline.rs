@@ -279,3 +279,6 @@ impl<'a> Sorted<'a> {
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
+
+#[cfg(test)]
+mod tests;
