@@ -59,6 +59,9 @@ pub struct RoomConfig {
     /// a second longer than members take to notice that nothing comes from us any more
     /// (`ManagerConfig::silence`, 4 s), so that they have time to connect again.
     pub grace: Duration,
+    /// The same for all members after the service was restarted, if it is longer. Default 10 s:
+    /// their attempts to connect again are up to 5 s apart by then.
+    pub restart_grace: Duration,
     /// How often members are told where the log stands. Default 2 s.
     pub ping_every: Duration,
     /// How far a commit may trail behind the oldest uncommitted Remove. Default 500 ms.
@@ -79,8 +82,6 @@ pub struct RoomConfig {
     /// many would have to fail at once before a room stands still, and the list of a large room
     /// does not go to everybody whenever somebody comes.
     pub max_committers: usize,
-    /// Log entries kept for members that return. Default 4,096; one that missed more joins anew.
-    pub log_entries: usize,
     /// Largest application message in bytes. Default 16 KiB; announcements have a few hundred.
     pub max_application: usize,
     /// Largest key package in bytes. Default 16 KiB: ours have about 300, and every member gets
@@ -95,13 +96,13 @@ impl Default for RoomConfig {
         Self {
             max_participants: 1_000,
             grace: Duration::from_secs(5),
+            restart_grace: Duration::from_secs(10),
             ping_every: Duration::from_secs(2),
             remove_slack: Duration::from_millis(500),
             apply_patience: Duration::from_secs(3),
             commit_patience: Duration::from_secs(30),
             external_window: Duration::from_millis(100),
             max_committers: 16,
-            log_entries: 4_096,
             max_application: 16 * 1024,
             max_key_package: 16 * 1024,
             mode: MediaMode::default(),

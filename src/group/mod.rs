@@ -25,7 +25,8 @@ pub(crate) use engine::{Engine, Processed, ProposalRef};
 pub(crate) use entry::{Door, Invitation, Return};
 pub use error::GroupError;
 pub use follower::{
-    CommitOutcome, FollowError, GroupFollower, ProposalReference, Proposed, StagedChange,
+    CommitOutcome, FollowError, GroupFollower, ProposalReference, Proposed, Requeued, Requeuing,
+    StagedChange,
 };
 pub use identity::Identity;
 pub use policy::{PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};

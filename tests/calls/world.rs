@@ -87,7 +87,7 @@ impl World {
         let shared = Shared {
             identity: ServiceIdentity::generate().expect("randomness"),
             access: Box::new(OpenAccess),
-            store: Box::new(MemoryStore::new(1000)),
+            store: Box::new(MemoryStore::default()),
             has_media: true,
             random: no_randomness,
         };
@@ -96,7 +96,12 @@ impl World {
             mode,
             ..RoomConfig::default()
         };
-        let room = Room::new(room_name.clone(), config, Arc::new(shared));
+        let room = Room::new(
+            room_name.clone(),
+            config,
+            Arc::new(shared),
+            Moment::default(),
+        );
         Self {
             now: Moment::from_millis(1_000),
             room: room.expect("an empty store"),

@@ -11,6 +11,7 @@ use super::wishes::Join;
 use super::{
     ClientId, MediaRequest, MediaRequestKind, Refused, Room, RoomEventKind, RoomOutput, refuse,
 };
+use crate::store::Change;
 
 /// A commit as a client submits it.
 pub(super) struct Submission {
@@ -74,11 +75,13 @@ impl Room {
     ) -> Result<(), Refused> {
         let outcome = change.outcome().clone();
         let author = self.author_of(&change);
-        let entry = self.record(LogBody::Commit {
+        let body = LogBody::Commit {
             epoch: Epoch::new(outcome.epoch.get().saturating_sub(1)),
             author: outcome.author,
             commit: accepting.commit.clone(),
-        })?;
+        };
+        let with = [Change::GroupInfo(accepting.group_info.clone())];
+        let entry = self.record(body, with)?;
         let seq = entry.seq;
         // Before anybody hears of it, nothing more may be forwarded to those who are going. Who
         // comes back in the same commit offers media anew, and only after this.
@@ -142,9 +145,9 @@ impl Room {
         }
         handshake.begin_epoch(seq, group_info);
         if let Some(author) = author {
-            handshake.author = Some(author.participant.clone());
-            handshake.history.accepted(seq, author, external);
+            handshake.accepted(seq, author, external);
         }
+        self.snapshot_if_due();
         Some(joins)
     }
 

@@ -21,6 +21,17 @@ impl Room {
         message: ClientMessage,
         now: Moment,
     ) -> Result<(), Refused> {
+        let entered = self.enter(client, message, now);
+        self.flush();
+        entered
+    }
+
+    fn enter(
+        &mut self,
+        client: ClientId,
+        message: ClientMessage,
+        now: Moment,
+    ) -> Result<(), Refused> {
         let ClientMessage::Hello {
             version,
             participant,
@@ -54,6 +65,7 @@ impl Room {
             Some((entries, resume)) => {
                 self.clients
                     .return_to(&participant, client, resume.seq.next());
+                self.has(&participant, resume.seq);
                 self.wishes.withdraw_loss(&participant);
                 self.tell_room(client);
                 for entry in entries {
@@ -161,6 +173,7 @@ impl Room {
         }
         self.publish_committers();
         self.check_ready();
+        self.flush();
     }
 
     /// Tells a client how the room stands.

@@ -10,6 +10,7 @@ mod log;
 mod people;
 mod refusals;
 mod reports;
+mod restarting;
 mod returning;
 mod stalling;
 mod withdrawn;

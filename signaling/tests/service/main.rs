@@ -2,5 +2,7 @@
 //! to be made small enough to reach.
 
 mod binary;
+mod durable;
 mod limits;
 mod peer;
+mod process;

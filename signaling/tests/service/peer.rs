@@ -192,3 +192,12 @@ impl Peer {
         .await;
     }
 }
+
+/// A call of two on the service.
+pub async fn two(address: &str) -> (Peer, Peer) {
+    let mut alice = Peer::connect(address, "alice").await;
+    alice.until_members(1).await;
+    let mut bob = Peer::connect(address, "bob").await;
+    tokio::join!(alice.until_members(2), bob.until_members(2));
+    (alice, bob)
+}
