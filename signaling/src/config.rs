@@ -21,6 +21,8 @@ pub struct ServiceConfig {
     pub burst: u32,
     /// Envelopes per second that a client may send in the long run. Default 50.
     pub rate: u32,
+    /// How long a client may take to open its WebSocket, and then to say hello. Default 10 s.
+    pub hello_timeout: Duration,
     /// How often a client is asked for a sign of life (WebSocket ping). Default 2 s.
     pub heartbeat: Duration,
     /// How long a client may give none before its connection counts as lost. Default 10 s: TCP by
@@ -41,6 +43,7 @@ impl Default for ServiceConfig {
             client_queue: 1_024,
             burst: 200,
             rate: 50,
+            hello_timeout: Duration::from_secs(10),
             heartbeat: Duration::from_secs(2),
             silence: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),

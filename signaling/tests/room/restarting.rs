@@ -1,6 +1,6 @@
 //! The service dies and is started again: what was said to anybody still holds.
 
-use mls_srtp::delivery::{ClientMessage, CloseReason, LogBody, ServiceMessage, chain};
+use mls_srtp::delivery::{ClientMessage, CloseReason, LogBody, Refusal, ServiceMessage, chain};
 use mls_srtp::event::Event;
 use mls_srtp_signaling::RoomEventKind;
 use mls_srtp_signaling::store::{Change, FactKey};
@@ -57,6 +57,9 @@ fn it_may_die_after_any_commit() {
         assert_eq!(lab.roster("bob"), ["alice", "bob"], "round {round}");
     }
     nobody_came_in_again(&mut lab, &["alice", "bob"]);
+    lab.pass(14_000);
+    let kept = lab.store().log(&room_name()).expect("works");
+    assert!(kept.len() < 40, "snapshots go on: {}", kept.len());
     lab.come_back_anew("bob");
     lab.pass(500);
     lab.restart_for_all();
@@ -79,6 +82,37 @@ fn a_commit_that_was_under_way_is_sent_again() {
     lab.pass(1_000);
     assert_eq!(lab.roster("bob"), ["alice", "bob", "carol"]);
     nobody_came_in_again(&mut lab, &["alice", "bob", "carol"]);
+}
+
+#[test]
+fn what_was_withdrawn_stays_withdrawn() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    lab.get("alice").held = true;
+    lab.enter("carol");
+    lab.pass(150);
+    let commit = take_commit(&mut lab, "alice");
+    lab.disconnect("carol");
+    lab.restart();
+    lab.get("alice").held = false;
+    lab.reconnect("alice");
+    lab.settle();
+    let refusal = lab.refusal("alice", commit);
+    assert_eq!(refusal, Some(Refusal::WithdrawnProposal));
+}
+
+#[test]
+fn who_wished_to_join_and_does_not_come_back_does_not_come_in() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    lab.get("alice").held = true;
+    lab.enter("carol");
+    lab.pass(150);
+    lab.restart();
+    lab.get("alice").held = false;
+    lab.reconnect("alice");
+    lab.reconnect("bob");
+    let before = lab.position("alice");
+    lab.pass(1_000);
+    assert_eq!(lab.position("alice"), before, "there is nothing to commit");
 }
 
 #[test]
@@ -205,7 +239,11 @@ fn a_member_whose_stay_was_not_written_takes_its_leaf_back() {
     let mut lab = Lab::with(&["alice", "bob"]);
     let forget = Change::Forget(FactKey::Stay(name("bob")));
     assert_eq!(lab.store().write(&room_name(), &[forget]), Ok(()));
-    lab.restart_for_all();
+    lab.restart();
+    lab.reconnect("alice");
+    lab.pass(3_000);
+    assert_eq!(lab.roster("alice"), ["alice", "bob"], "bob has time");
+    lab.reconnect("bob");
     lab.pass(500);
     let again = |event: &Event| matches!(event, Event::Resyncing { .. });
     assert!(lab.get("bob").events.iter().any(again));

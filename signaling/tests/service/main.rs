@@ -3,6 +3,7 @@
 
 mod binary;
 mod durable;
+mod hostile;
 mod limits;
 mod peer;
 mod process;
