@@ -65,6 +65,8 @@ pub struct RoomConfig {
     /// The same for all members after the service was restarted, if it is longer. Default 10 s:
     /// their attempts to connect again are up to 5 s apart by then.
     pub restart_grace: Duration,
+    /// How long a device that was invited may take to come. Default 60 s: as long as a phone rings.
+    pub invitation: Duration,
     /// How often members are told where the log stands. Default 2 s.
     pub ping_every: Duration,
     /// How far a commit may trail behind the oldest uncommitted Remove. Default 500 ms.
@@ -100,6 +102,7 @@ impl Default for RoomConfig {
             max_participants: 1_000,
             grace: Duration::from_secs(5),
             restart_grace: Duration::from_secs(10),
+            invitation: Duration::from_secs(60),
             ping_every: Duration::from_secs(2),
             remove_slack: Duration::from_millis(500),
             apply_patience: Duration::from_secs(3),

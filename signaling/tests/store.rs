@@ -6,8 +6,8 @@ use mls_srtp::delivery::{Blob, LogBody, LogEntry, chain};
 use mls_srtp::id::{Epoch, Generation, GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::secret::Secret;
 use mls_srtp_signaling::store::{
-    Change, Fact, FactKey, GroupRecord, LogHead, MemoryStore, OpenError, Place, Reason, Retention,
-    RoomRecord, Snapshot, SqliteStore, Stay, Store, StoreError,
+    Change, Fact, FactKey, GroupRecord, KeyPackages, LogHead, MemoryStore, OpenError, Place,
+    Reason, Retention, RoomRecord, Snapshot, SqliteStore, Stay, Store, StoreError,
 };
 use tempfile::TempDir;
 
@@ -431,6 +431,59 @@ fn bounds_leave_what_a_restart_needs() {
     with_retention(retention, fill, |kind, store| {
         assert_eq!(kept(store, "a"), [2, 8, 9], "{kind}");
     });
+}
+
+#[test]
+fn key_packages_are_handed_out_once_and_the_last_resort_when_there_is_no_other() {
+    let packages = |once: &[u8], last: Option<u8>| KeyPackages {
+        once: once.iter().copied().map(blob).collect(),
+        last_resort: last.map(blob),
+    };
+    for mut store in stores(Retention::default()) {
+        let kind = store.kind;
+        let publish = |store: &dyn Store, user, once: &[u8], last| {
+            store.publish(&who(user), &packages(once, last))
+        };
+        let take = |store: &dyn Store, user| store.take_key_package(&who(user)).expect("works");
+        assert_eq!(take(store.get(), "alice"), None, "{kind}");
+        assert_eq!(
+            publish(store.get(), "alice", &[1, 2], Some(9)),
+            Ok(2),
+            "{kind}"
+        );
+        assert_eq!(publish(store.get(), "bob", &[7], None), Ok(1), "{kind}");
+        assert_eq!(publish(store.get(), "alice", &[3], None), Ok(3), "{kind}");
+        assert_eq!(take(store.get(), "alice"), Some(blob(1)), "{kind}");
+        store.reopen();
+        for expected in [2, 3, 9, 9] {
+            assert_eq!(take(store.get(), "alice"), Some(blob(expected)), "{kind}");
+        }
+        assert_eq!(
+            publish(store.get(), "alice", &[4], Some(8)),
+            Ok(1),
+            "{kind}"
+        );
+        for expected in [4, 8] {
+            assert_eq!(take(store.get(), "alice"), Some(blob(expected)), "{kind}");
+        }
+        assert_eq!(take(store.get(), "bob"), Some(blob(7)), "{kind}");
+        assert_eq!(
+            take(store.get(), "bob"),
+            None,
+            "{kind}: it has no last resort"
+        );
+        let many: Vec<u8> = (0..=u8::try_from(KeyPackages::MOST).expect("few")).collect();
+        assert_eq!(
+            publish(store.get(), "carol", &many, None),
+            Ok(100),
+            "{kind}"
+        );
+        assert_eq!(
+            take(store.get(), "carol"),
+            Some(blob(1)),
+            "{kind}: the oldest is gone"
+        );
+    }
 }
 
 #[test]

@@ -181,6 +181,24 @@ impl GroupFollower {
         }
     }
 
+    /// Checks a key package that a client publishes for itself; says its raw signature key.
+    ///
+    /// # Errors
+    /// [`FollowError`] if it is invalid, names somebody else, or is not of the kind that is said.
+    pub fn check_published(
+        key_package: &Blob,
+        participant: &ParticipantId,
+        last_resort: bool,
+    ) -> Result<Blob, FollowError> {
+        let signature_key = Self::check_key_package(key_package, participant)?;
+        let parsed = decode::key_package(&Provider::default(), key_package)?;
+        if parsed.last_resort() == last_resort {
+            Ok(signature_key)
+        } else {
+            Err(GroupError::Malformed("a key package of the kind that was said").into())
+        }
+    }
+
     /// Signs and queues an Add for the current epoch.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod committing;
 mod entering;
 mod exposure;
 mod following;
+mod inviting;
 mod link;
 mod media_start;
 mod returning;
@@ -36,7 +37,9 @@ use crate::id::{Epoch, GroupId, ParticipantId, RoomName};
 use crate::pipeline::{MediaEvent, MediaUpdate, Stream};
 use crate::schedule::MediaMode;
 use crate::time::{Moment, earlier};
-use entering::Entering;
+use entering::{Entering, Standing};
+use inviting::Invitations;
+pub use inviting::{MAX_KEY_PACKAGES, PublishError};
 pub use saved::{RestoreError, SavedState};
 use stay::Stay;
 
@@ -123,6 +126,7 @@ pub struct KeyManager {
     /// Resyncs since a commit was last applied.
     resyncs: u32,
     streams: Vec<Stream>,
+    invitations: Invitations,
     outputs: VecDeque<Output>,
 }
 
@@ -154,6 +158,7 @@ impl KeyManager {
             phase: Phase::Idle,
             resyncs: 0,
             streams: Vec::new(),
+            invitations: Invitations::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -261,6 +266,7 @@ impl KeyManager {
                 group,
                 leaf_key,
                 session,
+                welcome,
             } => {
                 // Another session means that the stay was not resumed.
                 let resumed = self.session.replace(session.clone()) == Some(session);
@@ -269,7 +275,13 @@ impl KeyManager {
                     external_sender,
                     validator: Arc::clone(&self.config.validator),
                 };
-                self.handle_room(door, group, leaf_key.as_ref(), resumed, now);
+                let stands = Standing {
+                    group,
+                    leaf_key,
+                    resumed,
+                    welcome,
+                };
+                self.handle_room(door, stands, now);
             }
             ServiceMessage::Welcome {
                 group_id,
@@ -287,6 +299,7 @@ impl KeyManager {
                 ..
             } => self.handle_group_info(group_id, &group_info, &tree, now),
             ServiceMessage::Entry(entry) => self.handle_entry(entry, now),
+            ServiceMessage::KeyPackages { left } => self.event(Event::KeyPackages { left }),
             ServiceMessage::Committers { group_id, leaves } => {
                 if let Some(stay) = self.stay_mut(group_id) {
                     stay.turn.set_committers(leaves);
@@ -387,6 +400,7 @@ impl KeyManager {
         self.goal = None;
         self.session = None;
         self.room = None;
+        self.invitations.wish = None;
         if was_member || matches!(event, Event::Left) {
             self.outputs.push_back(Output::Media(MediaUpdate::Close));
         }

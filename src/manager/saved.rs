@@ -8,7 +8,9 @@ use super::{Goal, KeyManager, Phase};
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, ExternalSenderInfo};
 use crate::event::Event;
-use crate::group::{Door, Engine, GroupError, Identity, RoomPolicy, RosterChange, StoredValues};
+use crate::group::{
+    Door, Engine, GroupError, Identity, RoomPolicy, RosterChange, StoredInvitation, StoredValues,
+};
 use crate::id::{GroupId, ParticipantId, RoomName, Seq};
 use crate::pipeline::Stream;
 use crate::schedule::MediaMode;
@@ -57,7 +59,7 @@ impl SavedState {
 }
 
 impl SavedState {
-    /// The signature key alone: what is left when the group's state is lost or cannot be trusted.
+    /// Signature key and key packages alone: what is left when the group's state is lost or cannot be trusted.
     ///
     /// # Errors
     /// [`RestoreError`] if these are not the bytes of a saved state.
@@ -89,6 +91,9 @@ struct Wire<I> {
     identity: I,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stay: Option<WireStay>,
+    /// What was published for invitations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    invitations: Vec<StoredInvitation>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -111,7 +116,7 @@ struct WireStay {
 }
 
 impl KeyManager {
-    /// The state to restore from: the signature key, and the stay if there is one and
+    /// The state to restore from: the signature key, published key packages, and the stay if there is one and
     /// [`ManagerConfig::keeps_group`] was set. To be kept after every drain of
     /// [`poll_output`](Self::poll_output) that brought an [`Event::EpochChanged`], or a little
     /// later, and thrown away when the stay has ended.
@@ -123,6 +128,7 @@ impl KeyManager {
             version: VERSION,
             identity: &self.identity,
             stay: self.wire_stay(),
+            invitations: self.invitations.store(),
         };
         Ok(SavedState::new(serde_json::to_vec(&wire)?))
     }
@@ -158,6 +164,8 @@ impl KeyManager {
     ) -> Result<Self, RestoreError> {
         let wire = saved.read()?;
         let mut manager = Self::with_identity(wire.identity, config);
+        let keeps_group = manager.config.keeps_group;
+        manager.invitations.load(wire.invitations, keeps_group);
         if let Some(stay) = wire.stay {
             let mode = stay.policy.mode;
             if !manager.config.modes.contains(&mode.kind()) {

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mls_srtp::delivery::{ClientMessage, LogEntry, MAX_ENVELOPE_BYTES, Refusal, ServiceMessage};
+use mls_srtp::delivery::{
+    Blob, ClientMessage, LogEntry, MAX_ENVELOPE_BYTES, Refusal, ServiceMessage,
+};
 use mls_srtp::group::ServiceIdentity;
 use mls_srtp::id::{GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::secret::Secret;
@@ -15,7 +17,7 @@ use mls_srtp::time::Moment;
 use mls_srtp_signaling::RoomConfig;
 use mls_srtp_signaling::access::AccessControl;
 use mls_srtp_signaling::room::{ClientId, Room, RoomOutput, Shared};
-use mls_srtp_signaling::store::{Change, MemoryStore, RoomRecord, Store, StoreError};
+use mls_srtp_signaling::store::{Change, KeyPackages, MemoryStore, RoomRecord, Store, StoreError};
 
 use super::network::ConnectionId;
 
@@ -97,6 +99,14 @@ impl Store for WatchedStore {
 
     fn log(&self, room: &RoomName) -> Result<Vec<LogEntry>, StoreError> {
         self.store.log(room)
+    }
+
+    fn publish(&self, of: &ParticipantId, new: &KeyPackages) -> Result<u32, StoreError> {
+        self.store.publish(of, new)
+    }
+
+    fn take_key_package(&self, of: &ParticipantId) -> Result<Option<Blob>, StoreError> {
+        self.store.take_key_package(of)
     }
 
     fn service_key(&self) -> Result<Option<Secret>, StoreError> {

@@ -128,6 +128,17 @@ impl Clients {
         }
     }
 
+    /// A stay that is to begin when its device comes; its connection counts as lost since `lost_at`.
+    pub(super) fn expect(&mut self, stay: Stay, lost_at: Moment) {
+        self.changes.push(Change::Put(Fact::Stay(stay.clone())));
+        self.recall(stay, lost_at);
+    }
+
+    /// From which log position on a participant's stay follows the group, connected or not.
+    pub(super) fn joined_at(&self, participant: &ParticipantId) -> Option<Seq> {
+        self.present.get(participant)?.follows
+    }
+
     /// A stay from before a restart; its connection counts as lost since `lost_at`.
     pub(super) fn recall(&mut self, stay: Stay, lost_at: Moment) {
         let presence = Presence {

@@ -76,8 +76,13 @@ impl Room {
             None => {
                 // If its device still has a leaf, it says next what is to become of that.
                 let session = Blob::new((self.shared.random)().to_vec());
-                self.clients.enter(participant, client, session, now);
-                self.tell_room(client);
+                let kept = self.welcome_of(&participant);
+                self.clients
+                    .enter(participant.clone(), client, session, now);
+                self.tell_room_and(client, kept.is_some());
+                if let Some(kept) = kept {
+                    self.hand_over(client, &participant, kept);
+                }
             }
         }
         self.publish_committers();
@@ -178,6 +183,11 @@ impl Room {
 
     /// Tells a client how the room stands.
     pub(super) fn tell_room(&mut self, client: ClientId) {
+        self.tell_room_and(client, false);
+    }
+
+    /// The same, and whether a Welcome for it follows.
+    fn tell_room_and(&mut self, client: ClientId, welcome: bool) {
         let Some(session) = self.clients.session(client) else {
             return;
         };
@@ -198,6 +208,7 @@ impl Room {
                 group,
                 leaf_key,
                 session,
+                welcome,
             },
         );
     }

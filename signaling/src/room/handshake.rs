@@ -9,6 +9,7 @@ use mls_srtp::time::Moment;
 
 use super::complaints::{Eviction, signer};
 use super::history::{History, Signer};
+use super::inviting::Waiting;
 use super::proposals::Proposals;
 use super::wishes::Why;
 use super::{ClientId, Refused, Room, RoomEventKind, refuse};
@@ -39,6 +40,8 @@ pub(super) struct Handshake {
     /// When the newest external commit was accepted, and when the newest of each device.
     pub(super) returned_at: Option<Moment>,
     pub(super) returned: HashMap<ParticipantId, Moment>,
+    /// Welcomes that their devices may not have yet.
+    pub(super) welcomes: Vec<Waiting>,
     /// Commits since the newest snapshot.
     pub(super) replayable: u32,
     /// What all members had at the last pings, and what the store has forgotten of it.
@@ -75,6 +78,7 @@ impl Handshake {
             evictions: Vec::new(),
             returned_at: None,
             returned: HashMap::new(),
+            welcomes: Vec::new(),
             replayable: 0,
             had_by_all: VecDeque::new(),
             trimmed: Seq::default(),

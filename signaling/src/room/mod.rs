@@ -15,6 +15,7 @@ mod entering;
 mod events;
 mod handshake;
 mod history;
+mod inviting;
 mod log;
 mod proposals;
 mod remembering;

@@ -26,6 +26,7 @@ impl Room {
             return Ok(());
         }
         self.has(participant, seq);
+        self.end_welcome(participant);
         let Some(handshake) = &mut self.handshake else {
             return Ok(());
         };
@@ -44,7 +45,6 @@ impl Room {
 
     /// A member has processed the log up to `seq`.
     pub(super) fn has(&mut self, participant: &ParticipantId, seq: Seq) {
-        let seq = seq.min(self.log.newest());
         self.clients.processed(participant, seq);
         if let Some(handshake) = &mut self.handshake {
             handshake.history.applied(seq, participant);

@@ -8,13 +8,11 @@ use mls_srtp::time::Moment;
 
 use super::complaints::signer;
 use super::handshake::Handshake;
+use super::inviting::AWAY;
 use super::proposals::{Pending, What};
 use super::wishes::{Join, Why};
-use super::{ClientId, Room, RoomEventKind};
+use super::{Room, RoomEventKind};
 use crate::store::{Fact, GroupRecord, Reason, Stay};
-
-/// A connection from before the restart. Those of a service count from 1.
-const GONE: ClientId = ClientId(0);
 
 impl Room {
     /// Takes back what the store has of the room.
@@ -27,10 +25,11 @@ impl Room {
         facts: Vec<Fact>,
         now: Moment,
     ) -> Result<(), String> {
-        let mut stays = Vec::new();
+        let (mut stays, mut welcomes) = (Vec::new(), Vec::new());
         for fact in facts {
             match fact {
                 Fact::Stay(stay) => stays.push(stay),
+                Fact::Welcome(kept) => welcomes.push(kept),
                 Fact::Ended {
                     participant,
                     session,
@@ -48,6 +47,9 @@ impl Room {
         };
         self.replay(group, now)?;
         self.recall_members(stays, now);
+        for kept in welcomes {
+            self.recall_welcome(kept);
+        }
         self.take_up_proposals(now)?;
         let members = self.member_count();
         tracing::info!(room = %self.name, members, "went on with the room's group");
@@ -142,7 +144,7 @@ impl Handshake {
                     Requeuing::Remove(leaf) => What::Remove(leaf),
                     Requeuing::Add(participant) => What::Add(Join {
                         participant,
-                        client: GONE,
+                        client: AWAY,
                         key_package: Default::default(),
                     }),
                 };

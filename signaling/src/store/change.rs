@@ -57,6 +57,8 @@ pub enum Fact {
         /// Its session.
         session: Blob,
     },
+    /// A Welcome that its devices may not have yet.
+    Welcome(KeptWelcome),
     /// Somebody's leaf has to go.
     Going {
         /// Whose.
@@ -81,6 +83,33 @@ pub struct Stay {
     pub follows: Seq,
 }
 
+/// What a device needs to enter the group to which it was added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptWelcome {
+    /// Log position of the commit.
+    pub seq: Seq,
+    /// Hash chain value of that entry.
+    pub chain: Blob,
+    /// MLSMessage(Welcome).
+    pub welcome: Blob,
+    /// The ratchet tree of the commit's epoch.
+    pub tree: Blob,
+}
+
+/// Key packages of a device, to be handed out to those who invite it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyPackages {
+    /// MLSMessage(KeyPackage) each, to be used once.
+    pub once: Vec<Blob>,
+    /// One to be used when there is no other.
+    pub last_resort: Option<Blob>,
+}
+
+impl KeyPackages {
+    /// How many of a device are kept, without the last resort; the oldest go.
+    pub const MOST: usize = 100;
+}
+
 /// Why somebody's leaf has to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -99,6 +128,8 @@ pub enum FactKey {
     Stay(ParticipantId),
     /// [`Fact::Ended`] of a session.
     Ended(Blob),
+    /// [`Fact::Welcome`] of the commit at a position.
+    Welcome(Seq),
     /// [`Fact::Going`] of somebody.
     Going(ParticipantId),
     /// [`Fact::Barred`] of a key.
@@ -113,6 +144,7 @@ impl Fact {
         match self {
             Self::Stay(stay) => FactKey::Stay(stay.participant.clone()),
             Self::Ended { session, .. } => FactKey::Ended(session.clone()),
+            Self::Welcome(kept) => FactKey::Welcome(kept.seq),
             Self::Going { participant, .. } => FactKey::Going(participant.clone()),
             Self::Barred(key) => FactKey::Barred(key.clone()),
             Self::Suspected(key) => FactKey::Suspected(key.clone()),
@@ -123,7 +155,7 @@ impl Fact {
 impl FactKey {
     /// Whether the fact is over with the group.
     pub fn is_of_group(&self) -> bool {
-        matches!(self, Self::Stay(_) | Self::Going(_))
+        matches!(self, Self::Stay(_) | Self::Welcome(_) | Self::Going(_))
     }
 }
 

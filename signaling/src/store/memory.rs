@@ -4,12 +4,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mls_srtp::delivery::{Blob, LogBody, LogEntry};
-use mls_srtp::id::{GroupId, RoomName, Seq};
+use mls_srtp::id::{GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::secret::Secret;
 
 use super::change::{bytes_of, is_needed};
 use super::{
-    Change, Fact, FactKey, GroupRecord, LogHead, Retention, RoomRecord, Snapshot, Store, StoreError,
+    Change, Fact, FactKey, GroupRecord, KeyPackages, LogHead, Retention, RoomRecord, Snapshot,
+    Store, StoreError,
 };
 
 /// Rooms in memory. Of a room without a group only the head stays, some 200 bytes for every room
@@ -17,6 +18,7 @@ use super::{
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     rooms: Mutex<HashMap<RoomName, Room>>,
+    key_packages: Mutex<HashMap<ParticipantId, KeyPackages>>,
     service_key: Mutex<Option<Secret>>,
     retention: Retention,
 }
@@ -91,6 +93,29 @@ impl Store for MemoryStore {
         let rooms = lock(&self.rooms);
         let entries = rooms.get(room).map(|room| room.entries.iter().cloned());
         Ok(entries.into_iter().flatten().collect())
+    }
+
+    fn publish(&self, of: &ParticipantId, new: &KeyPackages) -> Result<u32, StoreError> {
+        let mut all = lock(&self.key_packages);
+        let kept = all.entry(of.clone()).or_default();
+        kept.once.extend(new.once.iter().cloned());
+        let surplus = kept.once.len().saturating_sub(KeyPackages::MOST);
+        kept.once.drain(..surplus);
+        if new.last_resort.is_some() {
+            kept.last_resort.clone_from(&new.last_resort);
+        }
+        Ok(u32::try_from(kept.once.len()).unwrap_or(u32::MAX))
+    }
+
+    fn take_key_package(&self, of: &ParticipantId) -> Result<Option<Blob>, StoreError> {
+        let mut all = lock(&self.key_packages);
+        let Some(kept) = all.get_mut(of) else {
+            return Ok(None);
+        };
+        if kept.once.is_empty() {
+            return Ok(kept.last_resort.clone());
+        }
+        Ok(Some(kept.once.remove(0)))
     }
 
     fn service_key(&self) -> Result<Option<Secret>, StoreError> {

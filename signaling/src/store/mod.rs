@@ -9,11 +9,14 @@ mod memory;
 mod place;
 mod sqlite;
 
-use mls_srtp::delivery::LogEntry;
-use mls_srtp::id::{GroupId, RoomName, Seq};
+use mls_srtp::delivery::{Blob, LogEntry};
+use mls_srtp::id::{GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::secret::Secret;
 
-pub use change::{Change, Fact, FactKey, GroupRecord, LogHead, Reason, RoomRecord, Snapshot, Stay};
+pub use change::{
+    Change, Fact, FactKey, GroupRecord, KeptWelcome, KeyPackages, LogHead, Reason, RoomRecord,
+    Snapshot, Stay,
+};
 pub use memory::MemoryStore;
 pub use mls_srtp_database::OpenError;
 pub use place::Place;
@@ -111,6 +114,21 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Failed`] or [`StoreError::Damaged`].
     fn log(&self, room: &RoomName) -> Result<Vec<LogEntry>, StoreError>;
+
+    /// Keeps key packages of a device besides those that it has, and the last resort in the place of
+    /// an older one. Of more than [`KeyPackages::MOST`] the oldest go. Says how many there are,
+    /// without the last resort.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`]; nothing was kept.
+    fn publish(&self, of: &ParticipantId, new: &KeyPackages) -> Result<u32, StoreError>;
+
+    /// Hands out a key package of a device: the oldest one, which nobody gets again, or the last
+    /// resort if there is no other.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`]; nothing was handed out.
+    fn take_key_package(&self, of: &ParticipantId) -> Result<Option<Blob>, StoreError>;
 
     /// The service's own key, kept by [`keep_service_key`](Self::keep_service_key).
     ///

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mls_srtp::delivery::{LogEntry, Refusal};
+use mls_srtp::delivery::{Blob, LogEntry, Refusal};
 use mls_srtp::event::Event;
-use mls_srtp::id::{GroupId, RoomName, Seq};
+use mls_srtp::id::{GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::secret::Secret;
-use mls_srtp_signaling::store::{Change, MemoryStore, RoomRecord, Store, StoreError};
+use mls_srtp_signaling::store::{Change, KeyPackages, MemoryStore, RoomRecord, Store, StoreError};
 
 use crate::lab::{Lab, Setup, last_refusal};
 
@@ -41,6 +41,14 @@ impl Store for Failing {
 
     fn log(&self, room: &RoomName) -> Result<Vec<LogEntry>, StoreError> {
         self.0.log(room)
+    }
+
+    fn publish(&self, of: &ParticipantId, new: &KeyPackages) -> Result<u32, StoreError> {
+        self.0.publish(of, new)
+    }
+
+    fn take_key_package(&self, of: &ParticipantId) -> Result<Option<Blob>, StoreError> {
+        self.0.take_key_package(of)
     }
 
     fn service_key(&self) -> Result<Option<Secret>, StoreError> {

@@ -375,7 +375,7 @@ impl Lab {
         }
     }
 
-    fn carry_out(&mut self, user: &str) {
+    pub fn carry_out(&mut self, user: &str) {
         let person = self.get(user);
         while let Some(output) = person.manager.poll_output() {
             match output {

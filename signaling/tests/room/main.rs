@@ -5,6 +5,7 @@ mod crowd;
 mod declines;
 mod evicted;
 mod failing;
+mod inviting;
 mod lab;
 mod log;
 mod people;

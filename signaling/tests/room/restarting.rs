@@ -1,11 +1,17 @@
 //! The service dies and is started again: what was said to anybody still holds.
 
+use std::time::Duration;
+
 use mls_srtp::delivery::{ClientMessage, CloseReason, LogBody, Refusal, ServiceMessage, chain};
 use mls_srtp::event::Event;
+use mls_srtp_signaling::RoomConfig;
 use mls_srtp_signaling::RoomEventKind;
-use mls_srtp_signaling::store::{Change, FactKey};
+use mls_srtp_signaling::room::RoomOutput;
+use mls_srtp_signaling::store::{Change, Fact, FactKey};
 
-use crate::lab::{Lab, closed, name, newest, room_name, take_commit, whole_log};
+use crate::lab::{
+    Lab, Setup, closed, hello, name, newest, newest_commit, room_name, take_commit, whole_log,
+};
 use crate::people::chaired;
 
 /// Nobody came in by another way than the one it knows.
@@ -39,6 +45,16 @@ fn the_group_goes_on_where_it_was() {
         assert!(chain::follows(&chained, &entry), "entry {}", entry.seq);
         chained = entry.chain;
     }
+}
+
+#[test]
+fn a_group_of_one_that_never_changed_goes_on_as_well() {
+    let mut lab = Lab::with(&["alice"]);
+    let before = lab.position("alice");
+    lab.restart_for_all();
+    lab.pass(500);
+    assert_eq!(lab.position("alice"), before);
+    lab.join("bob");
 }
 
 /// Snapshots are written now and then, and what follows is replayed: after any number of commits,
@@ -157,6 +173,7 @@ fn when_nobody_comes_back_the_next_one_begins_anew() {
     lab.restart();
     lab.pass(10_500);
     assert!(lab.room.is_deserted());
+    assert_eq!(lab.store().open_rooms(), Ok(vec![]));
     lab.restart();
     lab.join("carol");
     let (group, _) = lab.position("carol").expect("a member");
@@ -194,6 +211,15 @@ fn who_is_evicted_stays_out() {
     lab.reconnect("bob");
     lab.settle();
     assert_eq!(lab.get("bob").events.last(), Some(&Event::Removed));
+    // Nor does it come in anew before it is out, with or without its key.
+    lab.restart();
+    let client = lab.stranger();
+    lab.say(client, hello("bob", None));
+    let closed = lab.outputs.iter().any(|output| {
+        matches!(output, RoomOutput::Send(to, ServiceMessage::Closed { reason })
+            if *to == client && *reason == CloseReason::Removed)
+    });
+    assert!(closed);
     for user in ["chair", "carol"] {
         lab.get(user).held = false;
         lab.reconnect(user);
@@ -219,6 +245,25 @@ fn who_was_about_to_go_for_a_lost_connection_stays_if_it_comes_back() {
 }
 
 #[test]
+fn one_that_complains_afterwards_ends_no_group() {
+    let mut lab = Lab::with(&["alice", "bob", "carol"]);
+    lab.renew("alice");
+    let seq = newest_commit(&lab);
+    lab.restart_for_all();
+    let (group_id, _) = lab.position("carol").expect("a member");
+    let reason = "it lies".into();
+    let complaint = ClientMessage::CannotApply {
+        group_id,
+        seq,
+        reason,
+    };
+    assert_eq!(lab.refusal("carol", complaint), None);
+    lab.pass(3_500);
+    let reset = |kind: &&RoomEventKind| matches!(kind, RoomEventKind::Reset { .. });
+    assert!(!lab.happened().iter().any(reset), "bob had applied it");
+}
+
+#[test]
 fn an_ended_stay_has_ended() {
     let mut lab = Lab::with(&["alice", "bob"]);
     lab.get("bob").deaf = true;
@@ -232,6 +277,31 @@ fn an_ended_stay_has_ended() {
     lab.pass(500);
     assert_eq!(closed(&mut lab, "bob"), Some(CloseReason::Removed));
     assert_eq!(lab.roster("alice"), ["alice"]);
+    let record = lab.store().load(&room_name()).expect("works");
+    let stays = record.facts.iter();
+    let stays = stays.filter(|fact| matches!(fact, Fact::Stay(_) | Fact::Going { .. }));
+    assert_eq!(stays.count(), 1, "alice's: {:?}", record.facts);
+}
+
+#[test]
+fn who_is_away_finds_all_that_it_missed() {
+    let mut lab = Lab::new(Setup {
+        config: RoomConfig {
+            grace: Duration::from_secs(600),
+            ..RoomConfig::default()
+        },
+        ..Setup::default()
+    });
+    ["alice", "bob"].into_iter().for_each(|user| lab.join(user));
+    lab.pass(14_000);
+    lab.disconnect("bob");
+    // So many that the handshake since the snapshot does not reach back to bob.
+    (0..20).for_each(|_| lab.renew("alice"));
+    lab.pass(14_000);
+    lab.reconnect("bob");
+    lab.pass(500);
+    assert_eq!(lab.position("bob"), lab.position("alice"));
+    nobody_came_in_again(&mut lab, &["alice", "bob"]);
 }
 
 #[test]

@@ -31,9 +31,11 @@ impl Storage {
     /// All that is there, secrets included, in a fixed order; `None` if no group can be loaded from
     /// it.
     pub(crate) fn values(&self) -> Option<StoredValues> {
-        if !self.keeps_group {
-            return None;
-        }
+        self.keeps_group.then(|| self.all())
+    }
+
+    /// All that is there, in a fixed order: of a key package its private keys.
+    pub(crate) fn all(&self) -> StoredValues {
         let values = self.memory.values.read();
         // A writer that panicked left the map as it was.
         let values = values.unwrap_or_else(PoisonError::into_inner);
@@ -42,7 +44,7 @@ impl Storage {
             .map(|(key, value)| (key.clone(), Zeroizing::new(value.clone())))
             .collect();
         copied.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Some(copied)
+        copied
     }
 
     /// Puts back what [`Self::values`] gave.

@@ -79,6 +79,7 @@ impl Call {
             group,
             leaf_key: None,
             session: Blob::new(vec![1; 16]),
+            welcome: false,
         });
     }
 

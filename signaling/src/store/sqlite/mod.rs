@@ -1,19 +1,20 @@
 //! A store in one SQLite file. What was written survives the end of the process at any moment and,
 //! because every change is synchronised, the loss of power.
 
+mod directory;
 mod read;
 mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use mls_srtp::delivery::LogEntry;
-use mls_srtp::id::{GroupId, RoomName, Seq};
+use mls_srtp::delivery::{Blob, LogEntry};
+use mls_srtp::id::{GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::secret::Secret;
 use mls_srtp_database::{Kind, OpenError, open};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
-use super::{Change, Retention, RoomRecord, Store, StoreError};
+use super::{Change, KeyPackages, Retention, RoomRecord, Store, StoreError};
 
 /// Our files. The log that SQLite writes ahead makes a change one write and one synchronisation.
 const KIND: Kind = Kind {
@@ -113,6 +114,14 @@ impl Store for SqliteStore {
 
     fn log(&self, room: &RoomName) -> Result<Vec<LogEntry>, StoreError> {
         read::log(&self.connection(), room)
+    }
+
+    fn publish(&self, of: &ParticipantId, new: &KeyPackages) -> Result<u32, StoreError> {
+        self.change(|transaction| directory::publish(transaction, of, new))
+    }
+
+    fn take_key_package(&self, of: &ParticipantId) -> Result<Option<Blob>, StoreError> {
+        self.change(|transaction| directory::take(transaction, of))
     }
 
     fn service_key(&self) -> Result<Option<Secret>, StoreError> {

@@ -47,3 +47,12 @@ CREATE TABLE facts (
     fact TEXT NOT NULL,
     UNIQUE (room, key)
 );
+
+-- Published key packages of devices, the oldest first.
+CREATE TABLE key_packages (
+    id INTEGER PRIMARY KEY,
+    participant TEXT NOT NULL,
+    last_resort INTEGER NOT NULL,
+    key_package BLOB NOT NULL
+);
+CREATE INDEX key_packages_of ON key_packages (participant, last_resort, id);
