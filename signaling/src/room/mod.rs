@@ -182,6 +182,7 @@ impl Room {
                 self.clients.forget(&participant);
             }
         }
+        self.withdraw_orphans();
         self.sign_wishes(now);
         self.drop_declined(now);
         self.check_complaints(now);

@@ -50,7 +50,8 @@ impl Room {
         for kept in welcomes {
             self.recall_welcome(kept);
         }
-        self.take_up_proposals(now)?;
+        self.take_up_removes(now);
+        self.withdraw_orphans();
         let members = self.member_count();
         tracing::info!(room = %self.name, members, "went on with the room's group");
         self.event_now(RoomEventKind::Restored { members });
@@ -104,31 +105,33 @@ impl Room {
         }
     }
 
-    /// The private keys for an Add are with a connection that is gone; a Remove that nobody wished
-    /// is due to a lost connection, and a return takes it back.
-    fn take_up_proposals(&mut self, now: Moment) -> Result<(), String> {
+    /// A Remove that nobody wished is due to a lost connection, and a return takes it back.
+    fn take_up_removes(&mut self, now: Moment) {
         let Some(handshake) = &self.handshake else {
-            return Ok(());
+            return;
         };
-        let adds = handshake
-            .proposals
-            .iter()
-            .filter_map(|pending| matches!(pending.what, What::Add(_)).then_some(pending.seq));
-        let adds: Vec<Seq> = adds.collect();
         let roster = handshake.follower.roster();
-        let going = handshake
-            .proposals
-            .removing()
-            .filter_map(|leaf| roster.occupant(leaf).cloned());
-        let going: Vec<_> = going.collect();
+        let going = handshake.proposals.removing();
+        let going: Vec<_> = going.filter_map(|leaf| roster.occupant(leaf)).collect();
+        let going: Vec<_> = going.into_iter().map(|who| who.as_ref().clone()).collect();
         for participant in going {
-            let participant = ParticipantId::clone(&participant);
             self.wishes.go(participant, Why::Lost, now);
         }
-        if adds.into_iter().all(|seq| self.withdraw(seq)) {
-            Ok(())
-        } else {
-            Err("the store took no entry".into())
+    }
+
+    /// Takes back the Adds from before a restart that nobody wishes any more: the private keys are
+    /// with a connection that is gone. What cannot be stored is tried again.
+    pub(super) fn withdraw_orphans(&mut self) {
+        let Some(handshake) = &self.handshake else {
+            return;
+        };
+        let adds = handshake.proposals.iter().filter(|pending| {
+            matches!(&pending.what, What::Add(join)
+                if join.client == AWAY && !self.wishes.wishes(join))
+        });
+        let adds: Vec<Seq> = adds.map(|pending| pending.seq).collect();
+        for seq in adds {
+            self.withdraw(seq);
         }
     }
 }

@@ -86,6 +86,35 @@ fn nothing_happens_while_the_store_fails() {
 }
 
 #[test]
+fn a_service_starts_though_its_store_takes_nothing() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let store = Failing(MemoryStore::default(), Arc::clone(&broken));
+    let mut lab = Lab::new(Setup {
+        store: Box::new(store),
+        ..Setup::default()
+    });
+    ["alice", "bob"].into_iter().for_each(|user| lab.join(user));
+    lab.get("alice").held = true;
+    lab.enter("carol");
+    lab.pass(150);
+    broken.store(true, Ordering::Relaxed);
+    lab.restart();
+    lab.get("alice").held = false;
+    for user in ["alice", "bob"] {
+        lab.reconnect(user);
+    }
+    lab.pass(50);
+    broken.store(false, Ordering::Relaxed);
+    lab.pass(1_000);
+    assert_eq!(
+        lab.roster("alice"),
+        ["alice", "bob"],
+        "carol does not come back"
+    );
+    lab.join("dave");
+}
+
+#[test]
 fn a_store_that_fails_is_no_fault_of_a_returning_device() {
     let broken = Arc::new(AtomicBool::new(false));
     let store = Failing(MemoryStore::default(), Arc::clone(&broken));
