@@ -130,6 +130,8 @@ async fn who_says_nothing_does_not_stay() {
     let config = ServiceConfig {
         listen: ([127, 0, 0, 1], 0).into(),
         hello_timeout: Duration::from_millis(300),
+        // What is waited for is not this.
+        silence: Duration::from_secs(3_600),
         ..ServiceConfig::default()
     };
     let server = ServerBuilder::new(config)
