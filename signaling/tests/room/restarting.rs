@@ -54,6 +54,11 @@ fn a_group_of_one_that_never_changed_goes_on_as_well() {
     lab.restart_for_all();
     lab.pass(500);
     assert_eq!(lab.position("alice"), before);
+    lab.restart();
+    lab.come_back_anew("alice");
+    lab.pass(500);
+    let (group, epoch) = lab.position("alice").expect("a member");
+    assert_eq!((group, epoch.get()), (before.expect("a member").0, 1));
     lab.join("bob");
 }
 
@@ -293,7 +298,8 @@ fn who_is_away_finds_all_that_it_missed() {
         ..Setup::default()
     });
     ["alice", "bob"].into_iter().for_each(|user| lab.join(user));
-    lab.pass(14_000);
+    // Long enough that what bob has by now will be forgotten soon.
+    lab.pass(3_000);
     lab.disconnect("bob");
     // So many that the handshake since the snapshot does not reach back to bob.
     (0..20).for_each(|_| lab.renew("alice"));
