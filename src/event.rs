@@ -31,6 +31,11 @@ pub enum Event {
         /// What people compare; it changes with every epoch.
         code: GroupCode,
     },
+    /// The service has so many key packages of this device, without the last resort.
+    KeyPackages {
+        /// How many.
+        left: u32,
+    },
     /// Sending has moved to an epoch.
     SendingIn {
         /// The epoch.

@@ -9,9 +9,20 @@ pub trait AccessControl: Send + Sync {
 
     /// Whether `participant` may have others removed.
     fn may_evict(&self, room: &RoomName, participant: &ParticipantId) -> bool;
+
+    /// Whether `inviter`, a member, may have `whom` added while that is away. By default nobody may.
+    fn may_invite(
+        &self,
+        _room: &RoomName,
+        _inviter: &ParticipantId,
+        _whom: &ParticipantId,
+    ) -> bool {
+        false
+    }
 }
 
-/// Anyone may enter any room under any name, and nobody may evict: for demos only.
+/// Anyone may enter any room under any name and invite others, and nobody may evict: for demos
+/// only.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenAccess;
 
@@ -22,5 +33,9 @@ impl AccessControl for OpenAccess {
 
     fn may_evict(&self, _: &RoomName, _: &ParticipantId) -> bool {
         false
+    }
+
+    fn may_invite(&self, _: &RoomName, _: &ParticipantId, _: &ParticipantId) -> bool {
+        true
     }
 }

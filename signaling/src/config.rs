@@ -21,6 +21,8 @@ pub struct ServiceConfig {
     pub burst: u32,
     /// Envelopes per second that a client may send in the long run. Default 50.
     pub rate: u32,
+    /// How long a client may take to open its WebSocket, and then to say hello. Default 10 s.
+    pub hello_timeout: Duration,
     /// How often a client is asked for a sign of life (WebSocket ping). Default 2 s.
     pub heartbeat: Duration,
     /// How long a client may give none before its connection counts as lost. Default 10 s: TCP by
@@ -41,6 +43,7 @@ impl Default for ServiceConfig {
             client_queue: 1_024,
             burst: 200,
             rate: 50,
+            hello_timeout: Duration::from_secs(10),
             heartbeat: Duration::from_secs(2),
             silence: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
@@ -59,6 +62,11 @@ pub struct RoomConfig {
     /// a second longer than members take to notice that nothing comes from us any more
     /// (`ManagerConfig::silence`, 4 s), so that they have time to connect again.
     pub grace: Duration,
+    /// The same for all members after the service was restarted, if it is longer. Default 10 s:
+    /// their attempts to connect again are up to 5 s apart by then.
+    pub restart_grace: Duration,
+    /// How long a device that was invited may take to come. Default 60 s: as long as a phone rings.
+    pub invitation: Duration,
     /// How often members are told where the log stands. Default 2 s.
     pub ping_every: Duration,
     /// How far a commit may trail behind the oldest uncommitted Remove. Default 500 ms.
@@ -79,8 +87,6 @@ pub struct RoomConfig {
     /// many would have to fail at once before a room stands still, and the list of a large room
     /// does not go to everybody whenever somebody comes.
     pub max_committers: usize,
-    /// Log entries kept for members that return. Default 4,096; one that missed more joins anew.
-    pub log_entries: usize,
     /// Largest application message in bytes. Default 16 KiB; announcements have a few hundred.
     pub max_application: usize,
     /// Largest key package in bytes. Default 16 KiB: ours have about 300, and every member gets
@@ -95,13 +101,14 @@ impl Default for RoomConfig {
         Self {
             max_participants: 1_000,
             grace: Duration::from_secs(5),
+            restart_grace: Duration::from_secs(10),
+            invitation: Duration::from_secs(60),
             ping_every: Duration::from_secs(2),
             remove_slack: Duration::from_millis(500),
             apply_patience: Duration::from_secs(3),
             commit_patience: Duration::from_secs(30),
             external_window: Duration::from_millis(100),
             max_committers: 16,
-            log_entries: 4_096,
             max_application: 16 * 1024,
             max_key_package: 16 * 1024,
             mode: MediaMode::default(),

@@ -20,8 +20,6 @@ use crate::config::ServiceConfig;
 use crate::room::ClientId;
 use crate::service::Service;
 
-/// How long a client may take to open the WebSocket and to say hello.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// Refused envelopes in a row after which a client is given up.
 const MAX_FAULTS: u32 = 32;
 /// Larger messages are not even read to their end. Up to here they are read and refused, and the
@@ -52,7 +50,7 @@ pub(crate) async fn serve(stream: TcpStream, client: ClientId, service: Arc<Serv
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
     let accepting = tokio_tungstenite::accept_async_with_config(stream, Some(limits));
-    let socket = match timeout(HELLO_TIMEOUT, accepting).await {
+    let socket = match timeout(service.config().hello_timeout, accepting).await {
         Ok(Ok(socket)) => socket,
         Ok(Err(error)) => return tracing::debug!(%error, "no WebSocket"),
         Err(_) => return tracing::debug!("no WebSocket in time"),
@@ -137,7 +135,7 @@ impl Reader {
 
     /// Reads until the client is gone or given up, then for the reason returned.
     async fn run(&mut self, stream: &mut Stream) -> Option<CloseReason> {
-        let hello_by = tokio::time::Instant::now() + HELLO_TIMEOUT;
+        let hello_by = tokio::time::Instant::now() + self.service.config().hello_timeout;
         loop {
             let silent_at = tokio::time::Instant::now() + self.service.config().silence;
             let deadline = if self.entered { silent_at } else { hello_by };
@@ -214,7 +212,7 @@ impl Reader {
     /// Lets the writer say what is queued and close; it ends this connection.
     async fn give_up(&self) -> Option<CloseReason> {
         self.service.close(self.client);
-        tokio::time::sleep(HELLO_TIMEOUT).await;
+        tokio::time::sleep(self.service.config().write_timeout).await;
         None
     }
 }

@@ -1,5 +1,6 @@
 //! `mls-srtp-signaling`: the delivery service as a program of its own.
 
+use std::error::Error;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -7,7 +8,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use mls_srtp::schedule::{MediaMode, ModeKind, Profile, Suite};
-use mls_srtp_signaling::{RoomConfig, ServerBuilder, ServiceConfig};
+use mls_srtp_signaling::store::Place;
+use mls_srtp_signaling::{RoomConfig, Server, ServerBuilder, ServiceConfig};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
@@ -18,6 +20,15 @@ struct Cli {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "IP:PORT")]
     listen: SocketAddr,
+    /// Where rooms are kept: a file, which is made if there is none, or "memory", where a restart
+    /// loses them.
+    #[arg(
+        long,
+        default_value_t,
+        env = "MLS_SRTP_STORE",
+        value_name = "FILE|memory"
+    )]
+    store: Place,
     /// Participants that a room may have.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     max_participants: u32,
@@ -92,7 +103,7 @@ async fn main() -> ExitCode {
         room,
         ..ServiceConfig::default()
     };
-    let server = match ServerBuilder::new(config).bind().await {
+    let server = match start(config, &cli.store).await {
         Ok(server) => server,
         Err(error) => {
             eprintln!("error: {error}");
@@ -107,6 +118,12 @@ async fn main() -> ExitCode {
     );
     server.run(told_to_end()).await;
     ExitCode::SUCCESS
+}
+
+async fn start(config: ServiceConfig, store: &Place) -> Result<Server, Box<dyn Error>> {
+    let builder = ServerBuilder::new(config).boxed_store(store.open()?);
+    tracing::info!(%store, "rooms are kept here");
+    Ok(builder.bind().await?)
 }
 
 /// Ctrl-C, or SIGTERM where there is such a thing.

@@ -19,7 +19,7 @@ use crate::room::Shared;
 use crate::service::{RoomEvents, Service};
 use crate::site::{self, Site};
 use crate::stats::ServiceStats;
-use crate::store::{MemoryStore, Store};
+use crate::store::{MemoryStore, Store, StoreError};
 
 /// How often rooms look at the time. Grace times are seconds.
 const TICK: Duration = Duration::from_millis(50);
@@ -38,9 +38,20 @@ pub enum StartError {
         /// The system's answer.
         source: std::io::Error,
     },
-    /// The system has no randomness.
-    #[error("cannot make a signature key: {0}")]
+    /// The system has no randomness, or the store has another's key.
+    #[error("the service's signature key: {0}")]
     Identity(#[from] mls_srtp::group::GroupError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A room of the store cannot be gone on with.
+    #[error("room {room} cannot be restored: {reason}")]
+    Restore {
+        /// The room.
+        room: RoomName,
+        /// What does not fit.
+        reason: String,
+    },
 }
 
 /// A service that is being put together.
@@ -92,6 +103,13 @@ impl ServerBuilder {
         self
     }
 
+    /// The same, for a store that was chosen at run time.
+    #[must_use]
+    pub fn boxed_store(mut self, store: Box<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
     /// Where requests to the SFU go.
     #[must_use]
     pub fn media(mut self, media: MediaPort) -> Self {
@@ -128,17 +146,18 @@ impl ServerBuilder {
         let address = listener
             .local_addr()
             .map_err(|source| StartError::Listen { address, source })?;
-        let entries = self.config.room.log_entries;
+        let store = self
+            .store
+            .unwrap_or_else(|| Box::new(MemoryStore::default()));
         let shared = Shared {
-            identity: ServiceIdentity::generate()?,
+            identity: identity_in(&*store)?,
             access: self.access.unwrap_or_else(|| Box::new(OpenAccess)),
-            store: self
-                .store
-                .unwrap_or_else(|| Box::new(MemoryStore::new(entries))),
+            store,
             has_media: self.media.is_some(),
             random: random_session,
         };
         let service = Service::new(self.config, shared, self.media, self.events);
+        service.restore()?;
         Ok(Server {
             listener,
             address,
@@ -218,6 +237,16 @@ impl ServerHandle {
     pub fn stats(&self) -> ServiceStats {
         self.0.stats()
     }
+}
+
+/// The service's key. Groups go on over a restart because it stays the same.
+fn identity_in(store: &dyn Store) -> Result<ServiceIdentity, StartError> {
+    if let Some(key) = store.service_key()? {
+        return Ok(ServiceIdentity::from_secret(&key)?);
+    }
+    let identity = ServiceIdentity::generate()?;
+    store.keep_service_key(&identity.to_secret()?)?;
+    Ok(identity)
 }
 
 /// Sixteen random bytes.

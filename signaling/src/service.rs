@@ -16,6 +16,7 @@ use crate::config::ServiceConfig;
 use crate::connection::{Batch, Outgoing};
 use crate::media::MediaPort;
 use crate::room::{ClientId, Room, RoomEvent, RoomEventKind, RoomOutput, Shared};
+use crate::server::StartError;
 use crate::stats::{Counters, ServiceStats, count};
 
 /// Where a service tells what it accepted.
@@ -61,8 +62,35 @@ impl Service {
             clients: Mutex::default(),
             media,
             events,
-            next_client: AtomicU64::new(0),
+            next_client: AtomicU64::new(1),
         }
+    }
+
+    /// Goes on with the groups that the store has.
+    ///
+    /// # Errors
+    /// The room that cannot be gone on with: nothing is served then, for its members would meet
+    /// an empty room.
+    pub(crate) fn restore(&self) -> Result<(), StartError> {
+        for name in self.shared.store.open_rooms()? {
+            let room = self.open(&name);
+            let room = room.map_err(|reason| StartError::Restore {
+                room: name.clone(),
+                reason,
+            })?;
+            lock(&self.rooms).insert(name, room);
+        }
+        Ok(())
+    }
+
+    fn open(&self, name: &RoomName) -> Result<SharedRoom, String> {
+        let (config, shared) = (self.config.room.clone(), Arc::clone(&self.shared));
+        let room = Room::new(name.clone(), config, shared, self.now())?;
+        Ok(Arc::new(Mutex::new(room)))
+    }
+
+    fn now(&self) -> Moment {
+        Moment::new(self.started.elapsed())
     }
 
     pub(crate) fn config(&self) -> &ServiceConfig {
@@ -215,20 +243,21 @@ impl Service {
                 "the service has as many rooms as it may".into(),
             ));
         }
-        let room = Room::new(
-            name.clone(),
-            self.config.room.clone(),
-            Arc::clone(&self.shared),
-        );
-        let room = room.map_err(|error| (Refusal::RateLimited, error))?;
-        let room = Arc::new(Mutex::new(room));
+        let room = self.open(name);
+        let room = room.map_err(|error| {
+            tracing::error!(room = %name, error, "cannot open the room");
+            (
+                Refusal::RateLimited,
+                "the service cannot open the room now".into(),
+            )
+        })?;
         rooms.insert(name.clone(), Arc::clone(&room));
         Ok(room)
     }
 
     /// Gives a room something and carries out what it wants, in order, before anybody else may.
     fn with<T>(&self, room: &SharedRoom, give: impl FnOnce(&mut Room, Moment) -> T) -> T {
-        let now = Moment::new(self.started.elapsed());
+        let now = self.now();
         let mut room = lock(room);
         let given = give(&mut room, now);
         let mut outbox = Outbox::default();

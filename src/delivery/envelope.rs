@@ -64,6 +64,21 @@ pub enum ClientMessage {
         /// Whom.
         participant: ParticipantId,
     },
+    /// Key packages by which this device can be invited while it is away. Each is used once, the
+    /// last resort when there is no other; a newer last resort replaces the older.
+    PublishKeyPackages {
+        /// MLSMessage(KeyPackage) each.
+        key_packages: Vec<Blob>,
+        /// MLSMessage(KeyPackage) marked as last resort (RFC 9420 §16.8).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_resort: Option<Blob>,
+    },
+    /// Wish that a device be added that is not here. It has published key packages, and its Welcome
+    /// is kept until it comes.
+    Invite {
+        /// Whom.
+        participant: ParticipantId,
+    },
     /// A commit with all that belongs to it: compare-and-swap on (group_id, epoch).
     Commit {
         /// The group it changes.
@@ -181,6 +196,14 @@ pub enum ServiceMessage {
         leaf_key: Option<Blob>,
         /// Secret of this participant's stay: proves in [`Resume`] that the same client returns.
         session: Blob,
+        /// Whether this device was added by a key package of its own and its Welcome follows.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        welcome: bool,
+    },
+    /// Answer to [`ClientMessage::PublishKeyPackages`].
+    KeyPackages {
+        /// How many of this device are left, without the last resort.
+        left: u32,
     },
     /// One entry of the room's log, in order and without gaps for members.
     Entry(LogEntry),
@@ -387,6 +410,8 @@ pub enum Refusal {
     RoomOccupied,
     /// The room has no group; create one.
     RoomVacant,
+    /// The device that was to be invited has published no key package.
+    NoKeyPackage,
     /// The group named is not the room's current one.
     WrongGroup,
     /// Another commit ended that epoch first, or the message is stale.

@@ -1,11 +1,12 @@
-//! The ways into a group that exists: a Welcome, or an external commit over one's own old leaf.
+//! What a newcomer checks before it enters a group, and the way in over one's own old leaf: an
+//! external commit. The other way in is an [`Invitation`](super::Invitation).
 
 use std::sync::Arc;
 
 use super::provider::Provider;
 use openmls::prelude::{
-    Extensions, GroupContext, KeyPackage, KeyPackageRef, LeafNodeParameters, Member, MlsGroup,
-    MlsGroupJoinConfig, MlsMessageOut, OpenMlsProvider, StagedWelcome,
+    Extensions, GroupContext, LeafNodeParameters, Member, MlsGroup, MlsGroupJoinConfig,
+    OpenMlsProvider,
 };
 
 use super::engine::{Engine, encode};
@@ -14,76 +15,6 @@ use super::{
 };
 use crate::delivery::{Blob, ExternalSenderInfo};
 use crate::id::{Epoch, GroupId, LeafIndex};
-
-/// A key package that waits for its Welcome, with the private keys that open it.
-pub(crate) struct Invitation {
-    provider: Provider,
-    key_package: Blob,
-    reference: KeyPackageRef,
-}
-
-impl Invitation {
-    /// Makes a key package to be used once.
-    pub(crate) fn new(identity: &Identity) -> Result<Self, GroupError> {
-        let provider = Provider::default();
-        let bundle = KeyPackage::builder()
-            .leaf_node_capabilities(terms::capabilities())
-            .build(
-                terms::CIPHERSUITE,
-                &provider,
-                &identity.signer,
-                identity.credential(),
-            )
-            .map_err(|e| GroupError::library("making a key package", &e))?;
-        let message = MlsMessageOut::from(bundle.key_package().clone());
-        let key_package = encode(&message)?;
-        let reference = bundle.key_package().hash_ref(provider.crypto());
-        let reference = reference.map_err(|e| GroupError::library("hashing", &e))?;
-        Ok(Self {
-            provider,
-            key_package,
-            reference,
-        })
-    }
-
-    pub(crate) fn key_package(&self) -> &Blob {
-        &self.key_package
-    }
-
-    /// Whether the Welcome is for this key package, and not for one that we have replaced since.
-    pub(crate) fn is_meant_by(&self, welcome: &Blob) -> Result<bool, GroupError> {
-        let secrets = decode::welcome(welcome)?;
-        let mut invited = secrets.secrets().iter();
-        Ok(invited.any(|secret| secret.new_member() == self.reference))
-    }
-
-    /// Joins by the Welcome, which must lead into that group, of exactly these terms, and among
-    /// people who are all trusted.
-    pub(crate) fn accept(
-        self,
-        (group_id, welcome, tree): (GroupId, &Blob, &Blob),
-        door: &Door,
-    ) -> Result<Engine, GroupError> {
-        let (welcome, tree) = (decode::welcome(welcome)?, decode::tree(tree)?);
-        // Lifetimes were checked when the key packages were admitted. A leaf that has not been
-        // renewed since must not keep a newcomer out, nor must a clock that is off.
-        let staged = StagedWelcome::build_from_welcome(&self.provider, &join_config(), welcome)
-            .map_err(|e| GroupError::invalid("the Welcome", &e))?
-            .with_ratchet_tree(tree)
-            .skip_lifetime_validation()
-            .build()
-            .map_err(|e| GroupError::invalid("the Welcome", &e))?;
-        let context = staged.group_context();
-        if context.group_id().as_slice() != group_id.as_bytes() {
-            return Err(GroupError::Malformed("a Welcome into the named group"));
-        }
-        door.check(context.extensions(), staged.members())?;
-        let group = staged
-            .into_group(&self.provider)
-            .map_err(|e| GroupError::invalid("the Welcome", &e))?;
-        Ok(Engine::new(self.provider, group, &door.validator))
-    }
-}
 
 /// What a newcomer holds a group against before it enters.
 #[derive(Clone)]
@@ -94,7 +25,7 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    fn check(
+    pub(super) fn check(
         &self,
         extensions: &Extensions<GroupContext>,
         members: impl Iterator<Item = Member>,
@@ -124,11 +55,11 @@ pub(crate) struct Return {
 impl Return {
     /// Builds the commit that takes back the leaf of our own signature key.
     pub(crate) fn new(
+        provider: Provider,
         identity: &Identity,
         (group_id, group_info, tree): (GroupId, &Blob, &Blob),
         door: &Door,
     ) -> Result<Self, GroupError> {
-        let provider = Provider::default();
         let info = decode::group_info(group_info)?;
         if info.group_context().group_id().as_slice() != group_id.as_bytes() {
             return Err(GroupError::Malformed("a GroupInfo of the named group"));
@@ -169,7 +100,7 @@ impl Return {
     }
 }
 
-fn join_config() -> MlsGroupJoinConfig {
+pub(super) fn join_config() -> MlsGroupJoinConfig {
     MlsGroupJoinConfig::builder()
         .wire_format_policy(terms::wire_format_policy())
         .use_ratchet_tree_extension(false)

@@ -8,8 +8,8 @@ mod queue;
 use super::provider::Provider;
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
-    ExternalProposal, GroupEpoch, KeyPackage, LeafNodeIndex, MlsMessageOut, OpenMlsProvider,
-    ProcessedMessageContent, ProposalStore, PublicGroup, Sender, SenderExtensionIndex,
+    ExternalProposal, KeyPackage, LeafNodeIndex, MlsMessageOut, OpenMlsProvider,
+    ProcessedMessageContent, Proposal, ProposalStore, PublicGroup, Sender, SenderExtensionIndex,
     StagedCommit,
 };
 
@@ -18,7 +18,9 @@ use super::{
 };
 use crate::delivery::Blob;
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
-pub use change::{CommitOutcome, FollowError, ProposalReference, Proposed, StagedChange};
+pub use change::{
+    CommitOutcome, FollowError, ProposalReference, Proposed, Requeued, Requeuing, StagedChange,
+};
 use members::{Members, keys_of_package};
 use queue::Queue;
 
@@ -46,6 +48,31 @@ impl GroupFollower {
         group_info: &Blob,
         tree: &Blob,
     ) -> Result<Self, FollowError> {
+        let follower = Self::restore(policy, service, group_id, group_info, tree)?;
+        if follower.epoch() != Epoch::default() {
+            return Err(FollowError::WrongGroupInfo);
+        }
+        let mut names = follower.roster().iter().map(|member| &*member.participant);
+        match (names.next(), names.next()) {
+            (Some(only), None) if only == creator => Ok(follower),
+            (Some(other), None) => Err(FollowError::NotYours(other.to_string())),
+            _ => Err(FollowError::WrongGroupInfo),
+        }
+    }
+
+    /// Goes on with a group that a service followed before, from the state at the beginning of one
+    /// of its epochs. What happened since is given to [`Self::requeue`], [`Self::withdraw`] and
+    /// [`Self::replay`] in the order of the log.
+    ///
+    /// # Errors
+    /// [`FollowError`] if GroupInfo and tree are not those of such a group.
+    pub fn restore(
+        policy: &RoomPolicy,
+        service: &ServiceIdentity,
+        group_id: GroupId,
+        group_info: &Blob,
+        tree: &Blob,
+    ) -> Result<Self, FollowError> {
         let provider = Provider::default();
         let (group, info) = PublicGroup::from_external(
             provider.crypto(),
@@ -58,18 +85,11 @@ impl GroupFollower {
         let context = info.group_context();
         terms::check(context.extensions(), policy, &service.info()).map_err(GroupError::from)?;
         if context.group_id().as_slice() != group_id.as_bytes()
-            || context.epoch() != GroupEpoch::from(0)
             || context.ciphersuite() != terms::CIPHERSUITE
         {
             return Err(FollowError::WrongGroupInfo);
         }
         let members = Members::of(&group)?;
-        let mut names = members.roster.iter().map(|member| &*member.participant);
-        match (names.next(), names.next()) {
-            (Some(only), None) if only == creator => {}
-            (Some(other), None) => return Err(FollowError::NotYours(other.to_string())),
-            _ => return Err(FollowError::WrongGroupInfo),
-        }
         Ok(Self {
             provider,
             group,
@@ -77,6 +97,32 @@ impl GroupFollower {
             members,
             queue: Queue::default(),
         })
+    }
+
+    /// Queues a proposal of the current epoch that the service signed before.
+    ///
+    /// # Errors
+    /// [`FollowError`] if it is none.
+    pub fn requeue(&mut self, proposal: &Blob) -> Result<Requeued, FollowError> {
+        let (reference, proposal) = self.take_proposal(proposal)?;
+        let what = match proposal {
+            Proposal::Add(add) => Requeuing::Add(rules::check_key_package(add.key_package())?),
+            Proposal::Remove(remove) => {
+                let leaf = LeafIndex::try_from(remove.removed().u32());
+                Requeuing::Remove(leaf.map_err(|_| GroupError::TooLarge)?)
+            }
+            _ => return Err(GroupError::Malformed("an Add or a Remove").into()),
+        };
+        Ok(Requeued { reference, what })
+    }
+
+    /// Goes on over a commit that was accepted before: a member's, or an external one.
+    ///
+    /// # Errors
+    /// [`FollowError`] if it does not follow.
+    pub fn replay(&mut self, commit: &Blob) -> Result<(), FollowError> {
+        let (_, staged) = self.process_commit(commit)?;
+        self.go_on(staged)
     }
 
     /// The group.
@@ -132,6 +178,24 @@ impl GroupFollower {
             Ok(Blob::new(key.to_vec()))
         } else {
             Err(FollowError::NotYours(named.to_string()))
+        }
+    }
+
+    /// Checks a key package that a client publishes for itself; says its raw signature key.
+    ///
+    /// # Errors
+    /// [`FollowError`] if it is invalid, names somebody else, or is not of the kind that is said.
+    pub fn check_published(
+        key_package: &Blob,
+        participant: &ParticipantId,
+        last_resort: bool,
+    ) -> Result<Blob, FollowError> {
+        let signature_key = Self::check_key_package(key_package, participant)?;
+        let parsed = decode::key_package(&Provider::default(), key_package)?;
+        if parsed.last_resort() == last_resort {
+            Ok(signature_key)
+        } else {
+            Err(GroupError::Malformed("a key package of the kind that was said").into())
         }
     }
 
@@ -240,12 +304,17 @@ impl GroupFollower {
     /// # Errors
     /// [`FollowError::Group`] for a bug of the MLS library.
     pub fn merge(&mut self, change: StagedChange) -> Result<CommitOutcome, FollowError> {
+        self.go_on(change.staged)?;
+        Ok(change.outcome)
+    }
+
+    fn go_on(&mut self, staged: StagedCommit) -> Result<(), FollowError> {
         self.group
-            .merge_commit(self.provider.storage(), change.staged)
+            .merge_commit(self.provider.storage(), staged)
             .map_err(|e| GroupError::library("merging", &e))?;
         self.queue = Queue::default();
         self.members = Members::of(&self.group)?;
-        Ok(change.outcome)
+        Ok(())
     }
 
     /// Verifies and stages a commit, and holds it against the rules that members share.
@@ -300,22 +369,32 @@ impl GroupFollower {
             .to_bytes()
             .map(Blob::new)
             .map_err(|e| GroupError::library("encoding", &e))?;
+        let (reference, _) = self.take_proposal(&bytes)?;
+        Ok(Proposed {
+            message: bytes,
+            reference,
+        })
+    }
+
+    /// Verifies a proposal of the service and queues it.
+    fn take_proposal(
+        &mut self,
+        message: &Blob,
+    ) -> Result<(ProposalReference, Proposal), FollowError> {
         let processed = self
             .group
-            .process_message(self.provider.crypto(), decode::protocol_message(&bytes)?)
+            .process_message(self.provider.crypto(), decode::protocol_message(message)?)
             .map_err(|e| GroupError::invalid("the proposal", &e))?;
         let ProcessedMessageContent::ProposalMessage(proposal) = processed.into_content() else {
             return Err(GroupError::Malformed("a proposal").into());
         };
         rules::check_proposal(&proposal)?;
         let reference = proposal.proposal_reference_ref().clone();
-        self.queue.insert(reference.clone(), proposal.proposal())?;
+        let content = proposal.proposal().clone();
+        self.queue.insert(reference.clone(), &content)?;
         self.group
             .add_proposal(self.provider.storage(), *proposal)
             .map_err(|e| GroupError::library("queueing a proposal", &e))?;
-        Ok(Proposed {
-            message: bytes,
-            reference: ProposalReference(reference),
-        })
+        Ok((ProposalReference(reference), content))
     }
 }

@@ -7,6 +7,7 @@ mod entry;
 mod error;
 mod follower;
 mod identity;
+mod invitation;
 mod policy;
 mod provider;
 mod roster;
@@ -22,13 +23,16 @@ mod validator;
 pub use credential::CredentialError;
 pub use engine::RosterChange;
 pub(crate) use engine::{Engine, Processed, ProposalRef};
-pub(crate) use entry::{Door, Invitation, Return};
+pub(crate) use entry::{Door, Return};
 pub use error::GroupError;
 pub use follower::{
-    CommitOutcome, FollowError, GroupFollower, ProposalReference, Proposed, StagedChange,
+    CommitOutcome, FollowError, GroupFollower, ProposalReference, Proposed, Requeued, Requeuing,
+    StagedChange,
 };
 pub use identity::Identity;
+pub(crate) use invitation::{Invitation, StoredInvitation};
 pub use policy::{PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};
+pub(crate) use provider::{Provider, StoredValues};
 pub use roster::{Member, Roster};
 pub use rules::RuleViolation;
 pub use safety_number::SafetyNumber;

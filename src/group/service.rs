@@ -3,6 +3,7 @@
 use super::provider::KeyPair;
 use super::{GroupError, terms};
 use crate::delivery::ExternalSenderInfo;
+use crate::secret::Secret;
 
 /// Identity in the credential of a service.
 const SERVICE_NAME: &str = "mls-srtp delivery service";
@@ -22,6 +23,26 @@ impl ServiceIdentity {
         KeyPair::new(scheme)
             .map(|signer| Self { signer })
             .map_err(|_| GroupError::Crypto)
+    }
+
+    /// The key as bytes to keep: groups go on over a restart of their service only if it still has
+    /// the key that they list. Whoever has them can propose in the service's name.
+    ///
+    /// # Errors
+    /// None in practice: a key can be encoded.
+    pub fn to_secret(&self) -> Result<Secret, GroupError> {
+        let bytes = serde_json::to_vec(&self.signer);
+        bytes.map(Secret::new).map_err(|_| GroupError::Crypto)
+    }
+
+    /// The key that [`Self::to_secret`] gave earlier.
+    ///
+    /// # Errors
+    /// [`GroupError::Malformed`] if it is none.
+    pub fn from_secret(secret: &Secret) -> Result<Self, GroupError> {
+        let signer = serde_json::from_slice(secret.expose());
+        let signer = signer.map_err(|_| GroupError::Malformed("a service's key"))?;
+        Ok(Self { signer })
     }
 
     /// What groups list as their external sender.

@@ -38,6 +38,17 @@ pub(crate) fn capabilities() -> Capabilities {
     )
 }
 
+/// The same for the leaf of a last-resort key package, which has to list the extension that says so.
+pub(crate) fn last_resort_capabilities() -> Capabilities {
+    Capabilities::new(
+        None,
+        Some(&[CIPHERSUITE]),
+        Some(&[ROOM_POLICY, ExtensionType::LastResort]),
+        None,
+        Some(&[CredentialType::Basic]),
+    )
+}
+
 /// Whether a leaf of such capabilities may sit in our groups. MLS asks for the same, but only of a
 /// commit, when it is too late to refuse the leaf alone.
 pub(crate) fn are_supported_by(leaf: &Capabilities) -> bool {

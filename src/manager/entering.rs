@@ -4,7 +4,7 @@ use super::returning::Returning;
 use super::{KeyManager, Output, Phase, Stay};
 use crate::delivery::{Blob, ClientMessage, GroupHead};
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{Door, Engine, GroupError, Invitation, RosterChange, RuleViolation};
+use crate::group::{Door, Engine, GroupError, Invitation, Provider, RosterChange, RuleViolation};
 use crate::id::{GroupId, Seq};
 use crate::pipeline::MediaUpdate;
 use crate::time::Moment;
@@ -19,13 +19,22 @@ pub(super) enum Entering {
         engine: Box<Engine>,
         door: Door,
     },
-    /// Our key package waits for a committer.
-    Waiting {
-        invitation: Box<Invitation>,
-        door: Door,
-    },
+    /// A key package of ours waits for its Welcome: the one that we have just brought, or one from
+    /// before, for which the service says that the Welcome is there.
+    Waiting { door: Door, wished: bool },
     /// We take back the leaf of an earlier stay.
     Returning(Box<Returning>),
+}
+
+/// How a room stands as far as we are concerned.
+pub(super) struct Standing {
+    pub(super) group: Option<GroupHead>,
+    /// The key at the leaf that our device has.
+    pub(super) leaf_key: Option<Blob>,
+    /// The service goes on with our stay.
+    pub(super) resumed: bool,
+    /// A Welcome for us follows.
+    pub(super) welcome: bool,
 }
 
 impl KeyManager {
@@ -33,9 +42,12 @@ impl KeyManager {
     pub(super) fn handle_room(
         &mut self,
         door: Door,
-        group: Option<GroupHead>,
-        leaf_key: Option<&Blob>,
-        resumed: bool,
+        Standing {
+            group,
+            leaf_key,
+            resumed,
+            welcome,
+        }: Standing,
         now: Moment,
     ) {
         let Some(goal) = &self.goal else { return };
@@ -67,7 +79,13 @@ impl KeyManager {
         }
         let entered = match group {
             None => self.offer_group(door, now),
-            Some(head) if leaf_key == Some(&self.identity.public_key()) => {
+            Some(_) if welcome && !self.invitations.is_empty() => {
+                self.asked_at = now;
+                let wished = false;
+                self.phase = Phase::Entering(Entering::Waiting { door, wished });
+                Ok(())
+            }
+            Some(head) if leaf_key == Some(self.identity.public_key()) => {
                 self.ask_to_return(head.group_id, door, now);
                 Ok(())
             }
@@ -105,7 +123,8 @@ impl KeyManager {
 
     fn offer_group(&mut self, door: Door, now: Moment) -> Result<(), GroupError> {
         let group_id = Engine::random_group_id()?;
-        let (engine, creation) = Engine::create(&self.identity, group_id, &door)?;
+        let provider = Provider::new(self.config.keeps_group);
+        let (engine, creation) = Engine::create(provider, &self.identity, group_id, &door)?;
         self.asked_at = now;
         self.send(ClientMessage::Create {
             generation: door.policy.generation,
@@ -123,17 +142,23 @@ impl KeyManager {
     }
 
     pub(super) fn ask_to_be_added(&mut self, door: Door, now: Moment) -> Result<(), GroupError> {
-        if let Phase::Entering(Entering::Waiting { door: waiting, .. }) = &self.phase
+        if let Phase::Entering(Entering::Waiting {
+            door: waiting,
+            wished: true,
+        }) = &self.phase
             && waiting.policy == door.policy
         {
             return Ok(());
         }
-        let invitation = Box::new(Invitation::new(&self.identity)?);
+        let provider = Provider::new(self.config.keeps_group);
+        let invitation = Invitation::new(provider, &self.identity)?;
         self.asked_at = now;
         self.send(ClientMessage::Join {
             key_package: invitation.key_package().clone(),
         });
-        self.phase = Phase::Entering(Entering::Waiting { invitation, door });
+        self.invitations.wish = Some(invitation);
+        let wished = true;
+        self.phase = Phase::Entering(Entering::Waiting { door, wished });
         Ok(())
     }
 
@@ -158,24 +183,26 @@ impl KeyManager {
         tree: &Blob,
         now: Moment,
     ) {
-        match std::mem::replace(&mut self.phase, Phase::Entering(Entering::Asked)) {
-            Phase::Entering(Entering::Waiting { invitation, door }) => {
-                let engine = match invitation.is_meant_by(welcome) {
-                    // It is for a key package that we brought before, and the service knows the
-                    // newer one. Asking once more would replace that too, commit after commit.
-                    Ok(false) => {
-                        self.phase = Phase::Entering(Entering::Waiting { invitation, door });
-                        return;
-                    }
-                    Ok(true) => invitation.accept((group_id, welcome, tree), &door),
-                    Err(error) => Err(error),
-                };
-                match engine {
-                    Ok(engine) => self.settle((group_id, engine, door), at, now),
-                    Err(error) => self.cannot_enter(error, now),
-                }
+        let Phase::Entering(Entering::Waiting { door, wished }) = &self.phase else {
+            return;
+        };
+        let (door, wished) = (door.clone(), *wished);
+        let provider = Provider::new(self.config.keeps_group);
+        let entered = match self.invitations.take(welcome, provider) {
+            // It is for a key package that we brought before, and the service knows the newer one.
+            // Asking once more would replace that too, commit after commit.
+            Ok(None) if wished => return,
+            // It is for one that we have lost.
+            Ok(None) => return self.ask_to_return(group_id, door, now),
+            Ok(Some(invitation)) => invitation.accept((group_id, welcome, tree), &door),
+            Err(error) => Err(error),
+        };
+        match entered {
+            Ok(engine) => self.settle((group_id, engine, door), at, now),
+            Err(error) => {
+                self.phase = Phase::Entering(Entering::Asked);
+                self.cannot_enter(error, now);
             }
-            other => self.phase = other,
         }
     }
 
@@ -210,6 +237,7 @@ impl KeyManager {
         stay.media_start.begin(now, self.config.switch_cap);
         let leaf = stay.own_leaf;
         self.resumed = true;
+        self.invitations.wish = None;
         self.phase = Phase::Member(Box::new(stay));
         self.event(Event::Joined { group_id, leaf });
         self.enter_epoch(&RosterChange::default(), now);

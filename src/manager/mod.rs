@@ -17,6 +17,7 @@ mod committing;
 mod entering;
 mod exposure;
 mod following;
+mod inviting;
 mod link;
 mod media_start;
 mod returning;
@@ -36,7 +37,9 @@ use crate::id::{Epoch, GroupId, ParticipantId, RoomName};
 use crate::pipeline::{MediaEvent, MediaUpdate, Stream};
 use crate::schedule::MediaMode;
 use crate::time::{Moment, earlier};
-use entering::Entering;
+use entering::{Entering, Standing};
+use inviting::Invitations;
+pub use inviting::{MAX_KEY_PACKAGES, PublishError};
 pub use saved::{RestoreError, SavedState};
 use stay::Stay;
 
@@ -123,6 +126,7 @@ pub struct KeyManager {
     /// Resyncs since a commit was last applied.
     resyncs: u32,
     streams: Vec<Stream>,
+    invitations: Invitations,
     outputs: VecDeque<Output>,
 }
 
@@ -154,6 +158,7 @@ impl KeyManager {
             phase: Phase::Idle,
             resyncs: 0,
             streams: Vec::new(),
+            invitations: Invitations::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -161,6 +166,11 @@ impl KeyManager {
     /// Who this is.
     pub fn participant(&self) -> &ParticipantId {
         self.identity.participant()
+    }
+
+    /// The room that it is in or on its way into.
+    pub fn room(&self) -> Option<&RoomName> {
+        self.goal.as_ref().map(|goal| &goal.room)
     }
 
     /// Enters a room: creates its group if it is vacant, otherwise asks to be added.
@@ -174,6 +184,16 @@ impl KeyManager {
         self.goal = Some(Goal { room, token });
         self.phase = Phase::Entering(Entering::Asked);
         self.say_hello();
+        Ok(())
+    }
+
+    /// Replaces the proof of admission, shown with the next connection: after a restart there is
+    /// none, and an old one may have expired.
+    ///
+    /// # Errors
+    /// [`Misuse::NotInRoom`].
+    pub fn set_token(&mut self, token: Option<String>) -> Result<(), Misuse> {
+        self.goal.as_mut().ok_or(Misuse::NotInRoom)?.token = token;
         Ok(())
     }
 
@@ -246,6 +266,7 @@ impl KeyManager {
                 group,
                 leaf_key,
                 session,
+                welcome,
             } => {
                 // Another session means that the stay was not resumed.
                 let resumed = self.session.replace(session.clone()) == Some(session);
@@ -254,7 +275,13 @@ impl KeyManager {
                     external_sender,
                     validator: Arc::clone(&self.config.validator),
                 };
-                self.handle_room(door, group, leaf_key.as_ref(), resumed, now);
+                let stands = Standing {
+                    group,
+                    leaf_key,
+                    resumed,
+                    welcome,
+                };
+                self.handle_room(door, stands, now);
             }
             ServiceMessage::Welcome {
                 group_id,
@@ -272,6 +299,7 @@ impl KeyManager {
                 ..
             } => self.handle_group_info(group_id, &group_info, &tree, now),
             ServiceMessage::Entry(entry) => self.handle_entry(entry, now),
+            ServiceMessage::KeyPackages { left } => self.event(Event::KeyPackages { left }),
             ServiceMessage::Committers { group_id, leaves } => {
                 if let Some(stay) = self.stay_mut(group_id) {
                     stay.turn.set_committers(leaves);
@@ -372,6 +400,7 @@ impl KeyManager {
         self.goal = None;
         self.session = None;
         self.room = None;
+        self.invitations.wish = None;
         if was_member || matches!(event, Event::Left) {
             self.outputs.push_back(Output::Media(MediaUpdate::Close));
         }

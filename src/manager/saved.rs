@@ -8,17 +8,20 @@ use super::{Goal, KeyManager, Phase};
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, ExternalSenderInfo};
 use crate::event::Event;
-use crate::group::{Door, Engine, GroupError, Identity, RoomPolicy, RosterChange};
+use crate::group::{
+    Door, Engine, GroupError, Identity, RoomPolicy, RosterChange, StoredInvitation, StoredValues,
+};
 use crate::id::{GroupId, ParticipantId, RoomName, Seq};
 use crate::pipeline::Stream;
 use crate::schedule::MediaMode;
 use crate::time::Moment;
 
 /// The version of the encoding below.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// A key manager's state as bytes. **They hold every secret of the group**: encrypt them, let one
-/// process at a time use them, and overwrite the older with the newer.
+/// process at a time use them, and overwrite the older with the newer. The proof of admission given
+/// to [`KeyManager::join`] is not among them.
 ///
 /// They may be a little older than what was sent last: a restored manager catches up with the log
 /// and encrypts nothing before a commit of its own, made since, has begun a new epoch.
@@ -56,15 +59,29 @@ impl SavedState {
 }
 
 impl SavedState {
-    /// The signature key alone: what is left when the group's state is lost or cannot be trusted.
+    /// Signature key and key packages alone: what is left when the group's state is lost or cannot be trusted.
     ///
     /// # Errors
     /// [`RestoreError`] if these are not the bytes of a saved state.
     pub fn without_group(&self) -> Result<Self, RestoreError> {
-        let mut wire: Wire<Identity> = serde_json::from_slice(self.as_bytes())?;
+        let mut wire = self.read()?;
         wire.stay = None;
         Ok(Self::new(serde_json::to_vec(&wire)?))
     }
+
+    fn read(&self) -> Result<Wire<Identity>, RestoreError> {
+        // First of all, for another version's state may look different in all else.
+        let Version { version } = serde_json::from_slice(self.as_bytes())?;
+        if version != VERSION {
+            return Err(RestoreError::UnknownVersion(version));
+        }
+        Ok(serde_json::from_slice(self.as_bytes())?)
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u16,
 }
 
 /// What the bytes are the JSON of. `I` is an [`Identity`], borrowed for writing.
@@ -74,12 +91,14 @@ struct Wire<I> {
     identity: I,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stay: Option<WireStay>,
+    /// What was published for invitations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    invitations: Vec<StoredInvitation>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct WireStay {
     room: RoomName,
-    token: Option<String>,
     session: Option<Blob>,
     policy: RoomPolicy,
     external_sender: ExternalSenderInfo,
@@ -92,43 +111,49 @@ struct WireStay {
     /// What the others announced.
     streams: Vec<(ParticipantId, Vec<Stream>)>,
     /// What the MLS library keeps.
-    values: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+    #[serde(with = "as_base64")]
+    values: StoredValues,
 }
 
 impl KeyManager {
-    /// The state to restore from: the signature key, and the stay if there is one. To be kept after
-    /// every drain of [`poll_output`](Self::poll_output) that brought an
-    /// [`Event::EpochChanged`], and thrown away when the stay has ended.
+    /// The state to restore from: the signature key, published key packages, and the stay if there is one and
+    /// [`ManagerConfig::keeps_group`] was set. To be kept after every drain of
+    /// [`poll_output`](Self::poll_output) that brought an [`Event::EpochChanged`], or a little
+    /// later, and thrown away when the stay has ended.
     ///
     /// # Errors
     /// Only for a bug: everything in it can be encoded.
     pub fn save(&self) -> Result<SavedState, RestoreError> {
-        let stay = match (&self.phase, &self.goal) {
-            (Phase::Member(stay), Some(goal)) => Some(WireStay {
-                room: goal.room.clone(),
-                token: goal.token.clone(),
-                session: self.session.clone(),
-                policy: stay.door.policy.clone(),
-                external_sender: stay.door.external_sender.clone(),
-                group_id: stay.group_id,
-                seq: stay.seq,
-                chain: stay.chain.clone(),
-                proposals: stay.proposals.clone(),
-                streams: stay.heard.clone(),
-                values: stay.engine.save(),
-            }),
-            _ => None,
-        };
         let wire = Wire {
             version: VERSION,
             identity: &self.identity,
-            stay,
+            stay: self.wire_stay(),
+            invitations: self.invitations.store(),
         };
         Ok(SavedState::new(serde_json::to_vec(&wire)?))
     }
 
+    fn wire_stay(&self) -> Option<WireStay> {
+        let (Phase::Member(stay), Some(goal)) = (&self.phase, &self.goal) else {
+            return None;
+        };
+        Some(WireStay {
+            room: goal.room.clone(),
+            session: self.session.clone(),
+            policy: stay.door.policy.clone(),
+            external_sender: stay.door.external_sender.clone(),
+            group_id: stay.group_id,
+            seq: stay.seq,
+            chain: stay.chain.clone(),
+            proposals: stay.proposals.clone(),
+            streams: stay.heard.clone(),
+            values: stay.engine.save()?,
+        })
+    }
+
     /// A key manager that goes on where a saved one stood: a member of its room, to be connected
-    /// like any other, or in no room.
+    /// like any other, or in no room. Where the service asks for proof of admission, it is to be
+    /// [given](Self::set_token) again.
     ///
     /// # Errors
     /// [`RestoreError`].
@@ -137,11 +162,10 @@ impl KeyManager {
         config: ManagerConfig,
         now: Moment,
     ) -> Result<Self, RestoreError> {
-        let wire: Wire<Identity> = serde_json::from_slice(saved.as_bytes())?;
-        if wire.version != VERSION {
-            return Err(RestoreError::UnknownVersion(wire.version));
-        }
+        let wire = saved.read()?;
         let mut manager = Self::with_identity(wire.identity, config);
+        let keeps_group = manager.config.keeps_group;
+        manager.invitations.load(wire.invitations, keeps_group);
         if let Some(stay) = wire.stay {
             let mode = stay.policy.mode;
             if !manager.config.modes.contains(&mode.kind()) {
@@ -171,7 +195,7 @@ impl KeyManager {
         let (group_id, leaf) = (stay.group_id, stay.own_leaf);
         self.goal = Some(Goal {
             room: wire.room,
-            token: wire.token,
+            token: None,
         });
         self.session = wire.session;
         self.phase = Phase::Member(Box::new(stay));
@@ -181,5 +205,36 @@ impl KeyManager {
             self.streams_of(participant, streams);
         }
         Ok(())
+    }
+}
+
+/// The library's values are text of its own, which as lists of numbers would be three times as long.
+mod as_base64 {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::de::{Deserialize as _, Deserializer, Error};
+    use serde::ser::Serializer;
+    use zeroize::Zeroizing;
+
+    use crate::group::StoredValues;
+
+    type Text = Zeroizing<String>;
+
+    pub(super) fn serialize<S: Serializer>(
+        values: &StoredValues,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = |bytes: &[u8]| Text::new(STANDARD.encode(bytes));
+        serializer.collect_seq(values.iter().map(|(key, value)| (text(key), text(value))))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<StoredValues, D::Error> {
+        let bytes = |text: Text| STANDARD.decode(text.as_bytes()).map_err(D::Error::custom);
+        let pairs = Vec::<(Text, Text)>::deserialize(deserializer)?.into_iter();
+        pairs
+            .map(|(key, value)| Ok((bytes(key)?, Zeroizing::new(bytes(value)?))))
+            .collect()
     }
 }

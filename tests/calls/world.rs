@@ -69,6 +69,14 @@ pub fn name(user: &str) -> ParticipantId {
     ParticipantId::new(user, "example.org", "test").expect("a name")
 }
 
+/// A key manager that keeps its group for a restart.
+pub fn kept() -> ManagerConfig {
+    ManagerConfig {
+        keeps_group: true,
+        ..ManagerConfig::default()
+    }
+}
+
 /// A session of its own for every stay, the same ones in every run.
 fn no_randomness() -> [u8; 16] {
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -87,7 +95,7 @@ impl World {
         let shared = Shared {
             identity: ServiceIdentity::generate().expect("randomness"),
             access: Box::new(OpenAccess),
-            store: Box::new(MemoryStore::new(1000)),
+            store: Box::new(MemoryStore::default()),
             has_media: true,
             random: no_randomness,
         };
@@ -96,7 +104,12 @@ impl World {
             mode,
             ..RoomConfig::default()
         };
-        let room = Room::new(room_name.clone(), config, Arc::new(shared));
+        let room = Room::new(
+            room_name.clone(),
+            config,
+            Arc::new(shared),
+            Moment::default(),
+        );
         Self {
             now: Moment::from_millis(1_000),
             room: room.expect("an empty store"),
@@ -133,7 +146,7 @@ impl World {
         self.start(user, manager.expect("what was saved"));
     }
 
-    fn start(&mut self, user: &'static str, mut manager: KeyManager) {
+    pub fn start(&mut self, user: &'static str, mut manager: KeyManager) {
         let ssrc = Ssrc::new(1000 + u32::from(user.as_bytes()[0]));
         let camera = |id| Stream {
             id,
@@ -162,7 +175,16 @@ impl World {
 
     /// Joins and waits until everything is quiet.
     pub fn join(&mut self, user: &'static str) {
-        self.enter(user);
+        self.join_with(user, ManagerConfig::default());
+    }
+
+    /// The same, and the key manager keeps the group for a restart.
+    pub fn join_kept(&mut self, user: &'static str) {
+        self.join_with(user, kept());
+    }
+
+    fn join_with(&mut self, user: &'static str, config: ManagerConfig) {
+        self.enter_with(user, config);
         self.run(Duration::from_millis(500));
         assert!(self.at(user).manager.position().is_some(), "{user} is in");
     }

@@ -202,7 +202,7 @@ impl World {
 
     pub(super) fn service_is_up(&mut self) -> Result<(), Violation> {
         self.trace.note(self.now, || "* the service is back".into());
-        self.service.start();
+        self.service.start(self.now);
         Ok(())
     }
 

@@ -1,20 +1,23 @@
 //! The delivery service: the real room logic and what the real service puts around it.
 //!
-//! What survives a restart is what the store has. Sessions, wishes and the group's state go.
+//! What survives a restart is what the store has.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mls_srtp::delivery::{ClientMessage, LogEntry, MAX_ENVELOPE_BYTES, Refusal, ServiceMessage};
+use mls_srtp::delivery::{
+    Blob, ClientMessage, LogEntry, MAX_ENVELOPE_BYTES, Refusal, ServiceMessage,
+};
 use mls_srtp::group::ServiceIdentity;
-use mls_srtp::id::{Generation, GroupId, ParticipantId, RoomName, Seq};
+use mls_srtp::id::{GroupId, ParticipantId, RoomName, Seq};
+use mls_srtp::secret::Secret;
 use mls_srtp::time::Moment;
 use mls_srtp_signaling::RoomConfig;
 use mls_srtp_signaling::access::AccessControl;
 use mls_srtp_signaling::room::{ClientId, Room, RoomOutput, Shared};
-use mls_srtp_signaling::store::{LogHead, MemoryStore, Store, StoreError};
+use mls_srtp_signaling::store::{Change, KeyPackages, MemoryStore, RoomRecord, Store, StoreError};
 
 use super::network::ConnectionId;
 
@@ -64,22 +67,25 @@ struct WatchedStore {
 }
 
 impl Store for WatchedStore {
-    fn append(
-        &self,
-        room: &RoomName,
-        generation: Generation,
-        entry: &LogEntry,
-    ) -> Result<(), StoreError> {
+    fn write(&self, room: &RoomName, changes: &[Change]) -> Result<(), StoreError> {
         if self.full.load(Ordering::Relaxed) {
             return Err(StoreError::Failed("the disk is full".into()));
         }
-        self.store.append(room, generation, entry)?;
-        self.acknowledged.entries().push(entry.clone());
+        self.store.write(room, changes)?;
+        let appended = changes.iter().filter_map(|change| match change {
+            Change::Append { entry, .. } => Some(entry.clone()),
+            _ => None,
+        });
+        self.acknowledged.entries().extend(appended);
         Ok(())
     }
 
-    fn head(&self, room: &RoomName) -> Result<Option<LogHead>, StoreError> {
-        self.store.head(room)
+    fn load(&self, room: &RoomName) -> Result<RoomRecord, StoreError> {
+        self.store.load(room)
+    }
+
+    fn open_rooms(&self) -> Result<Vec<RoomName>, StoreError> {
+        self.store.open_rooms()
     }
 
     fn entries_after(
@@ -91,8 +97,24 @@ impl Store for WatchedStore {
         self.store.entries_after(room, group_id, seq)
     }
 
-    fn close(&self, room: &RoomName) -> Result<(), StoreError> {
-        self.store.close(room)
+    fn log(&self, room: &RoomName) -> Result<Vec<LogEntry>, StoreError> {
+        self.store.log(room)
+    }
+
+    fn publish(&self, of: &ParticipantId, new: &KeyPackages) -> Result<u32, StoreError> {
+        self.store.publish(of, new)
+    }
+
+    fn take_key_package(&self, of: &ParticipantId) -> Result<Option<Blob>, StoreError> {
+        self.store.take_key_package(of)
+    }
+
+    fn service_key(&self) -> Result<Option<Secret>, StoreError> {
+        self.store.service_key()
+    }
+
+    fn keep_service_key(&self, key: &Secret) -> Result<(), StoreError> {
+        self.store.keep_service_key(key)
     }
 }
 
@@ -126,7 +148,7 @@ impl Service {
         let acknowledged = Acknowledged::default();
         let full = Arc::new(AtomicBool::new(false));
         let store = WatchedStore {
-            store: MemoryStore::new(RoomConfig::default().log_entries),
+            store: MemoryStore::default(),
             acknowledged: acknowledged.clone(),
             full: Arc::clone(&full),
         };
@@ -145,14 +167,14 @@ impl Service {
             full_until: Moment::default(),
             full,
         };
-        service.start();
+        service.start(Moment::default());
         service
     }
 
     /// The process starts: all that it has is the store.
-    pub fn start(&mut self) {
+    pub fn start(&mut self, now: Moment) {
         let shared = Arc::clone(&self.shared);
-        let room = Room::new(room_name(), RoomConfig::default(), shared);
+        let room = Room::new(room_name(), RoomConfig::default(), shared, now);
         self.room = Some(room.expect("the store works"));
     }
 

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use mls_srtp::delivery::Blob;
 
+use crate::store::{Change, Fact};
+
 /// Keys remembered of each kind; the oldest are forgotten. Each costs its owner a group.
 const KEPT: usize = 1_024;
 
@@ -12,6 +14,8 @@ const KEPT: usize = 1_024;
 pub(super) struct Bars {
     barred: VecDeque<Blob>,
     suspected: VecDeque<Blob>,
+    /// What the store has still to be told.
+    pub(super) changes: Vec<Change>,
 }
 
 impl Bars {
@@ -21,7 +25,7 @@ impl Bars {
 
     /// The key may not come back.
     pub(super) fn bar(&mut self, key: &Blob) {
-        remember(&mut self.barred, key);
+        remember(&mut self.barred, key, Fact::Barred, &mut self.changes);
     }
 
     /// The key broke a group, or somebody lied about it. The second time counts; says whether it
@@ -31,18 +35,36 @@ impl Bars {
         if again {
             self.bar(key);
         } else {
-            remember(&mut self.suspected, key);
+            remember(&mut self.suspected, key, Fact::Suspected, &mut self.changes);
         }
         again
     }
+
+    /// The key was barred before a restart.
+    pub(super) fn recall_barred(&mut self, key: Blob) {
+        self.barred.push_back(key);
+    }
+
+    /// The key was suspected before a restart.
+    pub(super) fn recall_suspected(&mut self, key: Blob) {
+        self.suspected.push_back(key);
+    }
 }
 
-fn remember(keys: &mut VecDeque<Blob>, key: &Blob) {
+fn remember(
+    keys: &mut VecDeque<Blob>,
+    key: &Blob,
+    fact: fn(Blob) -> Fact,
+    changes: &mut Vec<Change>,
+) {
     if keys.contains(key) {
         return;
     }
-    if keys.len() >= KEPT {
-        keys.pop_front();
+    if keys.len() >= KEPT
+        && let Some(oldest) = keys.pop_front()
+    {
+        changes.push(Change::Forget(fact(oldest).key()));
     }
     keys.push_back(key.clone());
+    changes.push(Change::Put(fact(key.clone())));
 }

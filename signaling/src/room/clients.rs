@@ -8,6 +8,8 @@ use mls_srtp::id::{ParticipantId, Seq};
 use mls_srtp::time::Moment;
 use subtle::ConstantTimeEq;
 
+use crate::store::{Change, Fact, FactKey, Stay};
+
 /// Sessions remembered of stays that ended by somebody's wish; the oldest are forgotten. Who comes
 /// back with one only after so many others joins anew, as if its connection had been lost.
 const ENDED: usize = 1_024;
@@ -30,6 +32,10 @@ struct Presence {
     /// Since when no connection of it follows the group. A device that only says hello again and
     /// again gains no time by it.
     astray_since: Option<Moment>,
+    /// The newest log entry that it is known to have processed.
+    has: Seq,
+    /// Whether the store has this stay.
+    is_kept: bool,
     /// How often this connection asked for the GroupInfo.
     group_infos: u32,
 }
@@ -41,6 +47,8 @@ pub(super) struct Clients {
     participants: HashMap<ClientId, ParticipantId>,
     /// Sessions of stays that are over, though their clients may not have heard it.
     ended: VecDeque<(ParticipantId, Blob)>,
+    /// What the store has still to be told.
+    pub(super) changes: Vec<Change>,
 }
 
 impl Clients {
@@ -53,6 +61,7 @@ impl Clients {
         now: Moment,
     ) {
         self.detach(&participant);
+        self.drop_stay(&participant);
         self.participants.insert(client, participant.clone());
         // One that followed until it was lost has its time from now on.
         let before = self.present.get(&participant);
@@ -63,6 +72,8 @@ impl Clients {
             newest: client,
             follows: None,
             astray_since: before.and_then(|before| before.astray_since).or(Some(now)),
+            has: Seq::default(),
+            is_kept: false,
             group_infos: 0,
         };
         self.present.insert(participant, presence);
@@ -103,7 +114,63 @@ impl Clients {
     /// A participant is no longer anything here.
     pub(super) fn forget(&mut self, participant: &ParticipantId) {
         self.detach(participant);
+        self.drop_stay(participant);
         self.present.remove(participant);
+    }
+
+    /// The store needs to know nothing of a participant's stay any more.
+    fn drop_stay(&mut self, participant: &ParticipantId) {
+        let presence = self.present.get_mut(participant);
+        if let Some(presence) = presence.filter(|presence| presence.is_kept) {
+            presence.is_kept = false;
+            let key = FactKey::Stay(participant.clone());
+            self.changes.push(Change::Forget(key));
+        }
+    }
+
+    /// A stay that is to begin when its device comes; its connection counts as lost since `lost_at`.
+    pub(super) fn expect(&mut self, stay: Stay, lost_at: Moment) {
+        self.changes.push(Change::Put(Fact::Stay(stay.clone())));
+        self.recall(stay, lost_at);
+    }
+
+    /// From which log position on a participant's stay follows the group, connected or not.
+    pub(super) fn joined_at(&self, participant: &ParticipantId) -> Option<Seq> {
+        self.present.get(participant)?.follows
+    }
+
+    /// A stay from before a restart; its connection counts as lost since `lost_at`.
+    pub(super) fn recall(&mut self, stay: Stay, lost_at: Moment) {
+        let presence = Presence {
+            session: stay.session,
+            client: None,
+            newest: ClientId(0),
+            follows: Some(stay.follows),
+            astray_since: Some(lost_at),
+            has: stay.follows,
+            is_kept: true,
+            group_infos: 0,
+        };
+        self.present.insert(stay.participant, presence);
+    }
+
+    /// A session from before a restart whose stay had ended.
+    pub(super) fn recall_ended(&mut self, participant: ParticipantId, session: Blob) {
+        self.ended.push_back((participant, session));
+    }
+
+    /// The newest log entry that a member is known to have processed; nothing for one that does
+    /// not follow the group and will get it anew.
+    pub(super) fn has(&self, participant: &ParticipantId) -> Option<Seq> {
+        let presence = self.present.get(participant)?;
+        presence.follows.map(|_| presence.has)
+    }
+
+    /// A member has processed the log up to `seq`.
+    pub(super) fn processed(&mut self, participant: &ParticipantId, seq: Seq) {
+        if let Some(presence) = self.present.get_mut(participant) {
+            presence.has = presence.has.max(seq);
+        }
     }
 
     /// A participant's stay ends by somebody's wish: it is not to go on, nor to begin anew by
@@ -113,11 +180,17 @@ impl Clients {
         let Some(presence) = presence.filter(|presence| presence.follows.is_some()) else {
             return;
         };
-        if self.ended.len() >= ENDED {
-            self.ended.pop_front();
+        let session = presence.session.clone();
+        if self.ended.len() >= ENDED
+            && let Some((_, oldest)) = self.ended.pop_front()
+        {
+            self.changes.push(Change::Forget(FactKey::Ended(oldest)));
         }
-        let ended = (participant.clone(), presence.session.clone());
-        self.ended.push_back(ended);
+        self.ended.push_back((participant.clone(), session.clone()));
+        self.changes.push(Change::Put(Fact::Ended {
+            participant: participant.clone(),
+            session,
+        }));
     }
 
     /// Whether a session is that of a stay which ended by somebody's wish.
@@ -169,7 +242,14 @@ impl Clients {
     pub(super) fn follow(&mut self, participant: &ParticipantId, seq: Seq) {
         if let Some(presence) = self.present.get_mut(participant) {
             presence.follows = Some(seq);
+            presence.has = seq;
             presence.astray_since = None;
+            presence.is_kept = true;
+            self.changes.push(Change::Put(Fact::Stay(Stay {
+                participant: participant.clone(),
+                session: presence.session.clone(),
+                follows: seq,
+            })));
         }
     }
 

@@ -1,5 +1,7 @@
 //! Accepting commits: compare-and-swap on (group, epoch), and all that follows.
 
+use std::collections::HashSet;
+
 use mls_srtp::delivery::{Blob, CloseReason, LogBody, Refusal, ServiceMessage};
 use mls_srtp::group::{CommitOutcome, StagedChange};
 use mls_srtp::id::{Epoch, ParticipantId, Seq};
@@ -7,10 +9,12 @@ use mls_srtp::time::Moment;
 
 use super::complaints::signer;
 use super::history::Signer;
+use super::inviting::AWAY;
 use super::wishes::Join;
 use super::{
     ClientId, MediaRequest, MediaRequestKind, Refused, Room, RoomEventKind, RoomOutput, refuse,
 };
+use crate::store::{Change, KeptWelcome, Stay};
 
 /// A commit as a client submits it.
 pub(super) struct Submission {
@@ -74,11 +78,13 @@ impl Room {
     ) -> Result<(), Refused> {
         let outcome = change.outcome().clone();
         let author = self.author_of(&change);
-        let entry = self.record(LogBody::Commit {
+        let body = LogBody::Commit {
             epoch: Epoch::new(outcome.epoch.get().saturating_sub(1)),
             author: outcome.author,
             commit: accepting.commit.clone(),
-        })?;
+        };
+        let with = [Change::GroupInfo(accepting.group_info.clone())];
+        let entry = self.record(body, with)?;
         let seq = entry.seq;
         // Before anybody hears of it, nothing more may be forwarded to those who are going. Who
         // comes back in the same commit offers media anew, and only after this.
@@ -99,6 +105,9 @@ impl Room {
         let Some(joins) = self.go_on(change, seq, accepting.group_info, author) else {
             return Ok(());
         };
+        for who in &gone {
+            self.end_welcome(who);
+        }
         for who in gone.iter().filter(|who| !outcome.added.contains(who)) {
             if self.wishes.ends_stay(who) {
                 self.clients.end_session(who);
@@ -113,7 +122,7 @@ impl Room {
             .into_iter()
             .collect();
         if let Some(welcome) = accepting.welcome {
-            newcomers.extend(self.welcome(&joins, seq, welcome));
+            newcomers.extend(self.welcome(&joins, seq, welcome, now));
         }
         self.tell_operator(outcome, &gone, accepting.commit.len());
         if !self.sign_wishes(now) {
@@ -142,9 +151,9 @@ impl Room {
         }
         handshake.begin_epoch(seq, group_info);
         if let Some(author) = author {
-            handshake.author = Some(author.participant.clone());
-            handshake.history.accepted(seq, author, external);
+            handshake.accepted(seq, author, external);
         }
+        self.snapshot_if_due();
         Some(joins)
     }
 
@@ -190,7 +199,7 @@ impl Room {
 
     /// Releases the Welcome, now that its commit has won; says to whom. A client that went
     /// meanwhile, or brought a newer key package, could not open it.
-    fn welcome(&mut self, joins: &[Join], seq: Seq, welcome: &Blob) -> Vec<ClientId> {
+    fn welcome(&mut self, joins: &[Join], seq: Seq, welcome: &Blob, now: Moment) -> Vec<ClientId> {
         let mut welcomed = Vec::new();
         let Some((group_id, tree)) = self.follower().map(|f| (f.group_id(), f.tree())) else {
             return welcomed;
@@ -202,11 +211,27 @@ impl Room {
                 return welcomed;
             }
         };
+        let mut awaited = HashSet::new();
         for join in joins {
-            let same = self.clients.client_of(&join.participant) == Some(join.client);
-            if !same || self.wishes.joins(&join.participant) {
+            let client = self.clients.client_of(&join.participant);
+            if self.wishes.joins(&join.participant) {
                 continue;
             }
+            if join.client == AWAY && client.is_none() {
+                let stay = Stay {
+                    participant: join.participant.clone(),
+                    session: (self.shared.random)().to_vec().into(),
+                    follows: seq,
+                };
+                // As if it were lost only later, so that it has the longer time.
+                let longer = self.config.invitation.saturating_sub(self.config.grace);
+                self.clients.expect(stay, now + longer);
+                awaited.insert(join.participant.clone());
+            }
+            if client != Some(join.client) {
+                continue;
+            }
+            awaited.insert(join.participant.clone());
             self.clients.follow(&join.participant, seq);
             welcomed.push(join.client);
             let message = ServiceMessage::Welcome {
@@ -218,6 +243,13 @@ impl Room {
             };
             self.send(join.client, message);
         }
+        let kept = KeptWelcome {
+            seq,
+            chain: self.log.chain().clone(),
+            welcome: welcome.clone(),
+            tree,
+        };
+        self.keep_welcome(kept, awaited);
         welcomed
     }
 

@@ -34,6 +34,11 @@ impl Room {
             ClientMessage::Evict { participant: whom } => {
                 self.wish_to_evict(participant, &whom, now)
             }
+            ClientMessage::PublishKeyPackages {
+                key_packages,
+                last_resort,
+            } => self.publish(client, participant, key_packages, last_resort),
+            ClientMessage::Invite { participant: whom } => self.invite(participant, &whom, now),
             ClientMessage::Media(signal) => self.media(participant.clone(), signal),
             other => self.dispatch_to_group(client, participant, other, now),
         }
@@ -121,6 +126,8 @@ pub(super) fn request_name(message: &ClientMessage) -> &'static str {
         ClientMessage::Join { .. } => "join",
         ClientMessage::Leave => "leave",
         ClientMessage::Evict { .. } => "evict",
+        ClientMessage::PublishKeyPackages { .. } => "publish_key_packages",
+        ClientMessage::Invite { .. } => "invite",
         ClientMessage::Commit { .. } => "commit",
         ClientMessage::Application { .. } => "application",
         ClientMessage::Applied { .. } => "applied",

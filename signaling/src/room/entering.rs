@@ -21,6 +21,17 @@ impl Room {
         message: ClientMessage,
         now: Moment,
     ) -> Result<(), Refused> {
+        let entered = self.enter(client, message, now);
+        self.flush();
+        entered
+    }
+
+    fn enter(
+        &mut self,
+        client: ClientId,
+        message: ClientMessage,
+        now: Moment,
+    ) -> Result<(), Refused> {
         let ClientMessage::Hello {
             version,
             participant,
@@ -54,6 +65,7 @@ impl Room {
             Some((entries, resume)) => {
                 self.clients
                     .return_to(&participant, client, resume.seq.next());
+                self.has(&participant, resume.seq);
                 self.wishes.withdraw_loss(&participant);
                 self.tell_room(client);
                 for entry in entries {
@@ -64,8 +76,13 @@ impl Room {
             None => {
                 // If its device still has a leaf, it says next what is to become of that.
                 let session = Blob::new((self.shared.random)().to_vec());
-                self.clients.enter(participant, client, session, now);
-                self.tell_room(client);
+                let kept = self.welcome_of(&participant);
+                self.clients
+                    .enter(participant.clone(), client, session, now);
+                self.tell_room_and(client, kept.is_some());
+                if let Some(kept) = kept {
+                    self.hand_over(client, &participant, kept);
+                }
             }
         }
         self.publish_committers();
@@ -161,10 +178,16 @@ impl Room {
         }
         self.publish_committers();
         self.check_ready();
+        self.flush();
     }
 
     /// Tells a client how the room stands.
     pub(super) fn tell_room(&mut self, client: ClientId) {
+        self.tell_room_and(client, false);
+    }
+
+    /// The same, and whether a Welcome for it follows.
+    fn tell_room_and(&mut self, client: ClientId, welcome: bool) {
         let Some(session) = self.clients.session(client) else {
             return;
         };
@@ -185,6 +208,7 @@ impl Room {
                 group,
                 leaf_key,
                 session,
+                welcome,
             },
         );
     }

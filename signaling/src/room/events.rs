@@ -40,6 +40,11 @@ pub enum RoomEventKind {
         /// By whom.
         creator: ParticipantId,
     },
+    /// The service was restarted and goes on with the group.
+    Restored {
+        /// Members, none of which is connected yet.
+        members: usize,
+    },
     /// A commit was accepted.
     Committed {
         /// Who came.

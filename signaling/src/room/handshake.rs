@@ -1,17 +1,19 @@
 //! The room's group: its creation, its epoch, its end.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use mls_srtp::delivery::{Blob, LogBody, MAX_ENVELOPE_BYTES, Refusal};
+use mls_srtp::delivery::{Blob, LogBody, MAX_ENVELOPE_BYTES, Refusal, ServiceMessage};
 use mls_srtp::group::GroupFollower;
 use mls_srtp::id::{Epoch, Generation, GroupId, LeafIndex, ParticipantId, Seq};
 use mls_srtp::time::Moment;
 
 use super::complaints::{Eviction, signer};
-use super::history::History;
+use super::history::{History, Signer};
+use super::inviting::Waiting;
 use super::proposals::Proposals;
 use super::wishes::Why;
 use super::{ClientId, Refused, Room, RoomEventKind, refuse};
+use crate::store::{Change, Snapshot};
 
 /// A group in its current epoch.
 pub(super) struct Handshake {
@@ -38,34 +40,55 @@ pub(super) struct Handshake {
     /// When the newest external commit was accepted, and when the newest of each device.
     pub(super) returned_at: Option<Moment>,
     pub(super) returned: HashMap<ParticipantId, Moment>,
+    /// Welcomes that their devices may not have yet.
+    pub(super) welcomes: Vec<Waiting>,
+    /// Commits since the newest snapshot.
+    pub(super) replayable: u32,
+    /// What all members had at the last pings, and what the store has forgotten of it.
+    pub(super) had_by_all: VecDeque<Seq>,
+    pub(super) trimmed: Seq,
 }
 
 impl Handshake {
     fn new(follower: GroupFollower, began_at: Seq, group_info: Blob) -> Self {
-        let mut history = History::default();
         let creator = follower.roster().iter().next();
         let creator = creator.and_then(|member| signer(&follower, member.leaf));
-        let author = creator.as_ref().map(|creator| creator.participant.clone());
+        let mut new = Self::restored(follower, began_at, group_info);
         if let Some(creator) = creator {
-            history.accepted(began_at, creator, false);
+            new.accepted(began_at, creator, false);
         }
+        new
+    }
+
+    /// A group of which nothing is known but how it stands.
+    pub(super) fn restored(follower: GroupFollower, began_at: Seq, group_info: Blob) -> Self {
         Self {
             follower,
             proposals: Proposals::default(),
             group_info,
             began_at,
-            author,
+            author: None,
             applied: HashMap::new(),
             agreed: None,
             differing: HashSet::new(),
             ready: false,
             published: Vec::new(),
             waits_since: None,
-            history,
+            history: History::default(),
             evictions: Vec::new(),
             returned_at: None,
             returned: HashMap::new(),
+            welcomes: Vec::new(),
+            replayable: 0,
+            had_by_all: VecDeque::new(),
+            trimmed: Seq::default(),
         }
+    }
+
+    /// A commit, or the creation, was accepted.
+    pub(super) fn accepted(&mut self, seq: Seq, author: Signer, external: bool) {
+        self.author = Some(author.participant.clone());
+        self.history.accepted(seq, author, external);
     }
 
     /// The next epoch has begun: nothing proposed or reported counts any more.
@@ -112,16 +135,26 @@ impl Room {
             self.check_not_barred(&key)?;
         }
         let seq = self.log.newest().next();
-        self.handshake = Some(Handshake::new(follower, seq, group_info));
-        self.clients.follow(participant, seq);
+        self.handshake = Some(Handshake::new(follower, seq, group_info.clone()));
         let creator = participant.clone();
-        if let Err(refused) = self.append(LogBody::Created {
+        let body = LogBody::Created {
             creator: creator.clone(),
-        }) {
-            self.handshake = None;
-            self.clients.stray(participant, now);
-            return Err(refused);
-        }
+        };
+        let snapshot = Snapshot {
+            seq,
+            group_info: group_info.clone(),
+            tree,
+        };
+        let with = [Change::GroupInfo(group_info), Change::Snapshot(snapshot)];
+        let entry = match self.record(body, with) {
+            Ok(entry) => entry,
+            Err(refused) => {
+                self.handshake = None;
+                return Err(refused);
+            }
+        };
+        self.clients.follow(participant, seq);
+        self.send(client, ServiceMessage::Entry(entry));
         self.wishes.forget(participant);
         self.event(Epoch::default(), RoomEventKind::Created { creator });
         let others = self.clients.connected().into_iter();
@@ -183,10 +216,8 @@ impl Room {
         let members = self.members();
         self.handshake = None;
         self.generation = self.generation.next();
-        if let Err(error) = self.shared.store.close(&self.name) {
-            tracing::error!(room = %self.name, %error, "the store failed");
-        }
         self.wishes.clear();
+        self.remember(Change::Close);
         for member in &members {
             let participant = &member.participant;
             self.clients.unfollow(participant);

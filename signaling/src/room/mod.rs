@@ -15,9 +15,12 @@ mod entering;
 mod events;
 mod handshake;
 mod history;
+mod inviting;
 mod log;
 mod proposals;
+mod remembering;
 mod reports;
+mod restoring;
 mod returning;
 mod stalling;
 mod wishes;
@@ -27,7 +30,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mls_srtp::delivery::{
-    ClientMessage, CloseReason, LogBody, LogEntry, MediaSignal, Refusal, ServiceMessage,
+    ClientMessage, CloseReason, LogBody, MediaSignal, Refusal, ServiceMessage,
 };
 use mls_srtp::group::{GroupFollower, RoomPolicy, Roster, ServiceIdentity};
 use mls_srtp::id::{Epoch, Generation, LeafIndex, ParticipantId, RoomName, Seq};
@@ -36,7 +39,7 @@ use mls_srtp::time::Moment;
 use crate::access::AccessControl;
 use crate::config::RoomConfig;
 use crate::media::{MediaRequest, MediaRequestKind};
-use crate::store::Store;
+use crate::store::{Change, Store};
 use bars::Bars;
 pub use clients::ClientId;
 use clients::Clients;
@@ -72,6 +75,8 @@ pub struct Room {
     wishes: Wishes,
     bars: Bars,
     next_ping: Moment,
+    /// What the store has still to be told.
+    unwritten: Vec<Change>,
     outputs: VecDeque<RoomOutput>,
 }
 
@@ -83,31 +88,40 @@ fn refuse<T>(reason: Refusal, detail: impl Into<String>) -> Result<T, Refused> {
 }
 
 impl Room {
-    /// An empty room; its log goes on where the store has it.
+    /// A room as the store has it: it goes on with its group, or is empty.
     ///
     /// # Errors
     /// The store's, in words.
-    pub fn new(name: RoomName, config: RoomConfig, shared: Arc<Shared>) -> Result<Self, String> {
-        let head = shared
-            .store
-            .head(&name)
-            .map_err(|error| error.to_string())?;
-        let generation = head
-            .as_ref()
-            .map_or(Generation::default(), |h| h.generation.next());
-        Ok(Self {
-            log: RoomLog::after(head),
+    pub fn new(
+        name: RoomName,
+        config: RoomConfig,
+        shared: Arc<Shared>,
+        now: Moment,
+    ) -> Result<Self, String> {
+        let record = shared.store.load(&name);
+        let record = record.map_err(|error| error.to_string())?;
+        let generation = match (&record.head, &record.group) {
+            (Some(head), Some(_)) => head.generation,
+            (Some(head), None) => head.generation.next(),
+            (None, _) => Generation::default(),
+        };
+        let mut room = Self {
+            log: RoomLog::after(record.head),
             generation,
             handshake: None,
             clients: Clients::default(),
             wishes: Wishes::default(),
             bars: Bars::default(),
             next_ping: Moment::default(),
+            unwritten: Vec::new(),
             outputs: VecDeque::new(),
             name,
             config,
             shared,
-        })
+        };
+        room.restore(record.group, record.facts, now)?;
+        room.flush();
+        Ok(room)
     }
 
     /// Takes any later message.
@@ -125,6 +139,7 @@ impl Room {
                 self.turn_out(&participant);
             }
         }
+        self.flush();
     }
 
     /// Tells a client that a message was refused, for which no room logic was reached.
@@ -167,6 +182,7 @@ impl Room {
                 self.clients.forget(&participant);
             }
         }
+        self.withdraw_orphans();
         self.sign_wishes(now);
         self.drop_declined(now);
         self.check_complaints(now);
@@ -176,7 +192,9 @@ impl Room {
             self.next_ping = now + self.config.ping_every;
             self.ping();
             self.repeat_committers();
+            self.trim();
         }
+        self.flush();
     }
 
     /// The next thing to do.
@@ -280,28 +298,10 @@ impl Room {
 
     /// Appends to the log and sends the entry to every connected member.
     fn append(&mut self, body: LogBody) -> Result<Seq, Refused> {
-        let entry = self.record(body)?;
+        let entry = self.record(body, [])?;
         let seq = entry.seq;
         self.broadcast(&ServiceMessage::Entry(entry));
         Ok(seq)
-    }
-
-    /// Appends to the log. Nobody has heard of the entry yet.
-    fn record(&mut self, body: LogBody) -> Result<LogEntry, Refused> {
-        let Some(group_id) = self.follower().map(GroupFollower::group_id) else {
-            return refuse(Refusal::RoomVacant, "the room has no group");
-        };
-        let entry = self.log.next(group_id, body);
-        let recorded = self
-            .shared
-            .store
-            .append(&self.name, self.generation, &entry);
-        if let Err(error) = recorded {
-            tracing::error!(room = %self.name, %error, "the store failed");
-            return refuse(Refusal::RateLimited, "the service cannot store this now");
-        }
-        self.log.advance(&entry);
-        Ok(entry)
     }
 
     fn event(&mut self, epoch: Epoch, kind: RoomEventKind) {

@@ -22,10 +22,14 @@ impl Room {
         }
         let follows = self.clients.follower_of(participant).is_some();
         let is_member = self.leaf_of(participant).is_some();
-        let Some(handshake) = self.handshake.as_mut().filter(|_| is_member && follows) else {
+        if !is_member || !follows {
+            return Ok(());
+        }
+        self.has(participant, seq);
+        self.end_welcome(participant);
+        let Some(handshake) = &mut self.handshake else {
             return Ok(());
         };
-        handshake.history.applied(seq, participant);
         if seq < handshake.began_at {
             return Ok(());
         }
@@ -37,6 +41,14 @@ impl Room {
         }
         self.check_ready();
         Ok(())
+    }
+
+    /// A member has processed the log up to `seq`.
+    pub(super) fn has(&mut self, participant: &ParticipantId, seq: Seq) {
+        self.clients.processed(participant, seq);
+        if let Some(handshake) = &mut self.handshake {
+            handshake.history.applied(seq, participant);
+        }
     }
 
     /// Tells all members once every connected one of them has the epoch.

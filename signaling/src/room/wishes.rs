@@ -5,12 +5,15 @@ use mls_srtp::id::ParticipantId;
 use mls_srtp::time::Moment;
 
 use super::ClientId;
+use crate::store::{Change, Fact, FactKey, Reason};
 
 /// The open wishes of a room.
 #[derive(Debug, Default)]
 pub(super) struct Wishes {
     join: Vec<Open>,
     leave: Vec<Going>,
+    /// What the store has still to be told.
+    pub(super) changes: Vec<Change>,
 }
 
 /// A wish to join, and who will not commit it: they need not say so again in every epoch.
@@ -38,6 +41,17 @@ pub(super) enum Why {
     Left,
     /// Others wished so. Until it is done the holder may not come anew.
     Evicted,
+}
+
+impl Why {
+    /// What the store is told. A lost connection it is not: a restart loses them all.
+    fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Lost => None,
+            Self::Left => Some(Reason::Left),
+            Self::Evicted => Some(Reason::Evicted),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,18 +120,40 @@ impl Wishes {
 
     /// Somebody's leaf has to go.
     pub(super) fn go(&mut self, participant: ParticipantId, why: Why, since: Moment) {
-        match self
-            .leave
-            .iter_mut()
-            .find(|going| going.participant == participant)
-        {
-            Some(going) => going.why = going.why.max(why),
+        let before = self.why_goes(&participant);
+        if before >= Some(why) {
+            return;
+        }
+        if let Some(reason) = why.reason() {
+            let participant = participant.clone();
+            let fact = Fact::Going {
+                participant,
+                reason,
+            };
+            self.changes.push(Change::Put(fact));
+        }
+        self.recall(participant, why, since);
+    }
+
+    /// Somebody's leaf has to go, as the store knows.
+    pub(super) fn recall(&mut self, participant: ParticipantId, why: Why, since: Moment) {
+        let mut leave = self.leave.iter_mut();
+        match leave.find(|going| going.participant == participant) {
+            Some(going) => going.why = why,
             None => self.leave.push(Going {
                 participant,
                 since,
                 why,
             }),
         }
+    }
+
+    /// The leaves of these do not have to go any more.
+    fn drop_going(&mut self, is_over: impl Fn(&Going) -> bool) {
+        let over = self.leave.extract_if(.., |going| is_over(going));
+        let told = over.filter(|going| going.why.reason().is_some());
+        let forget = told.map(|going| Change::Forget(FactKey::Going(going.participant)));
+        self.changes.extend(forget);
     }
 
     /// Those whose leaves have to go.
@@ -145,22 +181,20 @@ impl Wishes {
     /// A member returned: it does not go after all, if the connection was all that it had lost and
     /// its Remove is not committed already.
     pub(super) fn withdraw_loss(&mut self, participant: &ParticipantId) {
-        self.leave
-            .retain(|going| !(going.why == Why::Lost && going.participant == *participant));
+        self.drop_going(|going| going.why == Why::Lost && going.participant == *participant);
     }
 
     /// Nothing of a participant is open any more.
     pub(super) fn forget(&mut self, participant: &ParticipantId) {
         self.end_join(participant);
-        self.leave.retain(|going| going.participant != *participant);
+        self.drop_going(|going| going.participant == *participant);
     }
 
     /// A commit fulfilled these. A device that has brought another key package since goes on
     /// waiting: it could not open a Welcome for the old one.
     pub(super) fn fulfil(&mut self, joined: &[Join], removed: &[ParticipantId]) {
         self.join.retain(|open| !joined.contains(&open.join));
-        self.leave
-            .retain(|going| !removed.contains(&going.participant));
+        self.drop_going(|going| removed.contains(&going.participant));
     }
 
     /// The group is over, and with it all wishes about it.

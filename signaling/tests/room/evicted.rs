@@ -63,6 +63,18 @@ fn who_was_evicted_while_away_hears_it_when_it_is_back() {
 }
 
 #[test]
+fn who_is_about_to_go_for_a_lost_connection_can_be_evicted_as_well() {
+    let mut lab = nobody_commits();
+    lab.disconnect("bob");
+    lab.pass(5_200);
+    evict(&mut lab, "bob");
+    lab.restart();
+    lab.reconnect("bob");
+    lab.settle();
+    assert_eq!(lab.get("bob").events.last(), Some(&Event::Removed));
+}
+
+#[test]
 fn who_left_and_comes_back_before_the_commit_hears_that_it_is_out() {
     let mut lab = nobody_commits();
     lab.leave("bob");

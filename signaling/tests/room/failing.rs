@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mls_srtp::delivery::{LogEntry, Refusal};
+use mls_srtp::delivery::{Blob, LogEntry, Refusal};
 use mls_srtp::event::Event;
-use mls_srtp::id::{Generation, GroupId, RoomName, Seq};
-use mls_srtp_signaling::store::{LogHead, MemoryStore, Store, StoreError};
+use mls_srtp::id::{GroupId, ParticipantId, RoomName, Seq};
+use mls_srtp::secret::Secret;
+use mls_srtp_signaling::store::{Change, KeyPackages, MemoryStore, RoomRecord, Store, StoreError};
 
 use crate::lab::{Lab, Setup, last_refusal};
 
@@ -14,15 +15,19 @@ use crate::lab::{Lab, Setup, last_refusal};
 struct Failing(MemoryStore, Arc<AtomicBool>);
 
 impl Store for Failing {
-    fn append(&self, room: &RoomName, of: Generation, entry: &LogEntry) -> Result<(), StoreError> {
+    fn write(&self, room: &RoomName, changes: &[Change]) -> Result<(), StoreError> {
         if self.1.load(Ordering::Relaxed) {
             return Err(StoreError::Failed("disk full".into()));
         }
-        self.0.append(room, of, entry)
+        self.0.write(room, changes)
     }
 
-    fn head(&self, room: &RoomName) -> Result<Option<LogHead>, StoreError> {
-        self.0.head(room)
+    fn load(&self, room: &RoomName) -> Result<RoomRecord, StoreError> {
+        self.0.load(room)
+    }
+
+    fn open_rooms(&self) -> Result<Vec<RoomName>, StoreError> {
+        self.0.open_rooms()
     }
 
     fn entries_after(
@@ -34,15 +39,31 @@ impl Store for Failing {
         self.0.entries_after(room, group_id, seq)
     }
 
-    fn close(&self, room: &RoomName) -> Result<(), StoreError> {
-        self.0.close(room)
+    fn log(&self, room: &RoomName) -> Result<Vec<LogEntry>, StoreError> {
+        self.0.log(room)
+    }
+
+    fn publish(&self, of: &ParticipantId, new: &KeyPackages) -> Result<u32, StoreError> {
+        self.0.publish(of, new)
+    }
+
+    fn take_key_package(&self, of: &ParticipantId) -> Result<Option<Blob>, StoreError> {
+        self.0.take_key_package(of)
+    }
+
+    fn service_key(&self) -> Result<Option<Secret>, StoreError> {
+        self.0.service_key()
+    }
+
+    fn keep_service_key(&self, key: &Secret) -> Result<(), StoreError> {
+        self.0.keep_service_key(key)
     }
 }
 
 #[test]
 fn nothing_happens_while_the_store_fails() {
     let broken = Arc::new(AtomicBool::new(false));
-    let store = Failing(MemoryStore::new(100), Arc::clone(&broken));
+    let store = Failing(MemoryStore::default(), Arc::clone(&broken));
     let mut lab = Lab::new(Setup {
         store: Box::new(store),
         ..Setup::default()
@@ -65,9 +86,38 @@ fn nothing_happens_while_the_store_fails() {
 }
 
 #[test]
+fn a_service_starts_though_its_store_takes_nothing() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let store = Failing(MemoryStore::default(), Arc::clone(&broken));
+    let mut lab = Lab::new(Setup {
+        store: Box::new(store),
+        ..Setup::default()
+    });
+    ["alice", "bob"].into_iter().for_each(|user| lab.join(user));
+    lab.get("alice").held = true;
+    lab.enter("carol");
+    lab.pass(150);
+    broken.store(true, Ordering::Relaxed);
+    lab.restart();
+    lab.get("alice").held = false;
+    for user in ["alice", "bob"] {
+        lab.reconnect(user);
+    }
+    lab.pass(50);
+    broken.store(false, Ordering::Relaxed);
+    lab.pass(1_000);
+    assert_eq!(
+        lab.roster("alice"),
+        ["alice", "bob"],
+        "carol does not come back"
+    );
+    lab.join("dave");
+}
+
+#[test]
 fn a_store_that_fails_is_no_fault_of_a_returning_device() {
     let broken = Arc::new(AtomicBool::new(false));
-    let store = Failing(MemoryStore::new(100), Arc::clone(&broken));
+    let store = Failing(MemoryStore::default(), Arc::clone(&broken));
     let mut lab = Lab::new(Setup {
         store: Box::new(store),
         ..Setup::default()

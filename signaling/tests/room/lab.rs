@@ -42,6 +42,8 @@ pub struct Person {
 pub struct Lab {
     pub now: Moment,
     pub room: Room,
+    shared: Arc<Shared>,
+    config: RoomConfig,
     people: BTreeMap<&'static str, Person>,
     /// All that the room wanted done, in order.
     pub outputs: Vec<RoomOutput>,
@@ -60,7 +62,7 @@ impl Default for Setup {
         Self {
             config: RoomConfig::default(),
             access: Box::new(OpenAccess),
-            store: Box::new(MemoryStore::new(1_000)),
+            store: Box::new(MemoryStore::default()),
             has_media: true,
         }
     }
@@ -84,6 +86,11 @@ pub fn hello(user: &str, resume: Option<Resume>) -> ClientMessage {
         token: None,
         resume,
     }
+}
+
+fn open(config: &RoomConfig, shared: &Arc<Shared>, now: Moment) -> Room {
+    let opened = Room::new(room_name(), config.clone(), Arc::clone(shared), now);
+    opened.expect("the store works")
 }
 
 /// A session of its own for every stay.
@@ -112,14 +119,44 @@ impl Lab {
             has_media: setup.has_media,
             random: session,
         };
-        let room = Room::new(room_name(), setup.config, Arc::new(shared));
+        let (shared, config) = (Arc::new(shared), setup.config);
+        let now = Moment::from_millis(1_000);
         Self {
-            now: Moment::from_millis(1_000),
-            room: room.expect("the store works"),
+            now,
+            room: open(&config, &shared, now),
+            shared,
+            config,
             people: BTreeMap::new(),
             outputs: Vec::new(),
             next_client: 0,
         }
+    }
+
+    /// The service dies and is started again: all that it has is the store. Everybody's connection
+    /// is lost, and what was under way.
+    pub fn restart(&mut self) {
+        for user in self.users() {
+            let person = self.get(user);
+            person.inbox.clear();
+            person.outbox.clear();
+            person.manager.handle_disconnected();
+        }
+        self.room = open(&self.config, &self.shared, self.now);
+        self.collect();
+    }
+
+    /// The same, and everybody comes back at once.
+    pub fn restart_for_all(&mut self) {
+        self.restart();
+        self.users()
+            .into_iter()
+            .for_each(|user| self.reconnect(user));
+        self.settle();
+    }
+
+    /// What outlives the room.
+    pub fn store(&self) -> &dyn Store {
+        &*self.shared.store
     }
 
     /// A room with these people in its group.
@@ -338,7 +375,7 @@ impl Lab {
         }
     }
 
-    fn carry_out(&mut self, user: &str) {
+    pub fn carry_out(&mut self, user: &str) {
         let person = self.get(user);
         while let Some(output) = person.manager.poll_output() {
             match output {

@@ -1,8 +1,7 @@
 //! The binary as it is shipped.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read as _;
 use std::net::TcpListener;
-use std::process::{Child, Command, Output, Stdio};
 
 use mls_srtp::delivery::{
     Blob, ClientMessage, CloseReason, MAX_ENVELOPE_BYTES, Refusal, ServiceMessage,
@@ -10,57 +9,8 @@ use mls_srtp::delivery::{
 use mls_srtp::event::Event;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::peer::{PATIENCE, Peer, Raw, hello, name};
-
-/// A running service; killed when the test is over.
-struct Service {
-    child: Child,
-    address: String,
-}
-
-impl Service {
-    fn start(args: &[&str]) -> Self {
-        let mut child = command(args)
-            .args(["--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("starts");
-        let mut line = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().expect("is piped"));
-        stdout.read_line(&mut line).expect("says where it listens");
-        let address = line.trim().rsplit_once("//").expect("a URL").1.to_owned();
-        Self { child, address }
-    }
-
-    #[cfg(unix)]
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &pid]).status();
-        assert!(sent.expect("kill runs").success());
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mls-srtp-signaling"));
-    command
-        .args(args)
-        .env_remove("RUST_LOG")
-        .stderr(Stdio::piped());
-    command
-}
-
-fn run(args: &[&str]) -> (Output, String) {
-    let output = command(args).output().expect("runs");
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    (output, stderr)
-}
+use crate::peer::{PATIENCE, Peer, Raw, hello, name, two};
+use crate::process::{Service, run};
 
 #[test]
 fn a_busy_port_is_one_clear_line_and_exit_code_1() {
@@ -210,15 +160,6 @@ async fn who_sends_too_fast_is_told_to_wait() {
         client.say(&hello("alice", None)).await;
     }
     while client.refusal().await != Refusal::RateLimited {}
-}
-
-/// A call of two on the service.
-async fn two(address: &str) -> (Peer, Peer) {
-    let mut alice = Peer::connect(address, "alice").await;
-    alice.until_members(1).await;
-    let mut bob = Peer::connect(address, "bob").await;
-    tokio::join!(alice.until_members(2), bob.until_members(2));
-    (alice, bob)
 }
 
 #[tokio::test]

@@ -2,5 +2,8 @@
 //! to be made small enough to reach.
 
 mod binary;
+mod durable;
+mod hostile;
 mod limits;
 mod peer;
+mod process;

@@ -76,6 +76,31 @@ impl Raw {
         while sent.is_ok() && self.next().await.is_some() {}
     }
 
+    /// Says something so many times without waiting; the refusals until the connection ended.
+    pub async fn flood_with(self, message: &ClientMessage, times: usize) -> Vec<Refusal> {
+        let json = serde_json::to_string(message).expect("encodes");
+        let (mut sink, mut stream) = self.socket.split();
+        let say = async {
+            for _ in 0..times {
+                if sink.send(Message::text(json.clone())).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let hear = async {
+            let mut refusals = Vec::new();
+            while let Some(Ok(message)) = stream.next().await {
+                let envelope = message.to_text().ok().map(serde_json::from_str);
+                if let Some(Ok(ServiceMessage::Refused { reason, .. })) = envelope {
+                    refusals.push(reason);
+                }
+            }
+            refusals
+        };
+        let both = async { tokio::join!(say, hear) };
+        timeout(PATIENCE, both).await.expect("it ends").1
+    }
+
     /// The next envelope, `None` once the connection has ended.
     pub async fn next(&mut self) -> Option<ServiceMessage> {
         loop {
@@ -191,4 +216,13 @@ impl Peer {
         })
         .await;
     }
+}
+
+/// A call of two on the service.
+pub async fn two(address: &str) -> (Peer, Peer) {
+    let mut alice = Peer::connect(address, "alice").await;
+    alice.until_members(1).await;
+    let mut bob = Peer::connect(address, "bob").await;
+    tokio::join!(alice.until_members(2), bob.until_members(2));
+    (alice, bob)
 }

@@ -112,3 +112,21 @@ pub struct Proposed {
     /// How a commit refers to it.
     pub reference: ProposalReference,
 }
+
+/// A proposal that was signed before, queued again.
+#[derive(Debug, Clone)]
+pub struct Requeued {
+    /// How a commit refers to it.
+    pub reference: ProposalReference,
+    /// What it would do.
+    pub what: Requeuing,
+}
+
+/// What a [`Requeued`] proposal would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Requeuing {
+    /// Add this participant.
+    Add(ParticipantId),
+    /// Empty this leaf.
+    Remove(LeafIndex),
+}
