@@ -5,25 +5,23 @@ use std::path::Path;
 
 use mls_srtp::delivery::{Blob, LogEntry};
 use mls_srtp::id::{RoomName, Seq};
-use mls_srtp_signaling::store::MemoryStore;
-
-/// Whether the service's log outlives it.
-pub const OUTLIVES: bool = false;
+use mls_srtp_signaling::store::{OpenError, SqliteStore, Store as _};
 
 /// The store of a service whose log is to outlive it.
 ///
 /// # Errors
-/// The store's, in words.
-pub fn open(_path: &Path) -> Result<MemoryStore, String> {
-    Ok(MemoryStore::new(4_096))
+/// The store's.
+pub fn open(path: &Path) -> Result<SqliteStore, OpenError> {
+    SqliteStore::open(path)
 }
 
-/// What a dead service has left of a room's log, in order; `None` if it keeps none.
+/// What a dead service has left of a room's log, in order.
 ///
 /// # Errors
 /// The store's, in words.
-pub fn read(_path: &Path, _room: &RoomName) -> Result<Option<Vec<LogEntry>>, String> {
-    Ok(None)
+pub fn read(path: &Path, room: &RoomName) -> Result<Vec<LogEntry>, String> {
+    let store = open(path).map_err(|error| error.to_string())?;
+    store.log(room).map_err(|error| error.to_string())
 }
 
 /// A comparison.

@@ -21,7 +21,7 @@ use crate::script::{Act, Profile, Script, Shape};
 use crate::service::{Service, ServiceError};
 use crate::usage;
 use crate::watch::{Sample, Watch};
-use crate::{judge, ledger, script};
+use crate::{judge, script};
 
 /// How long everything may take to come to rest after the script.
 const REST: Duration = Duration::from_secs(60);
@@ -270,16 +270,12 @@ impl Run {
     }
 
     /// Kills the service, as hard as any, and holds its log against everything. A service that is
-    /// not ours, or keeps no log, is taken by what it has told its members.
+    /// not ours is taken by what it has told its members.
     fn last_look(&self) -> Kept {
-        let mut before = Kept::default();
         if let (Some(keeper), Some(service)) = (&self.keeper, &self.world.service) {
             service.kill();
-            if ledger::OUTLIVES {
-                keeper.audit();
-                return keeper.kept();
-            }
-            before = keeper.kept();
+            keeper.audit();
+            return keeper.kept();
         }
         self.world.notebook.read(|pages| {
             let own = pages.acknowledged.iter();
@@ -288,9 +284,9 @@ impl Run {
                 told.is_none_or(|told| told.chain != **chain)
             });
             Kept {
-                compared: before.compared + pages.acknowledged.len() as u64,
-                lost: before.lost + lost.count() as u64,
-                ..before
+                compared: pages.acknowledged.len() as u64,
+                lost: lost.count() as u64,
+                ..Kept::default()
             }
         })
     }

@@ -36,7 +36,8 @@ async fn serve(args: &cli::Service) -> Result<(), String> {
         room,
         ..ServiceConfig::default()
     };
-    let builder = ServerBuilder::new(config).store(ledger::open(&args.store)?);
+    let store = ledger::open(&args.store).map_err(|error| error.to_string())?;
+    let builder = ServerBuilder::new(config).store(store);
     if args.media {
         let config = HostConfig {
             listen: args.listen,

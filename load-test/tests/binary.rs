@@ -98,6 +98,14 @@ fn connections_may_break() {
 }
 
 #[test]
+fn the_service_may_be_killed() {
+    let report = holds("service-restart --participants 6 --seconds 7");
+    struck(&report, "kill");
+    let (acknowledged, compared) = ("acknowledged", "acknowledged_compared");
+    assert!(number(&report, compared) > number(&report, acknowledged));
+}
+
+#[test]
 fn wrong_arguments_are_refused_with_code_2() {
     for wrong in [
         "",

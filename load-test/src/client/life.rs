@@ -51,7 +51,7 @@ pub(super) struct Life<'a> {
 impl<'a> Life<'a> {
     /// A client that joins for the first time.
     pub(super) fn new(world: &'a World, user: User) -> Self {
-        let manager = KeyManager::new(name(user), ManagerConfig::default());
+        let manager = KeyManager::new(name(user), config(world));
         let manager = manager.expect("the system has randomness");
         Self::with(world, user, manager)
     }
@@ -59,7 +59,7 @@ impl<'a> Life<'a> {
     /// A client that was started again.
     pub(super) fn restored(world: &'a World, user: User, saved: &SavedState) -> Self {
         let now = world.notebook.origin().now();
-        match KeyManager::restore(saved, ManagerConfig::default(), now) {
+        match KeyManager::restore(saved, config(world), now) {
             Ok(manager) => Self::with(world, user, manager),
             Err(error) => {
                 tracing::error!(user, %error, "cannot restore");
@@ -309,6 +309,14 @@ impl<'a> Life<'a> {
             // Who is no member any more needs no media.
             let _ = self.manager.send_media_signal(signal);
         }
+    }
+}
+
+/// What only a restart would read is not kept where nobody restarts.
+fn config(world: &World) -> ManagerConfig {
+    ManagerConfig {
+        keeps_group: world.saves,
+        ..ManagerConfig::default()
     }
 }
 
