@@ -102,7 +102,9 @@ impl<'a> Life<'a> {
             }
             let due = self.manager.poll_timeout().map(|at| origin.instant(at));
             let fault = tokio::select! {
-                heard = self.wire.next() => self.hear(heard),
+                // What has come is read before time passes: a service whose words wait in our own
+                // socket is not silent.
+                biased;
                 command = commands.recv() => match command {
                     Some(command) => {
                         self.obey(command);
@@ -110,6 +112,7 @@ impl<'a> Life<'a> {
                     }
                     None => break End::Over(None),
                 },
+                heard = self.wire.next() => self.hear(heard),
                 () = until(due) => {
                     self.manager.handle_timeout(self.now());
                     None
@@ -192,9 +195,12 @@ impl<'a> Life<'a> {
     fn take(&mut self, message: ServiceMessage, now: Moment) -> Option<Fault> {
         match &message {
             ServiceMessage::Committers { leaves, .. } => self.first = leaves.first().copied(),
-            ServiceMessage::Refused { request, .. }
-                if request == "commit" || request == "external_commit" =>
-            {
+            ServiceMessage::Refused {
+                request,
+                reason,
+                detail,
+            } if request == "commit" || request == "external_commit" => {
+                tracing::info!(user = self.user, request, ?reason, detail, "refused");
                 self.world.notebook.rejected();
                 self.missed();
             }
