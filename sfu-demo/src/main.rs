@@ -9,6 +9,7 @@ mod frames;
 mod host;
 mod interrupt;
 mod media;
+mod outage;
 mod page;
 mod participant;
 mod readable;
@@ -17,6 +18,7 @@ mod recovery;
 mod report;
 mod results;
 mod serve;
+mod unit;
 mod view;
 
 use std::process::ExitCode;
