@@ -25,9 +25,6 @@ pub struct Tally {
 /// What an interruption did to one stream at one receiver.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pause {
-    /// Sent from here until before `to`, a frame counts as interrupted.
-    pub from: Moment,
-    pub to: Moment,
     /// Frames that were sent meanwhile and never came.
     pub missed: u64,
     /// From the last frame before it to the first after it that can be decoded, as the application
@@ -109,7 +106,8 @@ impl FrameCheck {
         }
     }
 
-    /// What an interruption at `at` did to a stream of `sender`, within `from` and `to`.
+    /// What an interruption at `at` did to a stream of `sender`; frames are missed if they were sent
+    /// from `from` until before `to`.
     pub fn pause(
         &self,
         (receiver, sender): (&ParticipantId, &ParticipantId),
@@ -126,16 +124,14 @@ impl FrameCheck {
         let after = after.min_by_key(|one| one.sent_at).copied();
         let log = shared.logs.get(sender).cloned();
         drop(shared);
-        let from = before.map_or(from, |one| one.sent_at + INSTANT);
-        let to = after.map_or(to, |one| one.sent_at);
+        let from = before.map_or(from, |one| from.max(one.sent_at + INSTANT));
+        let to = after.map_or(to, |one| to.min(one.sent_at));
         let sent = log
             .map(|log| log.sent_between(from, to))
             .unwrap_or_default();
         let sent = sent.get(&ssrc).copied().unwrap_or(0);
         let came = self.tally(receiver, ssrc, from, to).intact;
         Pause {
-            from,
-            to,
             missed: sent.saturating_sub(came),
             length: before.zip(after).map(|(a, b)| b.seen_at.since(a.seen_at)),
             is_over: after.is_some(),

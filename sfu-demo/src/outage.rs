@@ -271,7 +271,6 @@ mod tests {
             missed: 2,
             length: Some(Duration::from_millis(length)),
             is_over,
-            ..Pause::default()
         }
     }
 

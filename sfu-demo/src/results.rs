@@ -131,7 +131,8 @@ fn participant(
         };
         for (ssrc, expected) in other.log().sent_between(from, to) {
             let tally = conference.frames.tally(one.participant(), ssrc, from, to);
-            let expected = expected - interrupted(conference, one, other, ssrc, (from, to));
+            let pause = pause(conference, one, other, ssrc, (from, to));
+            let expected = expected.saturating_sub(pause.map_or(0, |pause| pause.missed));
             report.frames_checked += tally.intact + tally.wrong;
             report.frames_expected += expected;
             report.media_intact &= tally.wrong == 0;
@@ -141,18 +142,6 @@ fn participant(
         }
     }
     report
-}
-
-/// Frames of a stream that an outage kept from a receiver.
-fn interrupted(
-    conference: &Conference,
-    receiver: &Headless,
-    sender: &Headless,
-    ssrc: Ssrc,
-    present: (Moment, Moment),
-) -> u64 {
-    let pause = pause(conference, receiver, sender, ssrc, present);
-    pause.map_or(0, |pause| pause.missed)
 }
 
 /// What an outage did to a stream, if there was one while both were present.
