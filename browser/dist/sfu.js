@@ -125,7 +125,9 @@ class Leg {
     #receivers = new Set();
     /** Descriptions are handled one by one. */
     #queue = Promise.resolve();
-    /** What the SFU says before its answer is about a connection before this one. */
+    /** What the SFU says before our offer is out is about a connection before this one. */
+    #offered = false;
+    /** So is the end of a connection before this one was answered. */
     #answered = false;
     #deadline;
     #over = false;
@@ -150,20 +152,24 @@ class Leg {
         this.#expect(CONNECT_WITHIN, "the SFU did not connect in time");
         this.#enqueue(async () => {
             await this.connection.setLocalDescription(await this.connection.createOffer());
+            this.#offered = true;
             this.#send("offer");
         });
     }
     /** Takes a signal of the SFU. */
     hear(signal) {
-        if (this.#over)
+        if (this.#over || !this.#offered)
             return;
         if (signal.signal === "failed") {
             if (signal.code === "disconnected" && !this.#answered)
                 return;
             return this.#lose(`${signal.code}: ${signal.detail}`);
         }
-        if (signal.signal === "answer")
+        if (signal.signal === "answer") {
+            if (this.#answered)
+                return this.#lose("the SFU's first answer was to an offer before ours");
             this.#answered = true;
+        }
         else if (!this.#answered)
             return;
         const { signal: type, sdp } = signal;

@@ -34,8 +34,9 @@ pub struct LegConfig {
     pub udp_addr: String,
     /// How long a connection may take from its offer until media flows. Default 10 s.
     pub connect_within: Duration,
-    /// How long a connection on which nothing comes back, for five seconds already, may take to
-    /// recover by itself. Default 2 s.
+    /// How long a connection on which nothing comes back, for three seconds already, may take to
+    /// recover by itself. Default 1 s. What the SFU or the service notice first, such as the SFU's
+    /// own death, they say at once.
     pub recover_within: Duration,
     /// Delays between attempts. Default 500 ms to 10 s.
     pub retry: RetryConfig,
@@ -50,7 +51,7 @@ impl LegConfig {
         Self {
             udp_addr: udp_addr.into(),
             connect_within: Duration::from_secs(10),
-            recover_within: Duration::from_secs(2),
+            recover_within: Duration::from_secs(1),
             retry: RetryConfig {
                 first: Duration::from_millis(500),
                 last: Duration::from_secs(10),

@@ -44,7 +44,7 @@ pub struct Demo {
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(2..=50))]
     pub participants: u16,
     /// How long the conference runs, in seconds.
-    /// At least 7 more than half the number of participants.
+    /// At least 7 more than half the number of participants, and 6 more with --kill-sfu.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(8..=120))]
     pub seconds: u64,
     #[command(flatten)]
@@ -52,13 +52,18 @@ pub struct Demo {
     /// Record what each participant decrypted as .ogg and .ivf under this folder.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
+    /// Kill the SFU in the middle, without a goodbye. Another one takes its place, and media must
+    /// come back by itself, without a new epoch.
+    #[arg(long)]
+    pub kill_sfu: bool,
     /// Print the report as one JSON object on the last line of stdout.
     #[arg(long)]
     pub json: bool,
 }
 
 impl Demo {
-    /// Participants come half a second apart, and the script needs seven seconds after that.
+    /// Participants come half a second apart, and the script needs seven seconds after that; more
+    /// if media has to come back in the middle of it.
     ///
     /// # Errors
     /// One line for a person.
@@ -66,7 +71,8 @@ impl Demo {
         self.protection
             .mode(ModeKind::Srtp)
             .map_err(|error| error.to_string())?;
-        let least = u64::from(self.participants) / 2 + 7;
+        let script = if self.kill_sfu { 13 } else { 7 };
+        let least = u64::from(self.participants) / 2 + script;
         if self.seconds < least {
             let participants = self.participants;
             return Err(format!(
@@ -84,6 +90,7 @@ impl Default for Demo {
             seconds: 20,
             protection: Protection::default(),
             record: None,
+            kill_sfu: false,
             json: false,
         }
     }

@@ -21,6 +21,7 @@ use crate::epochs::EpochLog;
 use crate::frames::FrameCheck;
 use crate::interrupt::Interrupt;
 use crate::media::SampleMedia;
+use crate::outage::Outage;
 use crate::report::Report;
 use crate::results;
 use crate::view::View;
@@ -73,6 +74,8 @@ pub struct Conference {
     pub audit: Audit,
     pub leaver: ParticipantId,
     hoard: Arc<Mutex<Hoard>>,
+    /// The SFU's death, once it has been killed.
+    pub outage: Option<Outage>,
     record: Option<PathBuf>,
     pub mode: MediaMode,
     view: View,
@@ -125,11 +128,12 @@ impl Conference {
             origin,
             started: Instant::now(),
             everybody,
-            frames: FrameCheck::default(),
+            frames: FrameCheck::new(origin),
             epochs,
             audit,
             leaver,
             hoard: Arc::new(Mutex::new(Hoard::new(mode.kind()))),
+            outage: None,
             record: args.record.clone(),
             mode,
             view,
@@ -148,6 +152,10 @@ impl Conference {
         let rest = length.saturating_sub(joined_by);
         self.watch_until(joined_by + rest * 4 / 10).await;
         self.join(usize::from(args.participants)).await?;
+        if args.kill_sfu {
+            self.watch_until(joined_by + rest * 55 / 100).await;
+            self.kill_sfu().await;
+        }
         self.watch_until(joined_by + rest * 7 / 10).await;
         self.leave_early().await;
         self.watch_until(length).await;
@@ -197,6 +205,14 @@ impl Conference {
             witness: Some(Box::new(witness)),
             ..config
         }
+    }
+
+    async fn kill_sfu(&mut self) {
+        self.view.say(self.started.elapsed(), "the SFU is killed");
+        let everybody = lock(&self.everybody).clone();
+        self.outage = Some(Outage::strike(&self.host, &everybody, self.origin).await);
+        let line = "everybody is connected to another SFU";
+        self.view.say(self.started.elapsed(), line);
     }
 
     async fn leave_early(&mut self) {

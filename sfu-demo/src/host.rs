@@ -1,4 +1,5 @@
-//! Signaling service and SFU side by side, joined by a bridge: what `serve` runs.
+//! Signaling service and SFU side by side, joined by a bridge: what `serve` runs. An SFU that dies
+//! is followed by another, and everybody is told to connect to that.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -10,7 +11,7 @@ use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind};
 use mls_srtp_sfu::{
     DisconnectReason, Event, ParticipantId as SfuParticipant, PayloadFormat, RoomId, ServerStats,
-    SfuConfig, SfuError, SfuHandle, SfuServer, Tap,
+    SfuConfig, SfuError, Tap,
 };
 use mls_srtp_signaling::media::{MediaRequest, MediaRequestKind};
 use mls_srtp_signaling::{
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::page;
+use crate::unit::{Events, Unit};
 
 /// How long a removed participant may keep its silent connection before it is closed.
 const REMOVED_GOES: Duration = Duration::from_secs(2);
@@ -54,7 +56,7 @@ pub struct HostConfig {
 /// Running services.
 pub struct Host {
     address: SocketAddr,
-    sfu: SfuServer,
+    sfu: Unit,
     stop: Option<oneshot::Sender<()>>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -86,7 +88,6 @@ impl Host {
     /// [`HostError`], naming the address that is taken.
     pub async fn start_with(config: HostConfig, server: ServerBuilder) -> Result<Self, HostError> {
         let (requests, request_inbox) = mpsc::unbounded_channel();
-        let (sfu_events, sfu_inbox) = mpsc::unbounded_channel();
         let mut server = server.media(requests);
         if config.page {
             server = server.site(page::site());
@@ -97,16 +98,13 @@ impl Host {
             // Nothing may be written behind a part of a frame.
             sfu_config.default_format = PayloadFormat::Opaque;
         }
-        let sfu = SfuServer::start(config.media, sfu_config, move |event| {
-            // The receiver goes only when everything stops.
-            let _ = sfu_events.send(event);
-        })?;
+        let (sfu, sfu_events) = Unit::start(config.media, sfu_config)?;
         let address = server.local_addr();
-        let bridge = Bridge::new(sfu.handle(), server.handle());
+        let bridge = Bridge::new(sfu.clone(), server.handle());
         let (stop, stopped) = oneshot::channel();
         let tasks = vec![
             tokio::spawn(bridge.clone().carry_requests(request_inbox)),
-            tokio::spawn(bridge.carry_events(sfu_inbox)),
+            tokio::spawn(bridge.carry_events(sfu_events)),
             tokio::spawn(server.run(async {
                 let _ = stopped.await;
             })),
@@ -136,22 +134,23 @@ impl Host {
 
     /// Shows every forwarded packet to `tap`.
     pub fn set_tap(&self, tap: Tap) {
-        self.sfu.handle().set_tap(Some(tap), Box::new(|_| {}));
+        self.sfu.set_tap(tap);
     }
 
     /// The SFU itself.
-    pub fn sfu(&self) -> SfuHandle {
+    pub fn sfu(&self) -> mls_srtp_sfu::SfuHandle {
         self.sfu.handle()
     }
 
     /// The SFU's counters so far.
     pub async fn stats(&self) -> ServerStats {
-        let (reply, stats) = oneshot::channel();
-        let answer = move |result: Result<ServerStats, SfuError>| {
-            let _ = reply.send(result.unwrap_or_default());
-        };
-        self.sfu.handle().stats(Box::new(answer));
-        stats.await.unwrap_or_default()
+        self.sfu.stats().await
+    }
+
+    /// Kills the SFU as a crash would end it, and waits until another is in its place. Returns what
+    /// was counted until then.
+    pub async fn kill_sfu(&self) -> ServerStats {
+        self.sfu.kill().await
     }
 
     /// Says goodbye to everyone and stops.
@@ -164,23 +163,24 @@ impl Host {
         }
         for task in self.tasks {
             task.abort();
+            // What is over puts no other SFU in place.
+            let _ = task.await;
         }
-        // Joins the SFU's thread, which ends within milliseconds.
-        let _ = tokio::task::spawn_blocking(move || self.sfu.stop()).await;
+        self.sfu.stop().await;
     }
 }
 
 /// Carries SDP between participants and the SFU, and removals to the SFU.
 #[derive(Clone)]
 struct Bridge {
-    sfu: SfuHandle,
+    sfu: Unit,
     signaling: ServerHandle,
     /// Those to whom nothing is forwarded any more, until they are members again.
     removed: Arc<Mutex<HashSet<(RoomName, ParticipantId)>>>,
 }
 
 impl Bridge {
-    fn new(sfu: SfuHandle, signaling: ServerHandle) -> Self {
+    fn new(sfu: Unit, signaling: ServerHandle) -> Self {
         Self {
             sfu,
             signaling,
@@ -215,6 +215,7 @@ impl Bridge {
         if self.lock().remove(&(room.clone(), participant.clone())) {
             // A member again: the silence of the one that was removed ends here.
             self.sfu
+                .handle()
                 .disconnect(sfu_room.clone(), who.clone(), Box::new(|_| {}));
         }
         let signaling = self.signaling.clone();
@@ -225,7 +226,8 @@ impl Bridge {
             };
             signaling.media_signal(&room, &participant, signal);
         };
-        self.sfu.connect(sfu_room, who, sdp, Box::new(reply));
+        let sfu = self.sfu.handle();
+        sfu.connect(sfu_room, who, sdp, Box::new(reply));
     }
 
     fn answer(&self, room: RoomName, participant: ParticipantId, sdp: String) {
@@ -238,7 +240,8 @@ impl Bridge {
                 signaling.media_signal(&room, &participant, failed(&error));
             }
         };
-        self.sfu.answer(sfu_room, who, sdp, Box::new(reply));
+        let sfu = self.sfu.handle();
+        sfu.answer(sfu_room, who, sdp, Box::new(reply));
     }
 
     fn remove(&self, room: RoomName, participant: ParticipantId) {
@@ -246,52 +249,59 @@ impl Bridge {
             return;
         };
         self.sfu
+            .handle()
             .forward_nothing_to(sfu_room.clone(), who.clone(), Box::new(|_| {}));
         self.lock().insert((room.clone(), participant.clone()));
         let bridge = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(REMOVED_GOES).await;
             if bridge.lock().remove(&(room, participant)) {
-                bridge.sfu.disconnect(sfu_room, who, Box::new(|_| {}));
+                bridge
+                    .sfu
+                    .handle()
+                    .disconnect(sfu_room, who, Box::new(|_| {}));
             }
         });
     }
 
-    async fn carry_events(self, mut events: mpsc::UnboundedReceiver<Event>) {
-        while let Some(event) = events.recv().await {
-            let (room, participant, signal) = match event {
-                Event::Offer {
-                    room,
-                    participant,
-                    sdp,
-                } => (room, participant, MediaSignal::Offer { sdp }),
-                Event::Disconnected {
-                    reason: DisconnectReason::Requested,
-                    ..
-                } => continue,
-                Event::Disconnected {
-                    room,
-                    participant,
-                    reason,
-                } => {
-                    tracing::info!(%participant, ?reason, "media disconnected");
-                    let code = "disconnected".to_owned();
-                    (
-                        room,
-                        participant,
-                        MediaSignal::Failed {
-                            code,
-                            detail: format!("{reason:?}"),
-                        },
-                    )
-                }
-                _ => continue,
-            };
-            if let (Ok(room), Ok(participant)) =
-                (RoomName::new(room.as_str()), participant.as_str().parse())
-            {
-                self.signaling.media_signal(&room, &participant, signal);
+    async fn carry_events(self, mut events: Events) {
+        loop {
+            while let Some(event) = events.recv().await {
+                self.pass_on(event);
             }
+            tracing::error!("the SFU is dead; another one takes its place");
+            // Said before there is another one: who has its answer already must not take it for an
+            // end of that connection.
+            self.signaling.media_signal_to_all(&disconnected("SfuDied"));
+            events = self.sfu.replace().await;
+        }
+    }
+
+    fn pass_on(&self, event: Event) {
+        let (room, participant, signal) = match event {
+            Event::Offer {
+                room,
+                participant,
+                sdp,
+            } => (room, participant, MediaSignal::Offer { sdp }),
+            Event::Disconnected {
+                reason: DisconnectReason::Requested,
+                ..
+            } => return,
+            Event::Disconnected {
+                room,
+                participant,
+                reason,
+            } => {
+                tracing::info!(%participant, ?reason, "media disconnected");
+                (room, participant, disconnected(&format!("{reason:?}")))
+            }
+            _ => return,
+        };
+        if let (Ok(room), Ok(participant)) =
+            (RoomName::new(room.as_str()), participant.as_str().parse())
+        {
+            self.signaling.media_signal(&room, &participant, signal);
         }
     }
 
@@ -304,6 +314,13 @@ impl Bridge {
 fn ids(room: &RoomName, participant: &ParticipantId) -> Option<(RoomId, SfuParticipant)> {
     let room = RoomId::new(room.as_str()).ok()?;
     Some((room, SfuParticipant::new(&participant.to_string()).ok()?))
+}
+
+fn disconnected(detail: &str) -> MediaSignal {
+    MediaSignal::Failed {
+        code: "disconnected".to_owned(),
+        detail: detail.to_owned(),
+    }
 }
 
 fn failed(error: &SfuError) -> MediaSignal {

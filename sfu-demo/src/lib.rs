@@ -2,3 +2,4 @@
 
 pub mod host;
 mod page;
+mod unit;

@@ -8,6 +8,7 @@ mod epochs;
 mod frames;
 mod interrupt;
 mod media;
+mod outage;
 mod participant;
 mod readable;
 #[cfg(test)]

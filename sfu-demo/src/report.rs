@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::outage::OutageReport;
+
 /// The whole report.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Report {
@@ -31,6 +33,8 @@ pub struct Report {
     pub removed_could_read: u64,
     /// The SFU's side.
     pub sfu: SfuReport,
+    /// The SFU's death and what it cost; null without `--kill-sfu`.
+    pub outage: Option<OutageReport>,
 }
 
 /// One participant's call.
@@ -53,7 +57,7 @@ pub struct ParticipantReport {
     /// RTP packets received twice; in a room of frames also the rest of pictures that were under
     /// way when the participant came.
     pub duplicates: u64,
-    /// `forwarded_to − decrypted_packets − duplicates`.
+    /// `forwarded_to − decrypted_packets − duplicates`, less what an `outage` accounts for.
     pub unaccounted: u64,
     /// Packets or frames whose tag did not verify.
     pub auth_failures: u64,
@@ -65,7 +69,7 @@ pub struct ParticipantReport {
     pub malformed_drops: u64,
     /// Whole frames received and compared with their publisher's source.
     pub frames_checked: u64,
-    /// Frames that others sent while both were present.
+    /// Frames that others sent while both were present, less those that an `outage` interrupted.
     pub frames_expected: u64,
     /// Of the stream that came least complete: how many percent of its frames came whole.
     pub thinnest_percent: u64,
@@ -169,6 +173,9 @@ impl Report {
             sfu.control_readable,
             sfu.control_forwarded
         );
+        if let Some(outage) = &self.outage {
+            let _ = writeln!(text, "{}", outage.in_words());
+        }
         let _ = writeln!(
             text,
             "the leaver's keys opened {} {} from before it was removed, {} of {} from after",
@@ -294,6 +301,7 @@ impl Report {
                 sfu.control_readable, sfu.control_forwarded
             ),
         );
+        reasons.extend(self.outage.iter().flat_map(OutageReport::reasons));
         self.verdict = if reasons.is_empty() { "ok" } else { "failed" };
         self.reasons = reasons;
     }
@@ -302,6 +310,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outage::{InterruptionReport, StreamsReport};
 
     fn good() -> Report {
         let one = ParticipantReport {
@@ -316,6 +325,21 @@ mod tests {
             media_intact: true,
             ..ParticipantReport::default()
         };
+        let streams = StreamsReport {
+            streams: 2,
+            streams_back: 2,
+            ..StreamsReport::default()
+        };
+        let interruption = InterruptionReport {
+            reconnected_ms: Some(500),
+            streams: streams.clone(),
+            ..InterruptionReport::default()
+        };
+        let outage = OutageReport {
+            streams,
+            participants: vec![interruption],
+            ..OutageReport::default()
+        };
         let change = EpochReport {
             ready_ms: Some(1),
             ..EpochReport::default()
@@ -324,6 +348,7 @@ mod tests {
             epochs: 4,
             participants: vec![one],
             epoch_changes: vec![change],
+            outage: Some(outage),
             removed_opened_before: 200,
             removed_tried: 200,
             sfu: SfuReport {
@@ -336,6 +361,10 @@ mod tests {
         }
     }
 
+    fn outage(report: &mut Report) -> &mut OutageReport {
+        report.outage.as_mut().expect("there is one")
+    }
+
     #[test]
     fn a_good_run_is_ok() {
         let mut report = good();
@@ -346,7 +375,7 @@ mod tests {
     /// Every condition, broken alone, fails the run with one reason.
     #[test]
     fn each_condition_can_fail() {
-        let breaks: [fn(&mut Report); 20] = [
+        let breaks: [fn(&mut Report); 25] = [
             |r| r.participants[0].unaccounted = 1,
             |r| r.participants[0].auth_failures = 1,
             |r| r.participants[0].missing_key_drops = 1,
@@ -366,6 +395,11 @@ mod tests {
             |r| r.sfu.forwarded_packets = 0,
             |r| r.sfu.readable_payloads = 1,
             |r| r.sfu.control_readable = 4,
+            |r| outage(r).epochs = 1,
+            |r| outage(r).participants.clear(),
+            |r| outage(r).streams.streams = 0,
+            |r| outage(r).participants[0].reconnected_ms = None,
+            |r| outage(r).participants[0].streams.streams_back = 1,
             |r| r.reasons.push("alice could not leave".into()),
         ];
         for (index, spoil) in breaks.into_iter().enumerate() {

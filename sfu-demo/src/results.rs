@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mls_srtp::id::ParticipantId;
+use mls_srtp::id::{ParticipantId, Ssrc};
 use mls_srtp::schedule::ModeKind;
 use mls_srtp::time::Moment;
 use mls_srtp_participant::headless::{Headless, Progress};
@@ -11,6 +11,7 @@ use mls_srtp_sfu::ServerStats;
 use crate::audit::LeaverResult;
 use crate::demo::{Conference, refused};
 use crate::epochs::EpochRecord;
+use crate::frames::Pause;
 use crate::report::{EpochReport, ParticipantReport, Report, SfuReport};
 
 /// Puts the report together. Sending ended at `ended_at`.
@@ -36,7 +37,12 @@ pub fn collect(
     seen.sort_unstable();
     seen.dedup();
     let (inspected, readable) = conference.audit.readable();
+    let outage = conference.outage.as_ref().map(|outage| {
+        let pauses = pauses(conference, everybody, ended_at);
+        outage.report(&pauses, epochs, &conference.leaver)
+    });
     Report {
+        outage,
         mode: conference.mode.kind().name(),
         profile: conference.mode.cipher(),
         epochs: seen.len(),
@@ -57,6 +63,32 @@ pub fn collect(
     }
 }
 
+/// Packets that the SFU has forwarded to somebody.
+pub fn forwarded_to(server: &ServerStats, who: &ParticipantId) -> u64 {
+    let (routes, who) = (server.sfu.routes.iter(), who.to_string());
+    routes
+        .filter(|(route, _)| route.subscriber.as_str() == who)
+        .map(|(_, count)| count.packets)
+        .sum()
+}
+
+/// Packets that somebody has received and made something of, and how many of these were
+/// duplicates.
+pub fn taken(one: &Headless) -> (u64, u64) {
+    let (opened, duplicates) = match one.media().mode() {
+        ModeKind::Sframe => {
+            let progress = one.progress();
+            (progress.opened_packets, progress.superfluous_packets)
+        }
+        _ => {
+            let stats = one.media().stats().unwrap_or_default();
+            let opened = stats.total(|sender| sender.opened);
+            (opened, stats.total(|sender| sender.replayed))
+        }
+    };
+    (opened + duplicates, duplicates)
+}
+
 fn participant(
     conference: &Conference,
     everybody: &[Arc<Headless>],
@@ -66,19 +98,10 @@ fn participant(
 ) -> ParticipantReport {
     let progress = one.progress();
     let stats = one.media().stats().unwrap_or_default();
-    let me = one.participant().to_string();
-    let routes = server.sfu.routes.iter();
-    let forwarded_to: u64 = routes
-        .filter(|(route, _)| route.subscriber.as_str() == me)
-        .map(|(_, count)| count.packets)
-        .sum();
-    let (decrypted_packets, duplicates) = match one.media().mode() {
-        ModeKind::Sframe => (progress.opened_packets, progress.superfluous_packets),
-        _ => (
-            stats.total(|sender| sender.opened),
-            stats.total(|sender| sender.replayed),
-        ),
-    };
+    let outage = conference.outage.as_ref();
+    let forwarded_to = forwarded_to(server, one.participant());
+    let (taken, duplicates) = taken(one);
+    let lost_by_outage = outage.map_or(0, |outage| outage.lost(one.participant()));
     let mut report = ParticipantReport {
         name: one.participant().user().to_owned(),
         joined_ms: progress.joined_at.map_or(0, millis),
@@ -88,9 +111,9 @@ fn participant(
             .map(|at| whole_millis(at, progress.asked_at)),
         sent_packets: stats.protected,
         forwarded_to,
-        decrypted_packets,
+        decrypted_packets: taken - duplicates,
         duplicates,
-        unaccounted: forwarded_to.saturating_sub(decrypted_packets + duplicates),
+        unaccounted: forwarded_to.saturating_sub(taken + lost_by_outage),
         auth_failures: stats.total(|sender| sender.auth_failed),
         missing_key_drops: stats.missing_key + stats.unknown_epoch,
         wrong_stream_drops: stats.total(|sender| sender.wrong_stream),
@@ -108,6 +131,8 @@ fn participant(
         };
         for (ssrc, expected) in other.log().sent_between(from, to) {
             let tally = conference.frames.tally(one.participant(), ssrc, from, to);
+            let pause = pause(conference, one, other, ssrc, (from, to));
+            let expected = expected.saturating_sub(pause.map_or(0, |pause| pause.missed));
             report.frames_checked += tally.intact + tally.wrong;
             report.frames_expected += expected;
             report.media_intact &= tally.wrong == 0;
@@ -117,6 +142,43 @@ fn participant(
         }
     }
     report
+}
+
+/// What an outage did to a stream, if there was one while both were present.
+fn pause(
+    conference: &Conference,
+    receiver: &Headless,
+    sender: &Headless,
+    ssrc: Ssrc,
+    present: (Moment, Moment),
+) -> Option<Pause> {
+    let at = conference.outage.as_ref()?.at;
+    let both = (receiver.participant(), sender.participant());
+    let struck = (present.0..present.1).contains(&at);
+    struck.then(|| conference.frames.pause(both, ssrc, at, present))
+}
+
+/// What an outage did to every stream at every receiver.
+fn pauses(
+    conference: &Conference,
+    everybody: &[Arc<Headless>],
+    ended_at: Moment,
+) -> Vec<(ParticipantId, Pause)> {
+    let mut pauses = Vec::new();
+    for (receiver, sender) in everybody
+        .iter()
+        .flat_map(|one| everybody.iter().map(move |other| (one, other)))
+        .filter(|(one, other)| one.participant() != other.participant())
+    {
+        let present = both_present(&receiver.progress(), &sender.progress(), ended_at);
+        let Some(present) = present else { continue };
+        let streams = sender.log().sent_between(present.0, present.1);
+        let struck = streams
+            .into_keys()
+            .filter_map(|ssrc| pause(conference, receiver, sender, ssrc, present));
+        pauses.extend(struck.map(|pause| (receiver.participant().clone(), pause)));
+    }
+    pauses
 }
 
 /// The time in which media of both was connected.
@@ -177,10 +239,12 @@ fn exposure(
     Some(whole_millis(last, asked))
 }
 
-fn whole_millis(later: Moment, earlier: Moment) -> u64 {
+/// Whole milliseconds between two moments.
+pub fn whole_millis(later: Moment, earlier: Moment) -> u64 {
     u64::try_from(later.since(earlier).as_millis()).unwrap_or(u64::MAX)
 }
 
-fn millis(at: Moment) -> u64 {
+/// Whole milliseconds since the start of the conference.
+pub fn millis(at: Moment) -> u64 {
     whole_millis(at, Moment::default())
 }

@@ -45,6 +45,24 @@ impl View {
         };
     }
 
+    /// Says something in a line of its own, which stays.
+    pub fn say(&mut self, elapsed: Duration, line: &str) {
+        let time = elapsed.as_secs_f64();
+        // As in `show`.
+        let _ = self
+            .clear()
+            .and_then(|()| writeln!(stdout(), "{time:6.1} s  {line}"));
+    }
+
+    fn clear(&mut self) -> std::io::Result<()> {
+        let drawn = std::mem::take(&mut self.drawn);
+        if drawn > 0 {
+            stdout().queue(MoveUp(drawn))?;
+            stdout().execute(Clear(ClearType::FromCursorDown))?;
+        }
+        Ok(())
+    }
+
     /// Leaves the last picture standing.
     pub fn end(&mut self) {
         self.drawn = 0;
@@ -88,11 +106,8 @@ impl View {
         }
         lines.push(format!("{}", table_head().dark_grey()));
         lines.extend(everybody.iter().map(|one| row(one, everybody)));
+        self.clear()?;
         let mut out = stdout();
-        if self.drawn > 0 {
-            out.queue(MoveUp(self.drawn))?;
-        }
-        out.execute(Clear(ClearType::FromCursorDown))?;
         for line in &lines {
             writeln!(out, "{line}")?;
         }
@@ -124,7 +139,7 @@ fn row(one: &Headless, everybody: &[Arc<Headless>]) -> String {
     let state = match (
         &progress.trouble,
         progress.ended_at,
-        progress.media_at,
+        progress.media_at.filter(|_| progress.media_up),
         progress.joined_at,
     ) {
         (Some(trouble), ..) => trouble.clone().red().to_string(),

@@ -127,12 +127,13 @@ fn a_whole_conference_holds_and_its_recordings_play() {
     assert_eq!(sfu["control_readable"], sfu["control_forwarded"]);
     assert!(number(&sfu["forwarded_packets"]) > 1000);
 
-    let files = files_below(&folder.0);
-    assert!(
-        files.len() >= 20,
-        "four participants heard each other: {} files",
-        files.len()
-    );
+    let files = all_play(&folder.0);
+    assert!(files >= 20, "four participants heard each other: {files}");
+}
+
+/// Plays every recording below a folder; how many there are.
+fn all_play(folder: &Path) -> usize {
+    let files = files_below(folder);
     for file in &files {
         let (codec, packets) = probe(file);
         let expected = if file.extension().is_some_and(|e| e == "ivf") {
@@ -143,6 +144,39 @@ fn a_whole_conference_holds_and_its_recordings_play() {
         assert_eq!(codec, expected, "{}", file.display());
         assert!(packets > 10, "{} has {packets} packets", file.display());
     }
+    files.len()
+}
+
+/// Media comes back through another SFU, in the same epoch and the same recordings.
+#[test]
+fn a_conference_outlives_its_sfu() {
+    let folder = Folder::new("mls-srtp-outage");
+    let record = folder.0.to_str().expect("UTF-8");
+    let args = [
+        "demo",
+        "--participants",
+        "2",
+        "--seconds",
+        "18",
+        "--kill-sfu",
+    ];
+    let output = run(&[&args[..], &["--record", record, "--json"]].concat());
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.lines().last().expect("a last line");
+    let report: Value = serde_json::from_str(last).expect("the last line is JSON");
+    assert_eq!(report["verdict"], "ok", "{}", report["reasons"]);
+    let outage = &report["outage"];
+    assert_eq!(outage["epochs"], 0, "{outage}");
+    // Two streams of each of three, at the two others.
+    assert_eq!(outage["streams"], 12, "{outage}");
+    assert_eq!(outage["streams_back"], 12, "{outage}");
+    let participants = outage["participants"].as_array().expect("a list");
+    assert_eq!(participants.len(), 3, "{outage}");
+    for one in participants {
+        assert!(one["reconnected_ms"].is_u64(), "{one}");
+        assert!(one["interruption_max_ms"].as_u64() > Some(0), "{one}");
+    }
+    assert_eq!(all_play(&folder.0), 12, "one recording of each stream");
 }
 
 #[test]
@@ -305,6 +339,7 @@ fn wrong_arguments_end_with_code_2_and_a_clear_line() {
         &["participant", "--room", ""],
         &["serve", "--listen", "here"],
         &["demo", "--participants", "16", "--seconds", "8"],
+        &["demo", "--kill-sfu", "--seconds", "12"],
         &["demo", "--profile", "aes128_cm_hmac_sha1_32"],
         &["fly"],
     ] {

@@ -58,6 +58,7 @@ mod monitor;
 mod negotiation;
 mod offer;
 pub mod ohb;
+mod path;
 mod peer;
 mod room;
 pub mod rtx;

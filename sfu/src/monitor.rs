@@ -1,4 +1,4 @@
-//! Watches the RTCP of one peer connection: counts repairs, collects keyframe requests.
+//! Watches the packets of one peer connection: counts repairs, collects keyframe requests.
 //!
 //! The engine hands an inbound RTCP compound to the application only when told to, and then only
 //! when the *first* packet in it concerns a stream it knows; a browser's compound starts with a
@@ -33,6 +33,8 @@ pub(crate) struct HopCounters {
     pub(crate) retransmissions: AtomicU64,
     /// Retransmissions of the client that repaired a loss.
     pub(crate) repaired: Arc<AtomicU64>,
+    /// Packets of the client that verified and had not come before, RTCP included.
+    pub(crate) verified: AtomicU64,
     requests: Mutex<Vec<u32>>,
 }
 
@@ -121,6 +123,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for HopMonitor {
     type Time = Instant;
 
     fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        add(&self.counters.verified, 1);
         if let Packet::Rtcp(packets) = &message.message.packet {
             self.see_inbound(packets);
         }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -29,7 +30,7 @@ use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 
 use crate::codec;
 use crate::config::SfuConfig;
-use crate::demux::Packet;
+use crate::demux::{self, Packet};
 use crate::engine;
 use crate::error::SfuError;
 use crate::event::DisconnectReason;
@@ -38,6 +39,7 @@ use crate::id::{ParticipantId, RoomId};
 use crate::monitor::HopCounters;
 use crate::negotiation::Negotiation;
 use crate::offer::{self, Section, Source};
+use crate::path::Path;
 use crate::window::SentWindow;
 
 /// RTCP senders a client may use beyond its declared SSRCs. The engine keeps state per SSRC from
@@ -77,6 +79,7 @@ pub(crate) struct Peer {
     pub(crate) queued: bool,
     engine: RTCPeerConnection,
     local_addr: SocketAddr,
+    path: Path,
     declared: HashSet<u32>,
     rtcp_sources: HashSet<u32>,
     sources: Vec<Source>,
@@ -122,6 +125,7 @@ impl Peer {
             queued: false,
             engine,
             local_addr: config.public_addr,
+            path: Path::default(),
             declared,
             rtcp_sources: HashSet::new(),
             sources,
@@ -384,14 +388,18 @@ impl Peer {
             now,
             transport: TransportContext {
                 local_addr: self.local_addr,
-                peer_addr: from,
+                peer_addr: self.path.inwards(from),
                 transport_protocol: TransportProtocol::UDP,
                 ecn: None,
             },
             message: datagram,
         };
+        let before = self.verified();
         if let Err(error) = self.engine.handle_read(message) {
             tracing::debug!(participant = %self.participant, %error, "datagram refused");
+        }
+        if self.verified() > before {
+            self.path.follow(from);
         }
     }
 
@@ -481,7 +489,16 @@ impl Peer {
     /// The next datagram to send, and where to.
     pub(crate) fn poll_transmit(&mut self) -> Option<(SocketAddr, BytesMut)> {
         let transmit = self.engine.poll_write()?;
-        Some((transmit.transport.peer_addr, transmit.message))
+        let to = transmit.transport.peer_addr;
+        // ICE checks go to all kinds of addresses, all else to the one that was nominated.
+        if demux::classify(&transmit.message) != Some(Packet::Stun) {
+            self.path.nominate(to);
+        }
+        Some((self.path.outwards(to), transmit.message))
+    }
+
+    fn verified(&self) -> u64 {
+        self.counters.verified.load(Ordering::Relaxed)
     }
 
     /// Asks the engine when to wake it.

@@ -5,6 +5,7 @@
 //! runtime: one thread that owns everything needs none, and its CPU time can be read exactly.
 
 use std::net::SocketAddr;
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -34,7 +35,16 @@ pub type Reply<T> = Box<dyn FnOnce(Result<T, SfuError>) + Send>;
 
 enum Command {
     Call(Box<dyn FnOnce(&mut Loop) + Send>),
-    Stop,
+    End(End),
+}
+
+/// How the thread ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// With a goodbye to every client.
+    Stopped,
+    /// As a crash would end it.
+    Killed,
 }
 
 /// A reply that is given even when its command is dropped because the server stopped first.
@@ -82,6 +92,17 @@ impl ServerStats {
     }
 }
 
+/// What another server measured before this one took its place.
+impl AddAssign<&Self> for ServerStats {
+    fn add_assign(&mut self, former: &Self) {
+        self.sfu += &former.sfu;
+        self.cpu += former.cpu;
+        self.datagrams_received += former.datagrams_received;
+        self.datagrams_sent += former.datagrams_sent;
+        self.datagrams_refused += former.datagrams_refused;
+    }
+}
+
 /// A running SFU. Dropping it stops it.
 pub struct SfuServer {
     handle: SfuHandle,
@@ -90,7 +111,8 @@ pub struct SfuServer {
 }
 
 impl SfuServer {
-    /// Binds `bind` and starts the thread. `on_event` runs on it: be quick. A port of 0 in
+    /// Binds `bind` and starts the thread. `on_event` runs on it: be quick. It is dropped when the
+    /// thread ends, for whatever reason; the address is free again then. A port of 0 in
     /// [`SfuConfig::public_addr`] stands for the port that was bound.
     ///
     /// # Errors
@@ -145,7 +167,7 @@ impl SfuServer {
     }
 
     fn join(&mut self) -> ServerStats {
-        self.handle.send(Command::Stop);
+        self.handle.send(Command::End(End::Stopped));
         let result = self.thread.take().map(JoinHandle::join);
         result.and_then(Result::ok).unwrap_or_default()
     }
@@ -220,6 +242,12 @@ impl SfuHandle {
         });
     }
 
+    /// Ends the thread as a crash would: nobody is told, and nothing more is sent. For trying out
+    /// what survives it.
+    pub fn kill(&self) {
+        self.send(Command::End(End::Killed));
+    }
+
     /// The statistics so far.
     pub fn stats(&self, reply: Reply<ServerStats>) {
         let pending = Pending(Some(reply));
@@ -252,6 +280,7 @@ struct Loop {
     sfu: Sfu,
     port: Port,
     waker: Arc<Waker>,
+    /// Dropped after the port: who waits for its end may bind the address again.
     on_event: Box<dyn FnMut(Event) + Send>,
     batch: Vec<Transmit>,
     stats: ServerStats,
@@ -259,34 +288,47 @@ struct Loop {
 
 impl Loop {
     fn run(mut self, inbox: &Receiver<Command>) -> ServerStats {
-        while self.take_commands(inbox) {
-            self.receive();
-            let now = Instant::now();
-            if self.sfu.poll_timeout().is_some_and(|due| due <= now) {
-                self.sfu.handle_timeout(now);
+        let end = loop {
+            if let Some(end) = self.take_commands(inbox) {
+                break end;
             }
-            self.send();
-            self.pass_events();
-            self.sleep();
+            self.turn();
+        };
+        if end == End::Stopped {
+            self.say_goodbye();
         }
+        self.stats()
+    }
+
+    /// Says how to end, once it is to end.
+    fn take_commands(&mut self, inbox: &Receiver<Command>) -> Option<End> {
+        while let Ok(command) = inbox.try_recv() {
+            match command {
+                Command::Call(call) => call(self),
+                Command::End(end) => return Some(end),
+            }
+        }
+        None
+    }
+
+    fn turn(&mut self) {
+        self.receive();
+        let now = Instant::now();
+        if self.sfu.poll_timeout().is_some_and(|due| due <= now) {
+            self.sfu.handle_timeout(now);
+        }
+        self.send();
+        self.pass_events();
+        self.sleep();
+    }
+
+    fn say_goodbye(&mut self) {
         let rooms: Vec<RoomId> = self.sfu.rooms.keys().cloned().collect();
         for room in rooms {
             self.sfu.close_room(&room, Instant::now());
         }
         self.send();
         self.pass_events();
-        self.stats()
-    }
-
-    /// Returns `false` when the server is to stop.
-    fn take_commands(&mut self, inbox: &Receiver<Command>) -> bool {
-        while let Ok(command) = inbox.try_recv() {
-            match command {
-                Command::Call(call) => call(self),
-                Command::Stop => return false,
-            }
-        }
-        true
     }
 
     fn receive(&mut self) {

@@ -1,6 +1,7 @@
 //! Counters that outlive the participants they describe.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::AddAssign;
 use std::sync::atomic::Ordering;
 
 use crate::event::MediaKind;
@@ -87,6 +88,27 @@ pub struct SfuStats {
     /// Ended routes that exceeded [`crate::SfuConfig::max_kept_routes`]; their packets are
     /// in `forwarded` only.
     pub routes_not_kept: u64,
+}
+
+/// What another SFU counted before this one took its place; `connected` is of the present only.
+impl AddAssign<&Self> for SfuStats {
+    fn add_assign(&mut self, former: &Self) {
+        self.received += former.received;
+        self.forwarded += former.forwarded;
+        for (reason, count) in &former.dropped {
+            *self.dropped.entry(*reason).or_default() += count;
+        }
+        self.nacks_received += former.nacks_received;
+        self.nacks_sent += former.nacks_sent;
+        self.retransmissions += former.retransmissions;
+        self.repaired += former.repaired;
+        self.keyframe_requests += former.keyframe_requests;
+        self.keyframe_requests_sent += former.keyframe_requests_sent;
+        for (route, count) in &former.routes {
+            add_count(self.routes.entry(route.clone()).or_default(), *count);
+        }
+        self.routes_not_kept += former.routes_not_kept;
+    }
 }
 
 /// The running totals behind [`SfuStats`].

@@ -233,6 +233,12 @@ impl ServerHandle {
         self.0.media_signal(room, participant, signal);
     }
 
+    /// Passes a signal of the SFU to everybody who is connected, in all rooms: one that has lost
+    /// them all does not know any more who they were.
+    pub fn media_signal_to_all(&self, signal: &MediaSignal) {
+        self.0.media_signal_to_all(signal);
+    }
+
     /// What the service has done so far.
     pub fn stats(&self) -> ServiceStats {
         self.0.stats()

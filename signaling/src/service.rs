@@ -215,6 +215,14 @@ impl Service {
         }
     }
 
+    /// Passes a signal of the SFU on to everybody.
+    pub(crate) fn media_signal_to_all(&self, signal: &MediaSignal) {
+        let rooms: Vec<_> = lock(&self.rooms).values().cloned().collect();
+        for room in rooms {
+            self.with(&room, |room, _| room.media_signal_to_all(signal));
+        }
+    }
+
     /// Lets time pass in all rooms and forgets deserted ones.
     pub(crate) fn tick(&self) {
         let rooms: Vec<_> = lock(&self.rooms).values().cloned().collect();

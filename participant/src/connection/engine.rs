@@ -36,6 +36,13 @@ const NACKS_PER_PACKET: u16 = 10;
 /// The newest packets are not asked for: they may be overtaking.
 const NACK_SKIPS: u16 = 2;
 
+/// How often the SFU is asked for a sign of life. After a change of our address, as the SFU sees it,
+/// media passes again with the next one.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
+/// How long none may come before the connection counts as disconnected: three of them, lost.
+const SILENCE: Duration = Duration::from_secs(3);
+
 /// Opus, VP8 and VP8's retransmissions, nothing else.
 pub(super) fn media_engine() -> webrtc::error::Result<MediaEngine> {
     let mut engine = MediaEngine::default();
@@ -111,6 +118,7 @@ pub(super) fn setting_engine() -> SettingEngine {
             SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
             SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
         ])
+        .with_ice_timeouts(Some(SILENCE), None, Some(SIGN_OF_LIFE))
         // Only an address that was asked for is bound, so loopback is there on purpose.
         .with_include_loopback_candidate(true)
         .build()

@@ -162,6 +162,8 @@ impl Seen {
             return;
         };
         frames.push(kind, to_packet(forwarded), now);
+        // What was lost with an SFU that died never comes.
+        frames.handle_timeout(now);
         let whole: Vec<_> = std::iter::from_fn(|| frames.poll()).collect();
         for assembled in whole {
             if let Assembled::Frame(frame) = assembled

@@ -29,14 +29,21 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Index and key of a packet: the nonce that it was sealed with, and what came of it.
 type Nonces = HashMap<(u32, [u8; 6], u16), Vec<u8>>;
 
+/// What has passed the SFU.
+#[derive(Default)]
+struct Watched {
+    packets: u64,
+    /// Nonces that sealed two different packets.
+    reused: u64,
+}
+
 pub struct Call {
     pub host: Host,
     pub udp: UdpRelay,
     pub tcp: TcpRelay,
     pub alice: Headless,
     pub bob: Headless,
-    /// Nonces that sealed two different packets.
-    reused: Arc<Mutex<u32>>,
+    watched: Arc<Mutex<Watched>>,
 }
 
 impl Call {
@@ -56,7 +63,7 @@ impl Call {
         };
         let host = Host::start(config, events).await.expect("started");
         tokio::spawn(udp.clone().run(host.media_addr()));
-        let reused = watch_nonces(&host);
+        let watched = watch_nonces(&host);
         let tcp = TcpRelay::default();
         let service = host.url();
         let service = service.trim_start_matches("ws://").parse();
@@ -70,7 +77,7 @@ impl Call {
             tcp,
             alice,
             bob,
-            reused,
+            watched,
         };
         call.hear_each_other().await;
         call
@@ -85,6 +92,11 @@ impl Call {
         .await;
     }
 
+    /// How many packets were watched on their way through the SFU.
+    pub fn watched(&self) -> u64 {
+        self.watched.lock().expect("not poisoned").packets
+    }
+
     /// The epochs that each has been in.
     pub fn epochs(&self) -> [Vec<u64>; 2] {
         [self.alice.progress().epochs, self.bob.progress().epochs]
@@ -93,7 +105,11 @@ impl Call {
     /// What must hold whatever happened to the network, then everybody leaves.
     pub async fn end(self, epochs: [Vec<u64>; 2]) {
         assert_eq!(self.epochs(), epochs, "the group has changed");
-        assert_eq!(*self.reused.lock().expect("not poisoned"), 0, "nonces");
+        assert_eq!(
+            self.watched.lock().expect("not poisoned").reused,
+            0,
+            "nonces"
+        );
         for one in [&self.alice, &self.bob] {
             let pipeline = one.media().lock().expect("not poisoned");
             let failed = pipeline.stats().total(|sender| sender.auth_failed);
@@ -159,25 +175,27 @@ async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
 }
 
 /// Counts nonces under which two different packets pass the SFU.
-fn watch_nonces(host: &Host) -> Arc<Mutex<u32>> {
-    let reused = Arc::new(Mutex::new(0));
-    let (count, mut seen) = (Arc::clone(&reused), Nonces::new());
+fn watch_nonces(host: &Host) -> Arc<Mutex<Watched>> {
+    let watched = Arc::<Mutex<Watched>>::default();
+    let (shared, mut seen) = (Arc::clone(&watched), Nonces::new());
     host.set_tap(Box::new(move |packet: &Forwarded<'_>| {
         if Trailer::parse(packet.payload).is_err() {
             return;
         }
+        let mut watched = shared.lock().expect("not poisoned");
+        watched.packets += 1;
         let sealed = packet.payload.len() - Trailer::SENT_LEN;
         let key_and_roc = packet.payload[sealed..sealed + 6].try_into();
         let key_and_roc = key_and_roc.expect("MKI and ROC have 6 bytes");
         match seen.entry((packet.ssrc, key_and_roc, packet.sequence_number)) {
             Entry::Occupied(first) => {
                 let reuses = first.get()[..] != packet.payload[..];
-                *count.lock().expect("not poisoned") += u32::from(reuses);
+                watched.reused += u64::from(reuses);
             }
             Entry::Vacant(place) => {
                 place.insert(packet.payload.to_vec());
             }
         }
     }));
-    reused
+    watched
 }

@@ -14,7 +14,7 @@ use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::connection::{LocalTrack, MediaConnection};
 use mls_srtp_participant::e2e::E2eMedia;
 use mls_srtp_participant::kind::MediaKind;
-use mls_srtp_sfu::{ParticipantId, RoomId, SfuError};
+use mls_srtp_sfu::{Forwarded, ParticipantId, RoomId, SfuError};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
@@ -50,6 +50,66 @@ async fn media_that_the_sfu_dropped_comes_back_without_an_epoch() {
     eventually("she is back", || reconnected(&call.alice.progress())).await;
     call.hear_each_other().await;
     assert_eq!(call.bob.progress().media_reconnects, 0);
+    call.end(epochs).await;
+}
+
+/// The SFU ends without a goodbye, and with it all that it knew; another one takes its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn media_comes_back_through_the_next_sfu_without_an_epoch() {
+    let call = Call::of_two().await;
+    let epochs = call.epochs();
+    let before = call.host.kill_sfu().await;
+    assert!(before.sfu.forwarded > 0, "its counts outlive it");
+    all_are_back(&call, 1).await;
+    let watched = call.watched();
+    call.hear_each_other().await;
+    assert!(call.watched() > watched, "the next one is watched as well");
+    let after = call.host.stats().await;
+    assert!(after.sfu.forwarded > before.sfu.forwarded);
+    call.end(epochs).await;
+}
+
+/// The same by a bug of the SFU, twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn media_comes_back_after_crashes_of_the_sfu() {
+    let call = Call::of_two().await;
+    let epochs = call.epochs();
+    for crash in 1..=2 {
+        let bug = |_: &Forwarded<'_>| panic!("crashes on purpose");
+        call.host
+            .sfu()
+            .set_tap(Some(Box::new(bug)), Box::new(|_| {}));
+        all_are_back(&call, crash).await;
+        call.hear_each_other().await;
+    }
+    call.end(epochs).await;
+}
+
+/// Everybody has connected so many times again, and because of a word, not of silence.
+async fn all_are_back(call: &Call, times: u32) {
+    for one in [&call.alice, &call.bob] {
+        eventually("they are back", || {
+            let progress = one.progress();
+            progress.media_up && progress.media_reconnects >= times
+        })
+        .await;
+        let why = one.progress().media_trouble.unwrap_or_default();
+        assert!(why.contains("SfuDied"), "{why}");
+    }
+}
+
+/// A NAT forgets its bindings, or a network changes below a socket that notices nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn media_goes_on_at_another_address_without_a_new_connection() {
+    let call = Call::of_two().await;
+    let epochs = call.epochs();
+    for _ in 0..2 {
+        call.udp.rebind();
+        call.hear_each_other().await;
+    }
+    for one in [&call.alice, &call.bob] {
+        assert_eq!(one.progress().media_reconnects, 0, "{}", one.participant());
+    }
     call.end(epochs).await;
 }
 

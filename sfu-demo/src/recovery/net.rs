@@ -1,14 +1,14 @@
 //! A network that can fail: a UDP relay before the SFU and a TCP relay before the service.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::task::JoinHandle;
 
 const LOOPBACK: &str = "127.0.0.1:0";
 const DATAGRAM: usize = 2_048;
@@ -17,13 +17,21 @@ const DATAGRAM: usize = 2_048;
 #[derive(Clone)]
 pub struct UdpRelay {
     front: Arc<UdpSocket>,
+    backs: Arc<Mutex<HashMap<SocketAddr, Back>>>,
     cut: Arc<AtomicBool>,
+}
+
+/// Where the SFU sees a client.
+struct Back {
+    socket: Arc<UdpSocket>,
+    carries: JoinHandle<()>,
 }
 
 impl UdpRelay {
     pub async fn bind() -> Self {
         Self {
             front: Arc::new(UdpSocket::bind(LOOPBACK).await.expect("a port")),
+            backs: Arc::default(),
             cut: Arc::default(),
         }
     }
@@ -41,29 +49,45 @@ impl UdpRelay {
         self.cut.load(Ordering::Relaxed)
     }
 
+    /// From now on the SFU sees every client at another address, and reaches nobody at the one
+    /// before.
+    pub fn rebind(&self) {
+        for (_, back) in self.backs.lock().expect("not poisoned").drain() {
+            back.carries.abort();
+        }
+    }
+
     /// Carries between clients and `sfu`.
     pub async fn run(self, sfu: SocketAddr) {
-        let mut backs: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
         let mut datagram = [0; DATAGRAM];
         loop {
             let Ok((len, client)) = self.front.recv_from(&mut datagram).await else {
                 continue;
             };
-            if self.is_cut() {
-                continue;
+            if !self.is_cut() {
+                let back = self.back_of(client, sfu).await;
+                let _ = back.send(&datagram[..len]).await;
             }
-            let back = match backs.entry(client) {
-                Entry::Occupied(back) => back.into_mut(),
-                Entry::Vacant(place) => {
-                    let back = UdpSocket::bind(LOOPBACK).await.expect("a port");
-                    back.connect(sfu).await.expect("an address");
-                    let back = place.insert(Arc::new(back));
-                    tokio::spawn(self.clone().carry_back(Arc::clone(back), client));
-                    back
-                }
-            };
-            let _ = back.send(&datagram[..len]).await;
         }
+    }
+
+    async fn back_of(&self, client: SocketAddr, sfu: SocketAddr) -> Arc<UdpSocket> {
+        let known = |backs: &HashMap<_, Back>| backs.get(&client).map(|b| Arc::clone(&b.socket));
+        if let Some(back) = known(&self.backs.lock().expect("not poisoned")) {
+            return back;
+        }
+        let socket = Arc::new(UdpSocket::bind(LOOPBACK).await.expect("a port"));
+        socket.connect(sfu).await.expect("an address");
+        let carries = tokio::spawn(self.clone().carry_back(Arc::clone(&socket), client));
+        let back = Back {
+            socket: Arc::clone(&socket),
+            carries,
+        };
+        self.backs
+            .lock()
+            .expect("not poisoned")
+            .insert(client, back);
+        socket
     }
 
     async fn carry_back(self, back: Arc<UdpSocket>, client: SocketAddr) {

@@ -2,6 +2,7 @@
 
 mod common;
 mod forwarding;
+mod moving;
 mod repair;
 mod robustness;
 #[cfg(target_os = "linux")]

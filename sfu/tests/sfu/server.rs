@@ -153,6 +153,31 @@ fn packets_cross_a_real_socket_and_the_thread_is_measured() {
     assert!(matches!(late.recv().unwrap(), Err(SfuError::Stopped)));
 }
 
+/// The end of the events tells of a dead thread, and another one may take its address at once.
+#[test]
+fn a_killed_server_tells_nobody_and_leaves_its_address() {
+    let (server, events) = start();
+    let (sfu, addr) = (server.handle(), server.local_addr());
+    let mut remotes = vec![Remote::join("ann", 1, &sfu)];
+    run(&sfu, &events, &mut remotes, |remotes| {
+        remotes[0].client.connected
+    });
+    sfu.kill();
+    let told = |event: &Event| matches!(event, Event::Disconnected { .. });
+    assert_eq!(events.iter().filter(told).count(), 0);
+    let next = SfuServer::start(addr, SfuConfig::new(addr), |_| {}).unwrap();
+    assert_eq!(next.local_addr(), addr);
+    remotes[0].turn();
+    assert!(remotes[0].client.connected, "no goodbye came");
+    let (present, former) = (next.stop(), server.stop());
+    assert_eq!(former.sfu.connected, 1);
+    let mut all = present.clone();
+    all += &former;
+    let received = present.datagrams_received + former.datagrams_received;
+    assert_eq!(all.datagrams_received, received);
+    assert_eq!(all.sfu.connected, 0, "only the present counts");
+}
+
 #[test]
 fn a_busy_port_is_named() {
     let (server, _events) = start();

@@ -220,6 +220,13 @@ impl Room {
         }
     }
 
+    /// Passes a signal of the SFU to everybody who is connected.
+    pub fn media_signal_to_all(&mut self, signal: &MediaSignal) {
+        for client in self.clients.connected() {
+            self.send(client, ServiceMessage::Media(signal.clone()));
+        }
+    }
+
     /// Ends every connection; the group stays for those who come back.
     pub fn shut_down(&mut self) {
         for client in self.clients.connected() {

@@ -125,6 +125,18 @@ fn media_is_for_members_and_needs_an_sfu() {
     );
 }
 
+/// An SFU that has lost everybody does not know any more who they were.
+#[test]
+fn a_signal_to_all_reaches_whoever_is_connected() {
+    let mut lab = Lab::with(&["alice", "bob", "carol"]);
+    lab.disconnect("bob");
+    lab.room.media_signal_to_all(&offer());
+    lab.pass(10);
+    let heard = |lab: &mut Lab, user| lab.get(user).told.contains(&ServiceMessage::Media(offer()));
+    let all = ["alice", "bob", "carol"].map(|user| heard(&mut lab, user));
+    assert_eq!(all, [true, false, true]);
+}
+
 #[test]
 fn a_joiner_that_goes_before_its_commit_is_never_added() {
     let mut lab = Lab::with(&["alice", "bob"]);

@@ -54,6 +54,8 @@ pub struct Net {
     pub rtp_from_sfu: BTreeMap<SocketAddr, usize>,
     last_offers: BTreeMap<String, String>,
     wires: VecDeque<Wire>,
+    /// Where a client's datagrams come from, and where it is reached, if not at its own address.
+    outside: BTreeMap<SocketAddr, SocketAddr>,
     next_port: u16,
 }
 
@@ -78,6 +80,7 @@ impl Net {
             rtp_from_sfu: BTreeMap::new(),
             last_offers: BTreeMap::new(),
             wires: VecDeque::new(),
+            outside: BTreeMap::new(),
             next_port: 40_000,
         }
     }
@@ -140,6 +143,15 @@ impl Net {
         self.run(500);
     }
 
+    /// From now on a client is behind another address, as after a change of its NAT or network, and
+    /// cannot be reached at the one before.
+    pub fn rebind(&mut self, name: &str) -> SocketAddr {
+        self.next_port += 1;
+        let outside = SocketAddr::from(([203, 0, 113, 7], self.next_port));
+        self.outside.insert(self.clients[name].addr, outside);
+        outside
+    }
+
     /// Lets `ms` milliseconds of virtual time pass.
     pub fn run(&mut self, ms: u64) {
         let end = self.now + Duration::from_millis(ms);
@@ -183,11 +195,12 @@ impl Net {
             }
             if wire.to == self.sfu_addr {
                 self.sfu.handle_datagram(wire.from, wire.bytes, self.now);
-            } else if let Some(client) = self
-                .clients
-                .values_mut()
-                .find(|client| client.addr == wire.to)
-            {
+                continue;
+            }
+            let outside = &self.outside;
+            let at = |client: &Client| *outside.get(&client.addr).unwrap_or(&client.addr);
+            let mut clients = self.clients.values_mut();
+            if let Some(client) = clients.find(|client| at(client) == wire.to) {
                 client.handle(wire.from, wire.bytes, self.now);
             }
         }
@@ -207,8 +220,9 @@ impl Net {
         }
         for client in self.clients.values_mut() {
             while let Some(transmit) = client.pc.poll_write() {
+                let outside = self.outside.get(&client.addr);
                 self.wires.push_back(Wire {
-                    from: client.addr,
+                    from: *outside.unwrap_or(&client.addr),
                     to: transmit.transport.peer_addr,
                     bytes: transmit.message,
                 });
