@@ -49,6 +49,10 @@ pub struct ManagerConfig {
     /// The media modes that the application has a pipeline for; rooms of other modes are not
     /// entered. Default SRTP.
     pub modes: Vec<ModeKind>,
+    /// Whether [`save`](crate::KeyManager::save) finds the group and not the signature key alone.
+    /// Default `false`: what only a restart would read is then not written, the whole tree at each
+    /// commit and the message secrets at each message. A stay that was restored is always kept.
+    pub keeps_group: bool,
     /// Whose credentials are accepted. Default [`NamesOnly`].
     pub validator: Arc<dyn CredentialValidator>,
 }
@@ -69,6 +73,7 @@ impl Default for ManagerConfig {
             renewal_gap: Duration::from_secs(2),
             fill_above: 32,
             modes: vec![ModeKind::Srtp],
+            keeps_group: false,
             validator: Arc::new(NamesOnly),
         }
     }

@@ -3,15 +3,14 @@
 //! Nothing here decides anything. What is processed is staged, looked at by the caller, and merged
 //! only when the service has accepted it; our own commit included.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use super::provider::Provider;
+use super::provider::{Provider, StoredValues};
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
     LeafNodeIndex, MlsGroup, MlsMessageOut, OpenMlsProvider, OpenMlsRand, ProcessedMessageContent,
     Proposal, QueuedProposal, Sender, StagedCommit,
 };
-use zeroize::Zeroizing;
 
 use super::{
     CredentialValidator, Door, GroupError, Identity, RoomPolicy, Roster, RuleViolation, credential,
@@ -97,11 +96,11 @@ impl Engine {
 
     /// Creates a one-member group with the room's terms.
     pub(crate) fn create(
+        provider: Provider,
         identity: &Identity,
         group_id: GroupId,
         door: &Door,
     ) -> Result<(Self, Creation), GroupError> {
-        let provider = Provider::default();
         let group = MlsGroup::builder()
             .with_group_id(openmls::group::GroupId::from_slice(group_id.as_bytes()))
             .ciphersuite(terms::CIPHERSUITE)
@@ -367,29 +366,20 @@ impl Engine {
         terms::check(self.group.extensions(), &door.policy, &door.external_sender).is_ok()
     }
 
-    /// Everything that the MLS library keeps of the group, secrets included, in a fixed order.
-    pub(crate) fn save(&self) -> Vec<(Vec<u8>, Zeroizing<Vec<u8>>)> {
-        let values = self.provider.storage().values.read();
-        // A writer that panicked left the map as it was.
-        let values = values.unwrap_or_else(PoisonError::into_inner);
-        let mut saved: Vec<_> = values
-            .iter()
-            .map(|(key, value)| (key.clone(), Zeroizing::new(value.clone())))
-            .collect();
-        saved.sort_by(|(a, _), (b, _)| a.cmp(b));
-        saved
+    /// Everything that the MLS library keeps of the group, secrets included; `None` if that is not
+    /// enough to load it again.
+    pub(crate) fn save(&self) -> Option<StoredValues> {
+        self.provider.storage().values()
     }
 
-    /// The group as [`Self::save`] left it.
+    /// The group as [`Self::save`] left it, to be saved again later.
     pub(crate) fn load(
         group_id: GroupId,
-        saved: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+        saved: StoredValues,
         validator: &Arc<dyn CredentialValidator>,
     ) -> Result<Self, GroupError> {
-        let provider = Provider::default();
-        if let Ok(mut values) = provider.storage().values.write() {
-            values.extend(saved.into_iter().map(|(key, value)| (key, value.to_vec())));
-        }
+        let provider = Provider::new(true);
+        provider.storage().put(saved);
         let group_id = openmls::group::GroupId::from_slice(group_id.as_bytes());
         let group = MlsGroup::load(provider.storage(), &group_id)
             .map_err(|e| GroupError::library("loading a group", &e))?

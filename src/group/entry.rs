@@ -24,8 +24,7 @@ pub(crate) struct Invitation {
 
 impl Invitation {
     /// Makes a key package to be used once.
-    pub(crate) fn new(identity: &Identity) -> Result<Self, GroupError> {
-        let provider = Provider::default();
+    pub(crate) fn new(provider: Provider, identity: &Identity) -> Result<Self, GroupError> {
         let bundle = KeyPackage::builder()
             .leaf_node_capabilities(terms::capabilities())
             .build(
@@ -124,11 +123,11 @@ pub(crate) struct Return {
 impl Return {
     /// Builds the commit that takes back the leaf of our own signature key.
     pub(crate) fn new(
+        provider: Provider,
         identity: &Identity,
         (group_id, group_info, tree): (GroupId, &Blob, &Blob),
         door: &Door,
     ) -> Result<Self, GroupError> {
-        let provider = Provider::default();
         let info = decode::group_info(group_info)?;
         if info.group_context().group_id().as_slice() != group_id.as_bytes() {
             return Err(GroupError::Malformed("a GroupInfo of the named group"));

@@ -29,6 +29,7 @@ pub use follower::{
 };
 pub use identity::Identity;
 pub use policy::{PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};
+pub(crate) use provider::{Provider, StoredValues};
 pub use roster::{Member, Roster};
 pub use rules::RuleViolation;
 pub use safety_number::SafetyNumber;

@@ -1,12 +1,17 @@
-//! The cryptography that the MLS library is given.
+//! What the MLS library is given: cryptography, and a place for what it keeps.
 //!
-//! Natively it is OpenMLS's own provider. A browser has to load what it runs, so there it is
+//! Natively the cryptography is OpenMLS's own. A browser has to load what it runs, so there it is
 //! [`one_suite`]: the algorithms of the one ciphersuite that all rooms have, and none besides.
 
+use openmls_traits::OpenMlsProvider;
+
+use storage::Storage;
+pub(crate) use storage::StoredValues;
+
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) type Provider = openmls_rust_crypto::OpenMlsRustCrypto;
+type Crypto = openmls_rust_crypto::RustCrypto;
 #[cfg(target_arch = "wasm32")]
-pub(crate) type Provider = one_suite::OneSuiteProvider;
+type Crypto = one_suite::OneSuite;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) type KeyPair = openmls_basic_credential::SignatureKeyPair;
@@ -17,3 +22,39 @@ pub(crate) use key_pair::KeyPair;
 mod key_pair;
 #[cfg(any(target_arch = "wasm32", test))]
 mod one_suite;
+mod storage;
+
+/// Cryptography and storage for one group, or for one key package until its group is known.
+#[derive(Default)]
+pub(crate) struct Provider {
+    crypto: Crypto,
+    storage: Storage,
+}
+
+impl Provider {
+    /// With a storage from which the group can be loaded again, or with one that is cheaper.
+    pub(crate) fn new(keeps_group: bool) -> Self {
+        Self {
+            crypto: Crypto::default(),
+            storage: Storage::new(keeps_group),
+        }
+    }
+}
+
+impl OpenMlsProvider for Provider {
+    type CryptoProvider = Crypto;
+    type RandProvider = Crypto;
+    type StorageProvider = Storage;
+
+    fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    fn crypto(&self) -> &Crypto {
+        &self.crypto
+    }
+
+    fn rand(&self) -> &Crypto {
+        &self.crypto
+    }
+}

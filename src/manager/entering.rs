@@ -4,7 +4,7 @@ use super::returning::Returning;
 use super::{KeyManager, Output, Phase, Stay};
 use crate::delivery::{Blob, ClientMessage, GroupHead};
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{Door, Engine, GroupError, Invitation, RosterChange, RuleViolation};
+use crate::group::{Door, Engine, GroupError, Invitation, Provider, RosterChange, RuleViolation};
 use crate::id::{GroupId, Seq};
 use crate::pipeline::MediaUpdate;
 use crate::time::Moment;
@@ -105,7 +105,8 @@ impl KeyManager {
 
     fn offer_group(&mut self, door: Door, now: Moment) -> Result<(), GroupError> {
         let group_id = Engine::random_group_id()?;
-        let (engine, creation) = Engine::create(&self.identity, group_id, &door)?;
+        let provider = Provider::new(self.config.keeps_group);
+        let (engine, creation) = Engine::create(provider, &self.identity, group_id, &door)?;
         self.asked_at = now;
         self.send(ClientMessage::Create {
             generation: door.policy.generation,
@@ -128,7 +129,8 @@ impl KeyManager {
         {
             return Ok(());
         }
-        let invitation = Box::new(Invitation::new(&self.identity)?);
+        let provider = Provider::new(self.config.keeps_group);
+        let invitation = Box::new(Invitation::new(provider, &self.identity)?);
         self.asked_at = now;
         self.send(ClientMessage::Join {
             key_package: invitation.key_package().clone(),

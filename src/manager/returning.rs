@@ -4,7 +4,7 @@ use super::entering::Entering;
 use super::{KeyManager, Phase};
 use crate::delivery::{Blob, ClientMessage, Refusal};
 use crate::event::{Event, FatalCause};
-use crate::group::{Door, Return};
+use crate::group::{Door, Provider, Return};
 use crate::id::{GroupId, Seq};
 use crate::time::Moment;
 
@@ -51,7 +51,8 @@ impl KeyManager {
             return;
         }
         let from = (group_id, group_info, tree);
-        match Return::new(&self.identity, from, &returning.door) {
+        let provider = Provider::new(self.config.keeps_group);
+        match Return::new(provider, &self.identity, from, &returning.door) {
             Ok(built) => {
                 returning.attempts += 1;
                 let message = ClientMessage::ExternalCommit {

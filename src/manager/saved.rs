@@ -8,7 +8,7 @@ use super::{Goal, KeyManager, Phase};
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, ExternalSenderInfo};
 use crate::event::Event;
-use crate::group::{Door, Engine, GroupError, Identity, RoomPolicy, RosterChange};
+use crate::group::{Door, Engine, GroupError, Identity, RoomPolicy, RosterChange, StoredValues};
 use crate::id::{GroupId, ParticipantId, RoomName, Seq};
 use crate::pipeline::Stream;
 use crate::schedule::MediaMode;
@@ -92,39 +92,43 @@ struct WireStay {
     /// What the others announced.
     streams: Vec<(ParticipantId, Vec<Stream>)>,
     /// What the MLS library keeps.
-    values: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+    values: StoredValues,
 }
 
 impl KeyManager {
-    /// The state to restore from: the signature key, and the stay if there is one. To be kept after
-    /// every drain of [`poll_output`](Self::poll_output) that brought an
-    /// [`Event::EpochChanged`], and thrown away when the stay has ended.
+    /// The state to restore from: the signature key, and the stay if there is one and
+    /// [`ManagerConfig::keeps_group`] was set. To be kept after every drain of
+    /// [`poll_output`](Self::poll_output) that brought an [`Event::EpochChanged`], or a little
+    /// later, and thrown away when the stay has ended.
     ///
     /// # Errors
     /// Only for a bug: everything in it can be encoded.
     pub fn save(&self) -> Result<SavedState, RestoreError> {
-        let stay = match (&self.phase, &self.goal) {
-            (Phase::Member(stay), Some(goal)) => Some(WireStay {
-                room: goal.room.clone(),
-                token: goal.token.clone(),
-                session: self.session.clone(),
-                policy: stay.door.policy.clone(),
-                external_sender: stay.door.external_sender.clone(),
-                group_id: stay.group_id,
-                seq: stay.seq,
-                chain: stay.chain.clone(),
-                proposals: stay.proposals.clone(),
-                streams: stay.heard.clone(),
-                values: stay.engine.save(),
-            }),
-            _ => None,
-        };
         let wire = Wire {
             version: VERSION,
             identity: &self.identity,
-            stay,
+            stay: self.wire_stay(),
         };
         Ok(SavedState::new(serde_json::to_vec(&wire)?))
+    }
+
+    fn wire_stay(&self) -> Option<WireStay> {
+        let (Phase::Member(stay), Some(goal)) = (&self.phase, &self.goal) else {
+            return None;
+        };
+        Some(WireStay {
+            room: goal.room.clone(),
+            token: goal.token.clone(),
+            session: self.session.clone(),
+            policy: stay.door.policy.clone(),
+            external_sender: stay.door.external_sender.clone(),
+            group_id: stay.group_id,
+            seq: stay.seq,
+            chain: stay.chain.clone(),
+            proposals: stay.proposals.clone(),
+            streams: stay.heard.clone(),
+            values: stay.engine.save()?,
+        })
     }
 
     /// A key manager that goes on where a saved one stood: a member of its room, to be connected

@@ -15,7 +15,7 @@ const A_WHILE: Duration = Duration::from_secs(1);
 fn three() -> World {
     let mut world = World::new();
     for user in ["alice", "bob", "carol"] {
-        world.join(user);
+        world.join_kept(user);
     }
     world
 }

@@ -114,7 +114,11 @@ fn a_client_with_both_modes_enters_either() {
 #[test]
 fn a_saved_stay_is_not_restored_without_its_mode() {
     let mut world = World::in_mode(MediaMode::Sframe(Suite::default()));
-    world.enter_with("alice", for_frames());
+    let config = ManagerConfig {
+        keeps_group: true,
+        ..for_frames()
+    };
+    world.enter_with("alice", config);
     world.run(A_WHILE);
     let saved = world.at("alice").manager.save().expect("can be encoded");
     let restored = KeyManager::restore(&saved, ManagerConfig::default(), world.now);

@@ -18,7 +18,7 @@ const EVERYBODY: [&str; 3] = ["alice", "bob", "carol"];
 fn three() -> World {
     let mut world = World::new();
     for user in EVERYBODY {
-        world.join(user);
+        world.join_kept(user);
     }
     world
 }
@@ -234,6 +234,35 @@ fn a_restored_member_shows_the_token_that_it_came_with() {
     let (token, resume) = hello.expect("says hello");
     assert_eq!(token.as_deref(), Some("let me in"));
     assert!(resume.is_some(), "and where it was");
+}
+
+#[test]
+fn who_does_not_keep_the_group_saves_the_signature_key_alone() {
+    let mut world = World::new();
+    world.join_kept("alice");
+    world.join("bob");
+    let (kept, lean) = (saved(&world, "alice"), saved(&world, "bob"));
+    let without = |state: &SavedState| state.without_group().expect("just saved");
+    assert_ne!(kept.as_bytes(), without(&kept).as_bytes());
+    assert_eq!(lean.as_bytes(), without(&lean).as_bytes());
+    world.restart("bob", &lean);
+    world.run(A_WHILE);
+    world.assert_agreed(&["alice", "bob"]);
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn a_restored_stay_can_be_saved_again() {
+    let mut world = three();
+    let state = saved(&world, "bob");
+    world.restart("bob", &state);
+    world.run(A_WHILE);
+    let again = saved(&world, "bob");
+    world.restart("bob", &again);
+    assert!(world.epoch_of("bob").is_some(), "a member at once");
+    world.run(A_WHILE);
+    world.assert_agreed(&EVERYBODY);
+    world.everybody_hears_everybody();
 }
 
 #[test]

@@ -69,6 +69,14 @@ pub fn name(user: &str) -> ParticipantId {
     ParticipantId::new(user, "example.org", "test").expect("a name")
 }
 
+/// A key manager that keeps its group for a restart.
+pub fn kept() -> ManagerConfig {
+    ManagerConfig {
+        keeps_group: true,
+        ..ManagerConfig::default()
+    }
+}
+
 /// A session of its own for every stay, the same ones in every run.
 fn no_randomness() -> [u8; 16] {
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -162,7 +170,16 @@ impl World {
 
     /// Joins and waits until everything is quiet.
     pub fn join(&mut self, user: &'static str) {
-        self.enter(user);
+        self.join_with(user, ManagerConfig::default());
+    }
+
+    /// The same, and the key manager keeps the group for a restart.
+    pub fn join_kept(&mut self, user: &'static str) {
+        self.join_with(user, kept());
+    }
+
+    fn join_with(&mut self, user: &'static str, config: ManagerConfig) {
+        self.enter_with(user, config);
         self.run(Duration::from_millis(500));
         assert!(self.at(user).manager.position().is_some(), "{user} is in");
     }

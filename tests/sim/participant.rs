@@ -64,6 +64,8 @@ pub struct Participant {
     pub ssrc: Ssrc,
     /// It sends nothing and announces nothing.
     pub only_listens: bool,
+    /// Its key manager keeps the group for a restart; otherwise the signature key alone.
+    keeps_group: bool,
     pub wants: Wants,
     /// Somebody wishes it evicted, and no stay of it has ended since: it may be turned away.
     pub being_evicted: bool,
@@ -92,6 +94,7 @@ impl Participant {
             name: name(who),
             ssrc: Ssrc::new(1_000 + who as u32),
             only_listens: false,
+            keeps_group: !(seed.wrapping_add(who as u64)).is_multiple_of(3),
             wants: Wants::Out,
             being_evicted: false,
             process: None,
@@ -156,12 +159,13 @@ impl Participant {
     /// The process starts again with what the disk has, and goes on with what it was doing.
     pub fn restart(&mut self, now: Moment) {
         self.restarts_at = None;
+        let config = self.config();
         let restored = self.disk.states.back().map(|(stay, state)| {
             // Whoever brings back a stay that has ended may be told just that.
             if *stay != self.stay && self.wants == Wants::In {
                 self.wants = Wants::Either;
             }
-            let manager = KeyManager::restore(state, ManagerConfig::default(), now);
+            let manager = KeyManager::restore(state, config, now);
             manager.expect("what was saved can be restored")
         });
         let mut process = match restored {
@@ -183,9 +187,16 @@ impl Participant {
             None => Identity::generate(self.name.clone()).expect("randomness"),
         };
         self.disk.identity = Some(serde_json::to_vec(&identity).expect("encodes"));
-        let mut manager = KeyManager::with_identity(identity, ManagerConfig::default());
+        let mut manager = KeyManager::with_identity(identity, self.config());
         manager.announce_streams(self.streams());
         Process::around(manager)
+    }
+
+    fn config(&self) -> ManagerConfig {
+        ManagerConfig {
+            keeps_group: self.keeps_group,
+            ..ManagerConfig::default()
+        }
     }
 
     fn streams(&self) -> Vec<Stream> {

@@ -11,8 +11,6 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use openmls::prelude::SecretVLBytes;
-#[cfg(target_arch = "wasm32")]
-use openmls_rust_crypto::MemoryStorage;
 use openmls_traits::crypto::OpenMlsCrypto;
 use openmls_traits::random::OpenMlsRand;
 use openmls_traits::types::{
@@ -27,33 +25,6 @@ use crate::group::terms::CIPHERSUITE;
 type PublicKey = <X25519HkdfSha256 as Kem>::PublicKey;
 type PrivateKey = <X25519HkdfSha256 as Kem>::PrivateKey;
 type Encapsulated = <X25519HkdfSha256 as Kem>::EncappedKey;
-
-/// [`OneSuite`] with a storage in memory.
-#[cfg(target_arch = "wasm32")]
-#[derive(Default)]
-pub(crate) struct OneSuiteProvider {
-    crypto: OneSuite,
-    storage: MemoryStorage,
-}
-
-#[cfg(target_arch = "wasm32")]
-impl openmls_traits::OpenMlsProvider for OneSuiteProvider {
-    type CryptoProvider = OneSuite;
-    type RandProvider = OneSuite;
-    type StorageProvider = MemoryStorage;
-
-    fn storage(&self) -> &MemoryStorage {
-        &self.storage
-    }
-
-    fn crypto(&self) -> &OneSuite {
-        &self.crypto
-    }
-
-    fn rand(&self) -> &OneSuite {
-        &self.crypto
-    }
-}
 
 /// The algorithms; its randomness is the system's or the browser's.
 #[derive(Debug, Default)]

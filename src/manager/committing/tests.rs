@@ -12,7 +12,7 @@ use openmls_rust_crypto::OpenMlsRustCrypto;
 use super::*;
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, GroupHead, LogBody, LogEntry, ServiceMessage, chain};
-use crate::group::{Identity, Invitation, RoomPolicy, ServiceIdentity};
+use crate::group::{Identity, Invitation, Provider, RoomPolicy, ServiceIdentity};
 use crate::id::{Epoch, Generation, LeafIndex, ParticipantId, RoomName, Ssrc};
 use crate::manager::{Output, SavedState};
 use crate::pipeline::{Stream, StreamSource};
@@ -34,7 +34,11 @@ struct Call {
 
 impl Call {
     fn new() -> Self {
-        let alice = KeyManager::new(name("alice"), ManagerConfig::default());
+        let config = ManagerConfig {
+            keeps_group: true,
+            ..ManagerConfig::default()
+        };
+        let alice = KeyManager::new(name("alice"), config);
         let mut call = Self {
             service: ServiceIdentity::generate().expect("randomness"),
             alice: alice.expect("randomness"),
@@ -215,7 +219,7 @@ impl Call {
 }
 
 fn key_package(who: &Identity) -> KeyPackage {
-    let invitation = Invitation::new(who).expect("a key package");
+    let invitation = Invitation::new(Provider::default(), who).expect("a key package");
     let bytes = invitation.key_package().as_slice();
     let message = MlsMessageIn::tls_deserialize_exact(bytes).expect("decodes");
     let MlsMessageBodyIn::KeyPackage(key_package) = message.extract() else {
