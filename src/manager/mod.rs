@@ -163,6 +163,11 @@ impl KeyManager {
         self.identity.participant()
     }
 
+    /// The room that it is in or on its way into.
+    pub fn room(&self) -> Option<&RoomName> {
+        self.goal.as_ref().map(|goal| &goal.room)
+    }
+
     /// Enters a room: creates its group if it is vacant, otherwise asks to be added.
     ///
     /// # Errors
@@ -174,6 +179,16 @@ impl KeyManager {
         self.goal = Some(Goal { room, token });
         self.phase = Phase::Entering(Entering::Asked);
         self.say_hello();
+        Ok(())
+    }
+
+    /// Replaces the proof of admission, shown with the next connection: after a restart there is
+    /// none, and an old one may have expired.
+    ///
+    /// # Errors
+    /// [`Misuse::NotInRoom`].
+    pub fn set_token(&mut self, token: Option<String>) -> Result<(), Misuse> {
+        self.goal.as_mut().ok_or(Misuse::NotInRoom)?.token = token;
         Ok(())
     }
 

@@ -15,10 +15,11 @@ use crate::schedule::MediaMode;
 use crate::time::Moment;
 
 /// The version of the encoding below.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// A key manager's state as bytes. **They hold every secret of the group**: encrypt them, let one
-/// process at a time use them, and overwrite the older with the newer.
+/// process at a time use them, and overwrite the older with the newer. The proof of admission given
+/// to [`KeyManager::join`] is not among them.
 ///
 /// They may be a little older than what was sent last: a restored manager catches up with the log
 /// and encrypts nothing before a commit of its own, made since, has begun a new epoch.
@@ -61,10 +62,24 @@ impl SavedState {
     /// # Errors
     /// [`RestoreError`] if these are not the bytes of a saved state.
     pub fn without_group(&self) -> Result<Self, RestoreError> {
-        let mut wire: Wire<Identity> = serde_json::from_slice(self.as_bytes())?;
+        let mut wire = self.read()?;
         wire.stay = None;
         Ok(Self::new(serde_json::to_vec(&wire)?))
     }
+
+    fn read(&self) -> Result<Wire<Identity>, RestoreError> {
+        // First of all, for another version's state may look different in all else.
+        let Version { version } = serde_json::from_slice(self.as_bytes())?;
+        if version != VERSION {
+            return Err(RestoreError::UnknownVersion(version));
+        }
+        Ok(serde_json::from_slice(self.as_bytes())?)
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u16,
 }
 
 /// What the bytes are the JSON of. `I` is an [`Identity`], borrowed for writing.
@@ -79,7 +94,6 @@ struct Wire<I> {
 #[derive(Serialize, Deserialize)]
 struct WireStay {
     room: RoomName,
-    token: Option<String>,
     session: Option<Blob>,
     policy: RoomPolicy,
     external_sender: ExternalSenderInfo,
@@ -92,6 +106,7 @@ struct WireStay {
     /// What the others announced.
     streams: Vec<(ParticipantId, Vec<Stream>)>,
     /// What the MLS library keeps.
+    #[serde(with = "as_base64")]
     values: StoredValues,
 }
 
@@ -118,7 +133,6 @@ impl KeyManager {
         };
         Some(WireStay {
             room: goal.room.clone(),
-            token: goal.token.clone(),
             session: self.session.clone(),
             policy: stay.door.policy.clone(),
             external_sender: stay.door.external_sender.clone(),
@@ -132,7 +146,8 @@ impl KeyManager {
     }
 
     /// A key manager that goes on where a saved one stood: a member of its room, to be connected
-    /// like any other, or in no room.
+    /// like any other, or in no room. Where the service asks for proof of admission, it is to be
+    /// [given](Self::set_token) again.
     ///
     /// # Errors
     /// [`RestoreError`].
@@ -141,10 +156,7 @@ impl KeyManager {
         config: ManagerConfig,
         now: Moment,
     ) -> Result<Self, RestoreError> {
-        let wire: Wire<Identity> = serde_json::from_slice(saved.as_bytes())?;
-        if wire.version != VERSION {
-            return Err(RestoreError::UnknownVersion(wire.version));
-        }
+        let wire = saved.read()?;
         let mut manager = Self::with_identity(wire.identity, config);
         if let Some(stay) = wire.stay {
             let mode = stay.policy.mode;
@@ -175,7 +187,7 @@ impl KeyManager {
         let (group_id, leaf) = (stay.group_id, stay.own_leaf);
         self.goal = Some(Goal {
             room: wire.room,
-            token: wire.token,
+            token: None,
         });
         self.session = wire.session;
         self.phase = Phase::Member(Box::new(stay));
@@ -185,5 +197,36 @@ impl KeyManager {
             self.streams_of(participant, streams);
         }
         Ok(())
+    }
+}
+
+/// The library's values are text of its own, which as lists of numbers would be three times as long.
+mod as_base64 {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::de::{Deserialize as _, Deserializer, Error};
+    use serde::ser::Serializer;
+    use zeroize::Zeroizing;
+
+    use crate::group::StoredValues;
+
+    type Text = Zeroizing<String>;
+
+    pub(super) fn serialize<S: Serializer>(
+        values: &StoredValues,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = |bytes: &[u8]| Text::new(STANDARD.encode(bytes));
+        serializer.collect_seq(values.iter().map(|(key, value)| (text(key), text(value))))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<StoredValues, D::Error> {
+        let bytes = |text: Text| STANDARD.decode(text.as_bytes()).map_err(D::Error::custom);
+        let pairs = Vec::<(Text, Text)>::deserialize(deserializer)?.into_iter();
+        pairs
+            .map(|(key, value)| Ok((bytes(key)?, Zeroizing::new(bytes(value)?))))
+            .collect()
     }
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use mls_srtp::delivery::{ClientMessage, Refusal, ServiceMessage};
 use mls_srtp::event::Event;
 use mls_srtp::id::RoomName;
-use mls_srtp::manager::{Output, SavedState};
+use mls_srtp::manager::{Output, RestoreError, SavedState};
 use mls_srtp::pipeline::{Opening, ProtectError};
 use mls_srtp::time::Moment;
 use mls_srtp::{KeyManager, ManagerConfig};
 
-use crate::world::{World, name};
+use crate::world::{World, kept, name};
 
 const A_WHILE: Duration = Duration::from_millis(600);
 const EVERYBODY: [&str; 3] = ["alice", "bob", "carol"];
@@ -206,33 +206,49 @@ fn what_is_no_saved_state_is_refused() {
     let good = saved(&world, "bob").as_bytes().to_vec();
     let restore = |bytes: Vec<u8>| {
         let state = SavedState::new(bytes);
-        mls_srtp::KeyManager::restore(&state, ManagerConfig::default(), world.now).err()
+        KeyManager::restore(&state, ManagerConfig::default(), world.now).err()
     };
     assert!(restore(good.clone()).is_none());
     assert!(restore(good[..good.len() / 2].to_vec()).is_some());
     let text = String::from_utf8(good).expect("JSON");
-    let newer = text.replacen("\"version\":1", "\"version\":2", 1);
-    assert!(restore(newer.into_bytes()).is_some());
+    let newer = text.replacen("\"version\":2", "\"version\":3", 1);
+    let unknown = restore(newer.into_bytes());
+    assert!(
+        matches!(unknown, Some(RestoreError::UnknownVersion(3))),
+        "{unknown:?}"
+    );
+    let older = restore(br#"{"version":1,"identity":"of another kind"}"#.to_vec());
+    assert!(
+        matches!(older, Some(RestoreError::UnknownVersion(1))),
+        "{older:?}"
+    );
 }
 
 #[test]
-fn a_restored_member_shows_the_token_that_it_came_with() {
-    let world = three();
-    let text = String::from_utf8(saved(&world, "bob").as_bytes().to_vec()).expect("JSON");
-    let text = text.replacen("\"token\":null", "\"token\":\"let me in\"", 1);
-    let state = SavedState::new(text.into_bytes());
-    let restored = mls_srtp::KeyManager::restore(&state, ManagerConfig::default(), world.now);
-    let again = restored.expect("a saved state").save();
-    let again = again.expect("can be encoded");
-    let restored = mls_srtp::KeyManager::restore(&again, ManagerConfig::default(), world.now);
-    let mut bob = restored.expect("a saved state");
-    bob.handle_connected(world.now);
-    let hello = std::iter::from_fn(|| bob.poll_output()).find_map(|output| match output {
+fn the_token_is_not_saved_and_a_restored_member_shows_the_one_that_it_is_given() {
+    let mut world = World::new();
+    let mut alice = KeyManager::new(name("alice"), kept()).expect("a key");
+    let token = |text: &str| Some(text.to_owned());
+    alice
+        .join(world.room_name(), token("let me in"))
+        .expect("in no room");
+    world.start("alice", alice);
+    world.run(A_WHILE);
+    let state = saved(&world, "alice");
+    let text = String::from_utf8(state.as_bytes().to_vec()).expect("JSON");
+    assert!(text.contains("\"stay\"") && !text.contains("let me in"));
+    let restored = KeyManager::restore(&state, ManagerConfig::default(), world.now);
+    let mut alice = restored.expect("a saved state");
+    alice
+        .set_token(token("let me in again"))
+        .expect("in a room");
+    alice.handle_connected(world.now);
+    let hello = std::iter::from_fn(|| alice.poll_output()).find_map(|output| match output {
         Output::Send(ClientMessage::Hello { token, resume, .. }) => Some((token, resume)),
         _ => None,
     });
-    let (token, resume) = hello.expect("says hello");
-    assert_eq!(token.as_deref(), Some("let me in"));
+    let (shown, resume) = hello.expect("says hello");
+    assert_eq!(shown, token("let me in again"));
     assert!(resume.is_some(), "and where it was");
 }
 
@@ -270,6 +286,6 @@ fn whoever_has_asked_to_leave_is_not_restored_as_a_member() {
     let mut world = three();
     world.get("bob").manager.leave().expect("a member");
     let state = saved(&world, "bob");
-    let restored = mls_srtp::KeyManager::restore(&state, ManagerConfig::default(), world.now);
+    let restored = KeyManager::restore(&state, ManagerConfig::default(), world.now);
     assert_eq!(restored.expect("a saved state").position(), None);
 }

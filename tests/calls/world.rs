@@ -141,7 +141,7 @@ impl World {
         self.start(user, manager.expect("what was saved"));
     }
 
-    fn start(&mut self, user: &'static str, mut manager: KeyManager) {
+    pub fn start(&mut self, user: &'static str, mut manager: KeyManager) {
         let ssrc = Ssrc::new(1000 + u32::from(user.as_bytes()[0]));
         let camera = |id| Stream {
             id,
