@@ -56,7 +56,11 @@ impl Run {
                     None => break,
                 },
                 event = self.leg.next() => self.heed(event).await,
-                Some(order) = orders.recv() => self.obey(order).await,
+                Some(order) = orders.recv() => {
+                    if self.obey(order).await {
+                        break;
+                    }
+                }
                 _ = tick.tick() => self.reassembly.handle_timeout(self.media.origin().now()),
             }
             self.take_frames(true).await;
@@ -82,6 +86,7 @@ impl Run {
                 tracing::info!(reason, "signaling lost");
                 self.leg.signaling_lost();
             }
+            SessionEvent::NotKept(reason) => tracing::warn!(reason, "the state is not kept"),
             SessionEvent::Reconnected => {
                 self.leg.signaling_back();
                 self.note(|progress, _| progress.signaling_reconnects += 1);
@@ -165,12 +170,23 @@ impl Run {
         self.leg.set_tracks(self.tracks.local());
     }
 
-    async fn obey(&mut self, order: Order) {
+    /// `true` once the stay goes on without us.
+    async fn obey(&mut self, order: Order) -> bool {
         self.publisher = None;
-        if let Order::Leave = order {
-            self.note(|progress, now| progress.leaving_at = Some(now));
-            self.session.leave().await;
+        match order {
+            Order::StopPublishing => {}
+            Order::Leave => {
+                self.note(|progress, now| progress.leaving_at = Some(now));
+                self.session.leave().await;
+            }
+            Order::Suspend => {
+                if let Err(error) = self.session.suspend().await {
+                    self.note(|progress, _| progress.trouble = Some(error.to_string()));
+                }
+                return true;
+            }
         }
+        false
     }
 
     /// Takes what is still on its way, and closes.
