@@ -129,11 +129,14 @@ impl Run {
             LegEvent::Packet(packet) => self.take_packet(packet),
             LegEvent::Signal(signal) => self.session.signal(signal).await,
             LegEvent::KeyframeWanted { ssrc } => self.give_keyframe(ssrc),
-            LegEvent::Connected => self.note(|progress, now| {
-                progress.media_reconnects += u32::from(progress.media_at.is_some());
-                progress.media_at.get_or_insert(now);
-                progress.media_up = true;
-            }),
+            LegEvent::Connected => {
+                tracing::info!("media connected");
+                self.note(|progress, now| {
+                    progress.media_reconnects += u32::from(progress.media_at.is_some());
+                    progress.media_at.get_or_insert(now);
+                    progress.media_up = true;
+                });
+            }
             LegEvent::Lost { reason, .. } => {
                 tracing::info!(reason, "media lost");
                 self.media_down(reason);
