@@ -295,17 +295,45 @@ impl Watched {
         }
     }
 
-    /// Waits until it sends; says at which leaf of which group.
-    fn takes_part(&mut self) -> String {
+    /// Waits until it sends, and says where it came in and in which epoch it sends.
+    fn takes_part(&mut self) -> Part {
         let joined = self.line_with("event=Joined");
-        self.line_with("event=SendingIn");
+        let first = self.line_with("event=EpochChanged");
+        let sending = self.line_with("event=SendingIn");
         self.line_with("media connected");
-        joined.split_once("event=").expect("an event").1.to_owned()
+        let epoch = |line: &str| {
+            let number = line.split_once("epoch: Epoch(").expect("an epoch").1;
+            let (number, _) = number.split_once(')').expect("an end");
+            number.parse().expect("a number")
+        };
+        Part {
+            place: joined.split_once("event=").expect("an event").1.to_owned(),
+            first: epoch(&first),
+            sending: epoch(&sending),
+        }
     }
 
     fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// What a process took part in.
+struct Part {
+    /// Group and leaf.
+    place: String,
+    /// The epoch in which it came in.
+    first: u64,
+    sending: u64,
+}
+
+impl Part {
+    /// The same member, with an epoch of its own; whoever was added again came in in a later one.
+    fn goes_on_from(&self, before: &Self) {
+        assert_eq!(self.place, before.place);
+        assert_eq!(self.first, before.sending);
+        assert_eq!(self.sending, before.sending + 1);
     }
 }
 
@@ -324,20 +352,21 @@ fn a_participant_with_a_file_is_the_same_member_again() {
     let alice = Watched::start(&serve.url, "alice", &[]);
     let start = || Watched::start(&serve.url, "bob", &["--state", file]);
     let mut bob = start();
-    let place = bob.takes_part();
+    let first = bob.takes_part();
 
-    let second = run(&["participant", "--url", &serve.url, "--state", file]);
-    let text = String::from_utf8_lossy(&second.stderr);
-    assert_eq!(second.status.code(), Some(1), "{text}");
+    let other = run(&["participant", "--url", &serve.url, "--state", file]);
+    let text = String::from_utf8_lossy(&other.stderr);
+    assert_eq!(other.status.code(), Some(1), "{text}");
     assert!(text.contains(file) && text.contains("in use"), "{text}");
 
     bob.kill();
     let mut bob = start();
-    assert_eq!(bob.takes_part(), place, "after a kill");
+    let second = bob.takes_part();
+    second.goes_on_from(&first);
     interrupt(&bob.child);
     assert_eq!(bob.child.wait().expect("ends").code(), Some(0));
     let mut bob = start();
-    assert_eq!(bob.takes_part(), place, "after Ctrl-C");
+    bob.takes_part().goes_on_from(&second);
     drop((alice, bob));
     assert_eq!(serve.interrupt(), Some(0));
 }

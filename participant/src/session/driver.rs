@@ -46,8 +46,9 @@ impl Driver {
         }
         let kept = self.keep_last().await;
         self.link.close().await;
-        if let End::Suspended(done) = end {
-            let _ = done.send(kept);
+        match end {
+            End::Suspended(done) => drop(done.send(kept)),
+            End::Over | End::Dropped => self.heed_disk(kept),
         }
         self.erase_keys().await;
     }
