@@ -15,6 +15,7 @@
 //! - [`connection`]: one peer connection to an SFU with all of that in place.
 //! - [`leg`]: such a connection that is made again whenever it is lost.
 //! - [`session`]: the key manager, driven over a WebSocket.
+//! - [`state`]: what of it is kept on disk.
 //! - [`headless`]: all of it put together, without a screen.
 //! - [`stream`], [`reassemble`]: frames to packets and back.
 //! - [`files`], [`publish`], [`record`], [`samples`]: media from and to files.
@@ -37,6 +38,7 @@ pub mod rtx;
 pub mod samples;
 pub mod session;
 pub mod signaling;
+pub mod state;
 pub mod stream;
 
 #[cfg(test)]

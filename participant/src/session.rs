@@ -4,7 +4,8 @@
 //! connection is lost), passes messages and time in, and carries out what comes out: envelopes to
 //! the service, key updates to the media pipeline, events to the application.
 
-use std::time::Duration;
+mod driver;
+mod keeping;
 
 use mls_srtp::delivery::MediaSignal;
 use mls_srtp::event::Event;
@@ -12,22 +13,22 @@ use mls_srtp::group::GroupError;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::manager::Misuse;
 use mls_srtp::pipeline::{MediaEvent, MediaUpdate, Stream};
-use mls_srtp::{KeyManager, ManagerConfig, Output};
-use tokio::sync::mpsc;
+use mls_srtp::{KeyManager, ManagerConfig};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::e2e::E2eMedia;
+use crate::link::Link;
 pub use crate::link::LinkConfig;
-use crate::link::{Link, LinkEvent};
 use crate::signaling::SignalingError;
+use crate::state::{StateConfig, StateError};
+use driver::Driver;
+use keeping::Keeping;
 
-/// How often the media pipeline is asked for events and erases what is due. Keys live for seconds,
-/// so a tenth of one does not matter.
-const MEDIA_TICK: Duration = Duration::from_millis(100);
 /// Commands that may wait for the task.
 const COMMANDS: usize = 64;
 
 /// What to join, and as whom.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct SessionConfig {
     /// The signaling service, `ws://host:port/`.
     pub url: String,
@@ -43,6 +44,9 @@ pub struct SessionConfig {
     pub manager: ManagerConfig,
     /// Times of the connection to the service.
     pub link: LinkConfig,
+    /// Where the signature key and the stay are kept, if they are. What is there already is gone on
+    /// with: the same key, and at the same leaf if this is the room that it was in.
+    pub state: Option<StateConfig>,
 }
 
 /// What the application hears of its stay.
@@ -59,6 +63,9 @@ pub enum SessionEvent {
     Disconnected(String),
     /// The connection is back.
     Reconnected,
+    /// The state could not be kept now, for this reason. The call goes on, and so do attempts; what
+    /// was kept before is still there.
+    NotKept(String),
 }
 
 /// Why a stay did not begin.
@@ -74,16 +81,20 @@ pub enum SessionError {
     /// A bug: a new key manager is in no room.
     #[error(transparent)]
     Misuse(#[from] Misuse),
+    /// What was kept cannot be used, or nothing can be kept.
+    #[error(transparent)]
+    State(#[from] StateError),
 }
 
 enum Command {
     Leave,
     Announce(Vec<Stream>),
     Signal(MediaSignal),
+    Suspend(oneshot::Sender<Result<(), StateError>>),
 }
 
 /// A handle on a stay. Dropped, it ends the stay without a goodbye: sending stops at once and the
-/// keys are erased a second later.
+/// keys are erased a second later. A state is kept then as by [`Session::suspend`].
 pub struct Session {
     commands: mpsc::Sender<Command>,
 }
@@ -112,19 +123,19 @@ impl Session {
     /// # Errors
     /// [`SessionError`] as for [`Self::join`].
     pub async fn join_with(
-        config: SessionConfig,
+        mut config: SessionConfig,
         media: E2eMedia,
         witness: Option<KeyWitness>,
     ) -> Result<(Self, SessionEvents), SessionError> {
-        let manager = ManagerConfig {
-            modes: vec![media.mode()],
-            ..config.manager
-        };
-        let mut manager = KeyManager::new(config.participant, manager)?;
+        let (mut manager, keeping) = begin(&mut config, &media).await?;
         manager.announce_streams(config.streams);
         let link = Link::connect(&config.url, config.link).await?;
+        if manager.room().is_some() {
+            manager.set_token(config.token)?;
+        } else {
+            manager.join(config.room, config.token)?;
+        }
         manager.handle_connected(media.origin().now());
-        manager.join(config.room, config.token)?;
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let (events, event_receiver) = mpsc::unbounded_channel();
         let driver = Driver {
@@ -133,6 +144,7 @@ impl Session {
             link,
             events,
             witness,
+            keeping,
         };
         tokio::spawn(driver.run(receiver));
         Ok((Self { commands }, event_receiver))
@@ -141,6 +153,19 @@ impl Session {
     /// Asks to leave; [`Event::Left`] follows.
     pub async fn leave(&self) {
         let _ = self.commands.send(Command::Leave).await;
+    }
+
+    /// Stops without leaving: sends nothing more, keeps the state, and closes the connection. The
+    /// leaf stays ours for the service's grace time, and whoever joins from the state in that time
+    /// is back at it. Returns when the state is kept and its store is free.
+    ///
+    /// # Errors
+    /// [`StateError::Failed`]; what was kept before is still there.
+    pub async fn suspend(&self) -> Result<(), StateError> {
+        let (done, kept) = oneshot::channel();
+        // A session that is over has kept what there was to keep.
+        let _ = self.commands.send(Command::Suspend(done)).await;
+        kept.await.unwrap_or(Ok(()))
     }
 
     /// Replaces the announcement of our streams.
@@ -154,126 +179,22 @@ impl Session {
     }
 }
 
-/// The task behind a [`Session`].
-struct Driver {
-    manager: KeyManager,
-    media: E2eMedia,
-    link: Link,
-    events: mpsc::UnboundedSender<SessionEvent>,
-    witness: Option<KeyWitness>,
-}
-
-impl Driver {
-    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        let mut tick = tokio::time::interval(MEDIA_TICK);
-        while self.carry_out().await {
-            let origin = self.media.origin();
-            let due = self.manager.poll_timeout().map(|at| origin.instant(at));
-            tokio::select! {
-                event = self.link.next() => self.hear(event),
-                command = commands.recv() => match command {
-                    Some(command) => self.obey(command),
-                    None => {
-                        self.media.apply(MediaUpdate::Close);
-                        break;
-                    }
-                },
-                () = until(due) => self.manager.handle_timeout(origin.now()),
-                _ = tick.tick() => self.mind_media(),
-            }
-        }
-        self.link.close().await;
-        self.erase_keys().await;
-    }
-
-    /// Stays until the media pipeline has erased its last key.
-    async fn erase_keys(&mut self) {
-        loop {
-            self.mind_media();
-            let Some(due) = self.media.poll_timeout() else {
-                return;
-            };
-            tokio::time::sleep_until(self.media.origin().instant(due).into()).await;
-        }
-    }
-
-    fn hear(&mut self, event: LinkEvent) {
-        let now = self.media.origin().now();
-        match event {
-            LinkEvent::Received(json) => {
-                if let Err(error) = self.manager.handle_envelope(&json, now) {
-                    tracing::warn!(%error, "the service sent something that is no envelope");
-                }
-            }
-            LinkEvent::Lost(error) => {
-                self.manager.handle_disconnected();
-                self.tell(SessionEvent::Disconnected(error.to_string()));
-            }
-            LinkEvent::Back => {
-                self.manager.handle_connected(now);
-                self.tell(SessionEvent::Reconnected);
-            }
-        }
-    }
-
-    fn obey(&mut self, command: Command) {
-        let obeyed = match command {
-            Command::Leave => self.manager.leave(),
-            Command::Signal(signal) => self.manager.send_media_signal(signal),
-            Command::Announce(streams) => {
-                self.manager.announce_streams(streams);
-                Ok(())
-            }
-        };
-        if let Err(misuse) = obeyed {
-            // The stay ended while the command was on its way.
-            tracing::debug!(%misuse, "too late");
-        }
-    }
-
-    /// Erases keys that are due and hears what the pipeline has to tell.
-    fn mind_media(&mut self) {
-        let now = self.media.origin().now();
-        for event in self.media.mind(now) {
-            self.manager.handle_media_event(&event, now);
-            self.tell(SessionEvent::Media(event));
-        }
-    }
-
-    /// Does everything the key manager wants done; `false` once the stay is over.
-    async fn carry_out(&mut self) -> bool {
-        let mut going_on = true;
-        while let Some(output) = self.manager.poll_output() {
-            match output {
-                Output::Send(message) => self.link.send(&message).await,
-                Output::Media(update) => {
-                    if let Some(witness) = &mut self.witness {
-                        witness(&update);
-                    }
-                    self.media.apply(update);
-                }
-                Output::Reconnect => self.link.reconnect(),
-                Output::MediaSignal(signal) => self.tell(SessionEvent::Signal(signal)),
-                Output::Event(event) => {
-                    going_on &= !matches!(event, Event::Left | Event::Removed | Event::Fatal(_));
-                    self.tell(SessionEvent::Group(event));
-                }
-                _ => {}
-            }
-        }
-        going_on
-    }
-
-    fn tell(&self, event: SessionEvent) {
-        // An application that has dropped its end does not want to know.
-        let _ = self.events.send(event);
-    }
-}
-
-/// Waits for an instant, for ever if there is none.
-async fn until(instant: Option<std::time::Instant>) {
-    match instant {
-        Some(instant) => tokio::time::sleep_until(instant.into()).await,
-        None => std::future::pending().await,
-    }
+/// The key manager of a new session, and what keeps its state.
+async fn begin(
+    config: &mut SessionConfig,
+    media: &E2eMedia,
+) -> Result<(KeyManager, Option<Keeping>), SessionError> {
+    let state = config.state.take();
+    let manager = ManagerConfig {
+        modes: vec![media.mode()],
+        keeps_group: state.is_some(),
+        ..config.manager.clone()
+    };
+    let Some(state) = state else {
+        return Ok((KeyManager::new(config.participant.clone(), manager)?, None));
+    };
+    let (mut keeping, kept) = Keeping::open(state).await?;
+    let (who, room) = (&config.participant, &config.room);
+    let manager = keeping.resume(kept, who, room, manager, media.origin().now());
+    Ok((manager.await?, Some(keeping)))
 }

@@ -38,6 +38,7 @@ impl Bots {
                 token: None,
                 leg: LegConfig::new("0.0.0.0:0"),
                 link: LinkConfig::default(),
+                state: None,
                 sound: Arc::clone(&media.sound),
                 picture: Arc::clone(&media.picture),
                 mode,

@@ -162,6 +162,10 @@ pub struct Participant {
     /// Leave after this many seconds; without it, stay until Ctrl-C.
     #[arg(long)]
     pub seconds: Option<u64>,
+    /// Keep signature key and stay in this file, and go on from it: Ctrl-C then stops without
+    /// leaving, and the next start is the same member again. It holds every secret of the group.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
     /// Record what is decrypted as .ogg and .ivf under this folder.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,

@@ -171,6 +171,7 @@ impl Conference {
             token: None,
             leg: LegConfig::new("127.0.0.1:0"),
             link: LinkConfig::default(),
+            state: None,
             sound: Arc::clone(&self.media.sound),
             picture: Arc::clone(&self.media.picture),
             mode: self.mode.kind(),

@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::epochs::EpochRecord;
 use crate::frames::Pause;
-use crate::host::Host;
 use crate::results::{forwarded_to, millis, taken, whole_millis};
+use sfu_demo::host::Host;
 
 /// How long everybody may take to be connected again.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -9,6 +9,7 @@ use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig};
 use mls_srtp_participant::leg::LegConfig;
 use mls_srtp_participant::session::LinkConfig;
+use mls_srtp_participant::state::{SqliteStateStore, StateConfig};
 
 use crate::cli::Participant;
 use crate::interrupt::Interrupt;
@@ -32,6 +33,9 @@ pub async fn run(args: Participant) -> ExitCode {
 
 async fn take_part(args: Participant) -> Result<(), String> {
     let media = SampleMedia::load()?;
+    let state = args.state.map(SqliteStateStore::open).transpose();
+    let state = state.map_err(|error| error.to_string())?;
+    let keeps_state = state.is_some();
     let origin = ClockOrigin::start();
     println!("{} enters {} at {}", args.name, args.room, args.url);
     let headless = Headless::start(HeadlessConfig {
@@ -41,6 +45,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
         token: None,
         leg: LegConfig::new("0.0.0.0:0"),
         link: LinkConfig::default(),
+        state: state.map(StateConfig::new),
         sound: Arc::clone(&media.sound),
         picture: Arc::clone(&media.picture),
         mode: args.mode,
@@ -61,10 +66,15 @@ async fn take_part(args: Participant) -> Result<(), String> {
     let mut interrupt = Interrupt::listen();
     tokio::select! {
         () = over => {}
-        () = tokio::time::sleep(length) => {}
-        () = interrupt.heard() => {}
+        () = tokio::time::sleep(length) => headless.leave().await,
+        () = interrupt.heard() => {
+            if keeps_state {
+                headless.suspend().await;
+            } else {
+                headless.leave().await;
+            }
+        }
     }
-    headless.leave().await;
     let stats = headless.media().stats();
     let unit = match args.mode {
         ModeKind::Sframe => "frames",

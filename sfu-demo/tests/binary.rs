@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -288,6 +289,119 @@ fn participants_of_their_own_processes_meet_in_a_served_room() {
         assert!(heard.ends_with(" 0 refused"), "{heard}");
     }
     assert_eq!(files_below(&folder.0).len(), 2);
+    assert_eq!(serve.interrupt(), Some(0));
+}
+
+/// Nothing that is waited for takes that long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A headless participant whose log is read.
+struct Watched {
+    child: Child,
+    log: Receiver<String>,
+}
+
+impl Watched {
+    fn start(url: &str, name: &str, extra: &[&str]) -> Self {
+        let mut child = sfu_demo(&["participant", "--url", url, "--name", name])
+            .args(["--log", "mls_srtp_participant=debug"])
+            .args(extra)
+            .env("NO_COLOR", "1")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("runs");
+        let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let (teller, log) = channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|l| teller.send(l)));
+        Self { child, log }
+    }
+
+    /// The next line with these words; nothing before it may tell of an entry anew.
+    fn line_with(&mut self, words: &str) -> String {
+        loop {
+            let line = self.log.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("{words}: {error}"));
+            assert!(!line.contains("Resyncing"), "{line}");
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    /// Waits until it sends, and says where it came in and in which epoch it sends.
+    fn takes_part(&mut self) -> Part {
+        let joined = self.line_with("event=Joined");
+        let first = self.line_with("event=EpochChanged");
+        let sending = self.line_with("event=SendingIn");
+        self.line_with("media connected");
+        let epoch = |line: &str| {
+            let number = line.split_once("epoch: Epoch(").expect("an epoch").1;
+            let (number, _) = number.split_once(')').expect("an end");
+            number.parse().expect("a number")
+        };
+        Part {
+            place: joined.split_once("event=").expect("an event").1.to_owned(),
+            first: epoch(&first),
+            sending: epoch(&sending),
+        }
+    }
+
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a process took part in.
+struct Part {
+    /// Group and leaf.
+    place: String,
+    /// The epoch in which it came in.
+    first: u64,
+    sending: u64,
+}
+
+impl Part {
+    /// The same member, with an epoch of its own; whoever was added again came in in a later one.
+    fn goes_on_from(&self, before: &Self) {
+        assert_eq!(self.place, before.place);
+        assert_eq!(self.first, before.sending);
+        assert_eq!(self.sending, before.sending + 1);
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+#[test]
+fn a_participant_with_a_file_is_the_same_member_again() {
+    let serve = Serve::start();
+    let folder = Folder::new("mls-srtp-state");
+    let file = folder.0.join("bob.state");
+    let file = file.to_str().expect("UTF-8");
+    let alice = Watched::start(&serve.url, "alice", &[]);
+    let start = || Watched::start(&serve.url, "bob", &["--state", file]);
+    let mut bob = start();
+    let first = bob.takes_part();
+
+    let other = run(&["participant", "--url", &serve.url, "--state", file]);
+    let text = String::from_utf8_lossy(&other.stderr);
+    assert_eq!(other.status.code(), Some(1), "{text}");
+    assert!(text.contains(file) && text.contains("in use"), "{text}");
+
+    bob.kill();
+    let mut bob = start();
+    let second = bob.takes_part();
+    second.goes_on_from(&first);
+    interrupt(&bob.child);
+    assert_eq!(bob.child.wait().expect("ends").code(), Some(0));
+    let mut bob = start();
+    bob.takes_part().goes_on_from(&second);
+    drop((alice, bob));
     assert_eq!(serve.interrupt(), Some(0));
 }
 

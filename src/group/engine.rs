@@ -400,6 +400,12 @@ impl Engine {
         }))
     }
 
+    /// Who sits at a leaf, without a look at all others.
+    pub(crate) fn occupant(&self, leaf: LeafIndex) -> Option<ParticipantId> {
+        let leaf = LeafNodeIndex::new(u32::from(leaf.get()));
+        credential::participant(self.group.member(leaf)?).ok()
+    }
+
     /// The signature key of a member, raw.
     pub(crate) fn signature_key_of(&self, participant: &ParticipantId) -> Option<Vec<u8>> {
         let leaf = self.roster().leaf_of(participant)?;

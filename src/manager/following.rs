@@ -144,9 +144,9 @@ impl KeyManager {
             return Ok(());
         };
         if let Processed::Application(leaf, bytes) = stay.engine.process(message)?
-            && let Some(sender) = stay.engine.roster().occupant(leaf)
+            && let Some(sender) = stay.engine.occupant(leaf)
         {
-            self.hear_announcement(sender, &bytes);
+            self.hear_announcement(&sender, &bytes);
         }
         Ok(())
     }

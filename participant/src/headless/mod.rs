@@ -26,6 +26,7 @@ use crate::publish::{Player, PublishLog, Publisher, Source};
 use crate::reassemble::{AssemblerConfig, MediaFrame, Reassembly};
 use crate::record::{RecordError, RecordedFile, Recorder};
 use crate::session::{KeyWitness, LinkConfig, Session, SessionConfig, SessionError};
+use crate::state::StateConfig;
 use run::Run;
 use tracks::Tracks;
 
@@ -46,6 +47,8 @@ pub struct HeadlessConfig {
     pub leg: LegConfig,
     /// Times of the connection to the service.
     pub link: LinkConfig,
+    /// Where its key and its stay are kept, if they are.
+    pub state: Option<StateConfig>,
     /// What its microphone hears.
     pub sound: Arc<Source>,
     /// What its camera sees.
@@ -134,6 +137,7 @@ pub struct Headless {
 enum Order {
     StopPublishing,
     Leave,
+    Suspend,
 }
 
 /// A participant's keys for rooms of that mode.
@@ -174,6 +178,7 @@ impl Headless {
             streams: tracks.announced(config.mode),
             manager: ManagerConfig::default(),
             link: config.link,
+            state: config.state,
         };
         let (session, events) = Session::join_with(session, media.clone(), config.witness).await?;
         let leg = MediaLeg::new(media.clone(), tracks.local(), config.leg);
@@ -255,6 +260,11 @@ impl Headless {
     /// Asks to leave; [`Headless::end`] waits for it.
     pub async fn leave(&self) {
         let _ = self.orders.send(Order::Leave).await;
+    }
+
+    /// Asks to stop without leaving, to go on later from its state; [`Headless::end`] waits for it.
+    pub async fn suspend(&self) {
+        let _ = self.orders.send(Order::Suspend).await;
     }
 
     /// Waits until the stay is over and the recordings are closed.

@@ -56,7 +56,11 @@ impl Run {
                     None => break,
                 },
                 event = self.leg.next() => self.heed(event).await,
-                Some(order) = orders.recv() => self.obey(order).await,
+                Some(order) = orders.recv() => {
+                    if self.obey(order).await {
+                        break;
+                    }
+                }
                 _ = tick.tick() => self.reassembly.handle_timeout(self.media.origin().now()),
             }
             self.take_frames(true).await;
@@ -82,6 +86,7 @@ impl Run {
                 tracing::info!(reason, "signaling lost");
                 self.leg.signaling_lost();
             }
+            SessionEvent::NotKept(reason) => tracing::warn!(reason, "the state is not kept"),
             SessionEvent::Reconnected => {
                 self.leg.signaling_back();
                 self.note(|progress, _| progress.signaling_reconnects += 1);
@@ -124,11 +129,14 @@ impl Run {
             LegEvent::Packet(packet) => self.take_packet(packet),
             LegEvent::Signal(signal) => self.session.signal(signal).await,
             LegEvent::KeyframeWanted { ssrc } => self.give_keyframe(ssrc),
-            LegEvent::Connected => self.note(|progress, now| {
-                progress.media_reconnects += u32::from(progress.media_at.is_some());
-                progress.media_at.get_or_insert(now);
-                progress.media_up = true;
-            }),
+            LegEvent::Connected => {
+                tracing::info!("media connected");
+                self.note(|progress, now| {
+                    progress.media_reconnects += u32::from(progress.media_at.is_some());
+                    progress.media_at.get_or_insert(now);
+                    progress.media_up = true;
+                });
+            }
             LegEvent::Lost { reason, .. } => {
                 tracing::info!(reason, "media lost");
                 self.media_down(reason);
@@ -165,12 +173,23 @@ impl Run {
         self.leg.set_tracks(self.tracks.local());
     }
 
-    async fn obey(&mut self, order: Order) {
+    /// `true` once the stay goes on without us.
+    async fn obey(&mut self, order: Order) -> bool {
         self.publisher = None;
-        if let Order::Leave = order {
-            self.note(|progress, now| progress.leaving_at = Some(now));
-            self.session.leave().await;
+        match order {
+            Order::StopPublishing => {}
+            Order::Leave => {
+                self.note(|progress, now| progress.leaving_at = Some(now));
+                self.session.leave().await;
+            }
+            Order::Suspend => {
+                if let Err(error) = self.session.suspend().await {
+                    self.note(|progress, _| progress.trouble = Some(error.to_string()));
+                }
+                return true;
+            }
         }
+        false
     }
 
     /// Takes what is still on its way, and closes.

@@ -159,6 +159,7 @@ async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
             retry: quick,
             ..LegConfig::new("127.0.0.1:0")
         },
+        state: None,
         link: LinkConfig {
             silence: Duration::from_secs(3),
             retry: quick,
