@@ -9,9 +9,13 @@ use crate::schedule::ModeKind;
 /// Times and trust of a [`crate::KeyManager`]; each default states its reason.
 #[derive(Debug, Clone)]
 pub struct ManagerConfig {
-    /// How long the committer waits for more proposals before it commits. Default 100 ms: a flash
-    /// crowd becomes a handful of epochs and a single joiner does not feel it.
+    /// How long the committer waits for more proposals before it commits. Default 100 ms: a single
+    /// joiner does not feel it.
     pub batch_window: Duration,
+    /// How long it waits while they keep coming, each within half a `batch_window` of the one
+    /// before. A removal is not kept waiting. Default 400 ms: a flash crowd becomes a handful of
+    /// epochs, each of which costs every member its work.
+    pub batch_window_most: Duration,
     /// A room without a commit for this long is quiet, and its next proposal is committed at once.
     /// Default 1 s.
     pub quiet_after: Duration,
@@ -61,6 +65,7 @@ impl Default for ManagerConfig {
     fn default() -> Self {
         Self {
             batch_window: Duration::from_millis(100),
+            batch_window_most: Duration::from_millis(400),
             quiet_after: Duration::from_secs(1),
             switch_cap: Duration::from_millis(300),
             takeover_after: Duration::from_millis(300),

@@ -60,6 +60,8 @@ pub(crate) enum Processed {
 /// A queued proposal.
 pub(crate) struct Proposed {
     pub(crate) reference: ProposalRef,
+    /// Whether it is a Remove.
+    pub(crate) removes: bool,
     /// What keeps us from committing it, if it is an Add. It is queued all the same: somebody else
     /// may commit it.
     pub(crate) objection: Option<RuleViolation>,
@@ -148,6 +150,7 @@ impl Engine {
                 rules::check_kind(&proposal)?;
                 let proposed = Proposed {
                     reference: proposal.proposal_reference_ref().clone(),
+                    removes: matches!(proposal.proposal(), Proposal::Remove(_)),
                     objection: self.objection_to(&proposal),
                 };
                 self.group

@@ -57,6 +57,7 @@ impl KeyManager {
         stay.proposals.push(Known {
             seq,
             reference: proposed.reference,
+            removes: proposed.removes,
             declined: declined.clone(),
         });
         stay.review_pending(now);

@@ -12,7 +12,7 @@ use crate::time::{Moment, earlier};
 
 use super::exposure::Exposure;
 use super::media_start::MediaStart;
-use super::turn::Turn;
+use super::turn::{Pending, Turn};
 
 /// A member's stay in one group.
 pub(super) struct Stay {
@@ -57,6 +57,9 @@ pub(super) struct Stay {
 pub(super) struct Known {
     pub(super) seq: Seq,
     pub(super) reference: ProposalRef,
+    /// Whether it is a Remove.
+    #[serde(default)]
+    pub(super) removes: bool,
     /// Why we leave it out of our commits, if we do.
     pub(super) declined: Option<String>,
 }
@@ -117,7 +120,13 @@ impl Stay {
 
     /// Something changed in what is to be committed.
     pub(super) fn review_pending(&mut self, now: Moment) {
-        let pending = self.proposals.iter().any(|known| known.declined.is_none());
+        let due = self.proposals.iter().filter(|k| k.declined.is_none());
+        let pending = due.fold(Pending::Nothing, |before, known| {
+            match known.removes || before == Pending::Removes {
+                true => Pending::Removes,
+                false => Pending::Adds,
+            }
+        });
         self.turn.set_pending(pending, now);
     }
 

@@ -49,6 +49,16 @@ impl Patience {
     }
 }
 
+/// What waits to be committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pending {
+    Nothing,
+    /// Only newcomers.
+    Adds,
+    /// Somebody is to go, besides others perhaps.
+    Removes,
+}
+
 /// A member's part in committing, in one group.
 pub(super) struct Turn {
     config: ManagerConfig,
@@ -59,8 +69,11 @@ pub(super) struct Turn {
     passed_over: BTreeSet<LeafIndex>,
     patience: Patience,
     epoch_since: Moment,
-    /// Since when something waits to be committed in this epoch.
+    /// Since when something waits to be committed in this epoch, and when that changed last.
     pending_since: Option<Moment>,
+    newest_at: Moment,
+    /// Whether somebody is to go.
+    removes: bool,
     /// Since when our own commit is with the service.
     in_flight_since: Option<Moment>,
     /// Commits of ours that were refused in this epoch, and until when to wait after the last.
@@ -85,6 +98,8 @@ impl Turn {
             passed_over: BTreeSet::new(),
             epoch_since: now,
             pending_since: None,
+            newest_at: now,
+            removes: false,
             in_flight_since: None,
             refusals: 0,
             pause_until: None,
@@ -99,9 +114,12 @@ impl Turn {
         self.committers = leaves;
     }
 
-    /// Something waits to be committed, or nothing does any more.
-    pub(super) fn set_pending(&mut self, pending: bool, now: Moment) {
-        self.pending_since = pending.then(|| self.pending_since.unwrap_or(now));
+    /// What waits to be committed has changed.
+    pub(super) fn set_pending(&mut self, pending: Pending, now: Moment) {
+        let some = pending != Pending::Nothing;
+        self.pending_since = some.then(|| self.pending_since.unwrap_or(now));
+        self.newest_at = now;
+        self.removes = pending == Pending::Removes;
     }
 
     /// Our path must be renewed, whoever's turn it is.
@@ -170,16 +188,20 @@ impl Turn {
         fit.chain(late).copied()
     }
 
-    /// When the first committer should commit what is pending: after the batch window, at once if
-    /// the room was quiet.
+    /// When the first committer should commit what is pending: after the batch window, later while
+    /// more newcomers keep coming, at once if the room was quiet.
     fn due_of_first(&self) -> Option<Moment> {
         let since = self.pending_since?;
-        let quiet = since.since(self.epoch_since) >= self.config.quiet_after;
-        Some(if quiet {
-            since
-        } else {
-            since + self.config.batch_window
-        })
+        if since.since(self.epoch_since) >= self.config.quiet_after {
+            return Some(since);
+        }
+        let window = self.config.batch_window;
+        let least = since + window;
+        if self.removes {
+            return Some(least);
+        }
+        let most = since + self.config.batch_window_most.max(window);
+        Some((self.newest_at + window / 2).clamp(least, most))
     }
 
     /// When we commit what is pending, if nobody before us does.
@@ -196,6 +218,11 @@ impl Turn {
     fn due_of_renewal(&self) -> Option<Moment> {
         if self.renewal_wanted {
             return Some(self.epoch_since);
+        }
+        // Who comes or goes first. In a crowd that keeps a slow machine busy every epoch is long, and
+        // none of them is quiet.
+        if self.pending_since.is_some() {
+            return None;
         }
         let slot = RENEWAL_SLOT * (u32::from(self.own) % RENEWAL_SLOTS);
         let in_turn = self.epoch_since + self.config.renewal_gap + slot;

@@ -15,7 +15,7 @@ fn leaf(index: u16) -> LeafIndex {
 fn turn(own: u16) -> Turn {
     let mut turn = Turn::new(ManagerConfig::default(), leaf(own), at(0));
     turn.set_committers(vec![leaf(0), leaf(1), leaf(2)]);
-    turn.set_pending(true, at(10));
+    turn.set_pending(Pending::Adds, at(10));
     turn
 }
 
@@ -27,10 +27,47 @@ fn each_rank_waits_one_timeout_longer() {
 }
 
 #[test]
+fn while_newcomers_keep_coming_the_window_grows_to_its_end() {
+    let mut turn = turn(0);
+    for (newest, due) in [
+        (50, 110),
+        (90, 140),
+        (120, 170),
+        (300, 350),
+        (390, 410),
+        (900, 410),
+    ] {
+        turn.set_pending(Pending::Adds, at(newest));
+        assert_eq!(turn.commit_at(), Some(at(due)), "newest at {newest}");
+    }
+}
+
+#[test]
+fn who_is_to_go_does_not_stay_for_newcomers() {
+    let mut turn = turn(0);
+    turn.set_pending(Pending::Adds, at(300));
+    assert_eq!(turn.commit_at(), Some(at(350)));
+    turn.set_pending(Pending::Removes, at(310));
+    assert_eq!(turn.commit_at(), Some(at(110)), "it is overdue");
+}
+
+#[test]
+fn nobody_renews_while_somebody_waits() {
+    let mut turn = turn(2);
+    let rotation = ManagerConfig::default().rotation;
+    turn.set_committers(Vec::new());
+    let much_later = at(10) + rotation * 2;
+    assert_eq!(turn.commit_at(), None);
+    assert!(!turn.renews(much_later));
+    turn.set_pending(Pending::Nothing, much_later);
+    assert!(turn.renews(much_later));
+}
+
+#[test]
 fn a_quiet_room_commits_at_once() {
     let mut turn = turn(0);
-    turn.set_pending(false, at(20));
-    turn.set_pending(true, at(1_000));
+    turn.set_pending(Pending::Nothing, at(20));
+    turn.set_pending(Pending::Adds, at(1_000));
     assert_eq!(turn.commit_at(), Some(at(1_000)));
 }
 
@@ -38,10 +75,10 @@ fn a_quiet_room_commits_at_once() {
 fn who_let_a_turn_pass_comes_last_until_it_commits() {
     let mut turn = turn(1);
     turn.epoch_began(leaf(1), false, 3, at(420));
-    turn.set_pending(true, at(420));
+    turn.set_pending(Pending::Adds, at(420));
     assert_eq!(turn.commit_at(), Some(at(520)), "first now");
     turn.epoch_began(leaf(0), false, 3, at(500));
-    turn.set_pending(true, at(500));
+    turn.set_pending(Pending::Adds, at(500));
     assert_eq!(turn.commit_at(), Some(at(900)), "second again");
 }
 
@@ -49,7 +86,7 @@ fn who_let_a_turn_pass_comes_last_until_it_commits() {
 fn a_fast_rival_does_not_make_the_first_one_late() {
     let mut turn = turn(1);
     turn.epoch_began(leaf(1), false, 3, at(200));
-    turn.set_pending(true, at(200));
+    turn.set_pending(Pending::Adds, at(200));
     assert_eq!(turn.commit_at(), Some(at(600)), "still second");
 }
 
@@ -58,7 +95,7 @@ fn patience_follows_the_measured_latency_within_bounds() {
     let mut slow = turn(1);
     slow.epoch_began(leaf(0), false, 3, at(110 + 1_000));
     assert_eq!(slow.patience.takeover(), Duration::from_secs(2));
-    slow.set_pending(true, at(2_000));
+    slow.set_pending(Pending::Adds, at(2_000));
     slow.epoch_began(leaf(0), false, 3, at(60_000));
     assert_eq!(slow.patience.takeover(), Duration::from_secs(5));
 }
@@ -94,7 +131,7 @@ fn a_new_epoch_forgets_what_was_refused_in_the_old_one() {
         turn.refused(at(millis + 10));
     }
     turn.epoch_began(leaf(1), false, 3, at(270));
-    turn.set_pending(true, at(270));
+    turn.set_pending(Pending::Adds, at(270));
     assert_eq!(turn.commit_at(), Some(at(370)), "no pause is left");
     turn.submitted(at(370));
     turn.refused(at(400));
@@ -113,15 +150,8 @@ fn a_new_epoch_has_nothing_pending_and_nothing_in_flight() {
     assert_eq!(turn.answer_by(), None);
     let due = turn.commit_at().expect("a renewal, some day");
     assert!(due > at(60_000), "due at {due:?}");
-    turn.set_pending(true, at(5_500));
+    turn.set_pending(Pending::Adds, at(5_500));
     assert_eq!(turn.commit_at(), Some(at(5_600)), "the room is not quiet");
-}
-
-#[test]
-fn more_proposals_do_not_put_the_commit_off() {
-    let mut turn = turn(0);
-    turn.set_pending(true, at(90));
-    assert_eq!(turn.commit_at(), Some(at(110)));
 }
 
 #[test]
@@ -140,7 +170,7 @@ fn one_slow_commit_is_soon_forgotten() {
     turn.epoch_began(leaf(0), false, 3, at(600_000));
     let mut now = at(600_000);
     for _ in 0..3 {
-        turn.set_pending(true, now);
+        turn.set_pending(Pending::Adds, now);
         now = now + Duration::from_millis(100);
         turn.epoch_began(leaf(0), false, 3, now);
     }
