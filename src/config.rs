@@ -31,6 +31,10 @@ pub struct ManagerConfig {
     /// How long the service may take to answer a commit, a wish to enter or a wish to leave before
     /// the connection counts as broken. Default 10 s.
     pub answer_patience: Duration,
+    /// How long the wish to be added may take while the service says that it stands, before it is uttered
+    /// anew over another connection. Default 2 min: a crowd of 1,000 on one slow machine is in
+    /// sooner, and each wish that is uttered anew costs a commit that is on its way.
+    pub join_patience: Duration,
     /// How long a member may hear nothing from the service before its connection counts as broken.
     /// Default 4 s: two of the service's pings. That is less than the grace time of 5 s which the
     /// service gives a member whose connection it has lost, so a member whose end of the connection
@@ -71,6 +75,7 @@ impl Default for ManagerConfig {
             takeover_after: Duration::from_millis(300),
             takeover_after_most: Duration::from_secs(5),
             answer_patience: Duration::from_secs(10),
+            join_patience: Duration::from_secs(120),
             silence: Duration::from_secs(4),
             max_exposure: Duration::from_secs(15),
             distrust_patience: Duration::from_secs(5),

@@ -255,6 +255,8 @@ pub enum ServiceMessage {
         /// The epoch that all have.
         epoch: Epoch,
     },
+    /// Sent every 2 s to those who wait to be added: the wish stands.
+    Waiting,
     /// Sent every 2 s: proof that the service is still there, and where the log stands.
     Ping {
         /// The group.

@@ -21,7 +21,11 @@ pub(super) enum Entering {
     },
     /// A key package of ours waits for its Welcome: the one that we have just brought, or one from
     /// before, for which the service says that the Welcome is there.
-    Waiting { door: Door, wished: bool },
+    Waiting {
+        door: Door,
+        /// When we uttered the wish, if it is one of this connection.
+        wished: Option<Moment>,
+    },
     /// We take back the leaf of an earlier stay.
     Returning(Box<Returning>),
 }
@@ -81,7 +85,7 @@ impl KeyManager {
             None => self.offer_group(door, now),
             Some(_) if welcome && !self.invitations.is_empty() => {
                 self.asked_at = now;
-                let wished = false;
+                let wished = None;
                 self.phase = Phase::Entering(Entering::Waiting { door, wished });
                 Ok(())
             }
@@ -144,7 +148,7 @@ impl KeyManager {
     pub(super) fn ask_to_be_added(&mut self, door: Door, now: Moment) -> Result<(), GroupError> {
         if let Phase::Entering(Entering::Waiting {
             door: waiting,
-            wished: true,
+            wished: Some(_),
         }) = &self.phase
             && waiting.policy == door.policy
         {
@@ -157,7 +161,7 @@ impl KeyManager {
             key_package: invitation.key_package().clone(),
         });
         self.invitations.wish = Some(invitation);
-        let wished = true;
+        let wished = Some(now);
         self.phase = Phase::Entering(Entering::Waiting { door, wished });
         Ok(())
     }
@@ -191,7 +195,7 @@ impl KeyManager {
         let entered = match self.invitations.take(welcome, provider) {
             // It is for a key package that we brought before, and the service knows the newer one.
             // Asking once more would replace that too, commit after commit.
-            Ok(None) if wished => return,
+            Ok(None) if wished.is_some() => return,
             // It is for one that we have lost.
             Ok(None) => return self.ask_to_return(group_id, door, now),
             Ok(Some(invitation)) => invitation.accept((group_id, welcome, tree), &door),

@@ -73,6 +73,18 @@ impl KeyManager {
         }
     }
 
+    /// The service says that our wish to be added stands: in a crowd others come first.
+    pub(super) fn handle_waiting(&mut self, now: Moment) {
+        if let Phase::Entering(Entering::Waiting {
+            wished: Some(since),
+            ..
+        }) = self.phase
+            && now < since + self.config.join_patience
+        {
+            self.asked_at = now;
+        }
+    }
+
     /// Gives the connection up when it is due.
     pub(super) fn handle_link_timeout(&mut self, now: Moment) {
         if self.poll_link_timeout().is_none_or(|at| at > now) {

@@ -299,6 +299,7 @@ impl KeyManager {
                 ..
             } => self.handle_group_info(group_id, &group_info, &tree, now),
             ServiceMessage::Entry(entry) => self.handle_entry(entry, now),
+            ServiceMessage::Waiting => self.handle_waiting(now),
             ServiceMessage::KeyPackages { left } => self.event(Event::KeyPackages { left }),
             ServiceMessage::Committers { group_id, leaves } => {
                 if let Some(stay) = self.stay_mut(group_id) {

@@ -294,6 +294,9 @@ impl Room {
             seq: self.log.newest(),
             chain: self.log.chain().clone(),
         });
+        for client in self.wishes.waiting() {
+            self.send(client, ServiceMessage::Waiting);
+        }
     }
 
     /// Sends to every connected member.

@@ -5,6 +5,7 @@ use mls_srtp::id::ParticipantId;
 use mls_srtp::time::Moment;
 
 use super::ClientId;
+use super::inviting::AWAY;
 use crate::store::{Change, Fact, FactKey, Reason};
 
 /// The open wishes of a room.
@@ -77,6 +78,12 @@ impl Wishes {
         self.join
             .iter()
             .any(|open| open.join.participant == *participant)
+    }
+
+    /// The connections of those who wait to be added.
+    pub(super) fn waiting(&self) -> Vec<ClientId> {
+        let clients = self.join.iter().map(|open| open.join.client);
+        clients.filter(|client| *client != AWAY).collect()
     }
 
     /// Whether exactly this is still wished.

@@ -37,6 +37,8 @@ pub struct Person {
     /// All that was sent to this person's connections.
     pub told: Vec<ServiceMessage>,
     pub events: Vec<Event>,
+    /// How often this person's key manager has given its connection up.
+    pub reconnects: usize,
 }
 
 pub struct Lab {
@@ -185,6 +187,7 @@ impl Lab {
             deaf: false,
             told: Vec::new(),
             events: Vec::new(),
+            reconnects: 0,
         };
         self.people.insert(user, person);
         let now = self.now;
@@ -381,6 +384,7 @@ impl Lab {
             match output {
                 Output::Send(message) => person.outbox.push_back(message),
                 Output::Event(event) => person.events.push(event),
+                Output::Reconnect => person.reconnects += 1,
                 _ => {}
             }
         }

@@ -2,9 +2,10 @@
 
 use mls_srtp::delivery::{ClientMessage, CloseReason, Refusal, ServiceMessage};
 use mls_srtp::id::Generation;
+use mls_srtp::{KeyManager, ManagerConfig};
 use mls_srtp_signaling::{RoomConfig, RoomEventKind};
 
-use crate::lab::{Lab, closed, last_refusal, name, newest_proposal};
+use crate::lab::{Lab, closed, last_refusal, name, newest_proposal, room_name};
 
 /// Everybody's connection lives, and the room hears nothing more of these.
 fn silent(lab: &mut Lab, users: &[&str]) {
@@ -28,6 +29,27 @@ fn generation(lab: &mut Lab, user: &str) -> Option<Generation> {
         _ => None,
     });
     rooms.next()
+}
+
+/// In a crowd on a slow machine it may take long. Who gives up the connection meanwhile withdraws its
+/// Add, and with it the commit that is on its way.
+#[test]
+fn who_waits_to_be_added_waits_as_long_as_the_service_speaks() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    silent(&mut lab, &["alice", "bob"]);
+    let waiting = KeyManager::new(name("carol"), ManagerConfig::default());
+    lab.enter("carol");
+    lab.disconnect("carol");
+    lab.get("carol").manager = waiting.expect("a key");
+    let joining = lab.get("carol").manager.join(room_name(), None);
+    joining.expect("in no room");
+    lab.reconnect("carol");
+    lab.pass(25_000);
+    assert_eq!(lab.get("carol").reconnects, 0);
+    // One that is silent is not believed.
+    lab.get("carol").deaf = true;
+    lab.pass(10_500);
+    assert!(lab.get("carol").reconnects > 0);
 }
 
 #[test]
