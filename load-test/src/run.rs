@@ -23,7 +23,8 @@ use crate::usage;
 use crate::watch::{Sample, Watch};
 use crate::{judge, script};
 
-/// How long everything may take to come to rest after the script.
+/// How long nothing may happen after the script before the run is given up: not at rest, and nobody
+/// enters an epoch.
 const REST: Duration = Duration::from_secs(60);
 /// The same if nobody has got in at all: then there is no service.
 const NOBODY: Duration = Duration::from_secs(5);
@@ -169,18 +170,22 @@ impl Run {
 
     /// Waits until everybody is in one epoch; says whether that came.
     async fn come_to_rest(&self, progress: &Progress) -> bool {
-        let begin = Instant::now();
+        let mut begin = Instant::now();
+        let mut before = 0;
         loop {
             let down = self
                 .keeper
                 .as_ref()
                 .is_some_and(|keeper| keeper.kept().down);
             let now = self.world.notebook.now();
-            let (rests, patience) = self.world.notebook.read(|pages| {
+            let (rests, patience, entered) = self.world.notebook.read(|pages| {
                 progress.show(now, pages);
                 let patience = if pages.epochs > 0 { REST } else { NOBODY };
-                (pages.at_rest(), patience)
+                (pages.at_rest(), patience, pages.entered)
             });
+            if entered > before {
+                (begin, before) = (Instant::now(), entered);
+            }
             if rests && !down {
                 return true;
             }

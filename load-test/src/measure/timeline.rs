@@ -68,12 +68,16 @@ impl Timeline {
             timeline.add_joins(notes);
             timeline.add_leaves(&sorted, notes);
         }
+        let changing = sorted.epochs.iter().filter(|(_, facts)| facts.changes > 0);
+        let newest_change = changing.map(|(place, _)| place).next_back();
         for (place, facts) in &sorted.epochs {
             timeline.epochs_at.push(facts.first.as_secs_f64());
             timeline.changes += (facts.changes * facts.roster.len()) as u64;
-            if let Some(last) = sorted.all_in(*place, facts.first) {
-                timeline.converged.push(last);
-            }
+            let last = sorted.all_in(*place, facts.first);
+            // Members that renew their leaves do not stop for the end of the run.
+            let may_be_under_way = Some(place) > newest_change;
+            let last = last.filter(|last| last.is_finite() || !may_be_under_way);
+            timeline.converged.extend(last);
         }
         timeline.compare_codes(&sorted);
         timeline.count_commits(pages);

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mls_srtp::delivery::{Blob, LogBody, LogEntry};
-use mls_srtp::id::{GroupId, LeafIndex, Seq};
+use mls_srtp::id::{Epoch, GroupId, LeafIndex, Seq};
 use mls_srtp_participant::clock::ClockOrigin;
 
 use crate::script::User;
@@ -39,10 +39,14 @@ pub struct Pages {
     pub whereabouts: Vec<Whereabouts>,
     /// The newest epoch that anybody entered.
     pub newest: Option<Entered>,
+    /// The newest one with which somebody came or went.
+    changed: Option<(GroupId, Epoch)>,
     /// The room's groups, in order.
     pub groups: Vec<GroupId>,
     /// Epochs that somebody entered.
     pub epochs: u64,
+    /// How often somebody entered one.
+    pub entered: u64,
     /// The room's log.
     pub log: BTreeMap<Seq, Logged>,
     /// Entries of which two clients were told different ones.
@@ -91,6 +95,9 @@ impl Notebook {
         if let Some(place) = pages.whereabouts.get_mut(user) {
             *place = next_place(*place, &fact);
         }
+        if let Fact::Entered(_) = &fact {
+            pages.entered += 1;
+        }
         if let Fact::Entered(entered) = &fact
             && pages.is_new(entered)
         {
@@ -99,6 +106,9 @@ impl Notebook {
                 pages.groups.push(entered.group);
             }
             pages.newest = Some(Entered::clone(entered));
+            if entered.added + entered.removed > 0 || pages.changed.is_none() {
+                pages.changed = Some((entered.group, entered.epoch));
+            }
         }
         pages.notes.push(Note { at, user, fact });
     }
@@ -184,14 +194,16 @@ impl Pages {
             .count()
     }
 
-    /// Whether everybody who is there is in the newest epoch, and nobody else is.
+    /// Whether everybody who is there is in an epoch with all that came and went, and nobody else
+    /// is. After a crowd members go on renewing their leaves for a while.
     pub fn at_rest(&self) -> bool {
-        let Some(newest) = &self.newest else {
+        let (Some(newest), Some((group, epoch))) = (&self.newest, self.changed) else {
             return false;
         };
-        let there = Whereabouts::Member(newest.group, newest.epoch);
-        let settled = self.whereabouts.iter().all(|place| {
-            matches!(place, Whereabouts::Out | Whereabouts::Crashed) || *place == there
+        let settled = self.whereabouts.iter().all(|place| match place {
+            Whereabouts::Out | Whereabouts::Crashed => true,
+            Whereabouts::Member(its, at) => *its == group && *at >= epoch,
+            _ => false,
         });
         settled && newest.roster.len() == self.members()
     }
