@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher, Profile, Suite};
+use mls_srtp_signaling::store::Place;
 
 /// End-to-end encrypted conferences: MLS keys, SRTP media, an SFU that cannot read it.
 ///
@@ -104,6 +105,15 @@ pub struct Serve {
     /// UDP address of the SFU; participants must be able to reach it.
     #[arg(long, default_value = "127.0.0.1:5004", value_name = "IP:PORT")]
     pub media: SocketAddr,
+    /// Where rooms are kept: a file, which is made if there is none, or "memory", where a restart
+    /// loses them.
+    #[arg(
+        long,
+        default_value_t,
+        env = "MLS_SRTP_STORE",
+        value_name = "FILE|memory"
+    )]
+    pub store: Place,
     /// Where participants reach the SFU, if not at the address above: behind NAT the outside
     /// address.
     #[arg(long, value_name = "IP:PORT")]

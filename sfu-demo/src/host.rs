@@ -14,6 +14,7 @@ use mls_srtp_sfu::{
     SfuConfig, SfuError, Tap,
 };
 use mls_srtp_signaling::media::{MediaRequest, MediaRequestKind};
+use mls_srtp_signaling::store::{MemoryStore, Store};
 use mls_srtp_signaling::{
     RoomConfig, RoomEvent, ServerBuilder, ServerHandle, ServiceConfig, StartError,
 };
@@ -70,6 +71,18 @@ impl Host {
         config: HostConfig,
         events: mpsc::UnboundedSender<RoomEvent>,
     ) -> Result<Self, HostError> {
+        Self::start_over(config, Box::new(MemoryStore::default()), events).await
+    }
+
+    /// The same over a store that outlives this process.
+    ///
+    /// # Errors
+    /// [`HostError`], naming the address that is taken or the room that cannot be gone on with.
+    pub async fn start_over(
+        config: HostConfig,
+        store: Box<dyn Store>,
+        events: mpsc::UnboundedSender<RoomEvent>,
+    ) -> Result<Self, HostError> {
         let service = ServiceConfig {
             listen: config.listen,
             room: RoomConfig {
@@ -78,7 +91,10 @@ impl Host {
             },
             ..ServiceConfig::default()
         };
-        Self::start_with(config, ServerBuilder::new(service).events(events)).await
+        let server = ServerBuilder::new(service)
+            .events(events)
+            .boxed_store(store);
+        Self::start_with(config, server).await
     }
 
     /// The same with a signaling service of the caller's making, for instance with a store of its

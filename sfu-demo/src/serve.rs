@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use mls_srtp::schedule::ModeKind;
+use mls_srtp_signaling::store::Place;
 use tokio::sync::mpsc;
 
 use crate::bots::Bots;
@@ -10,7 +11,7 @@ use crate::cli::Serve;
 use crate::interrupt::Interrupt;
 use sfu_demo::host::{Host, HostConfig};
 
-/// Serves; 0 after Ctrl-C, 1 if an address is taken, 2 if the arguments do not fit together.
+/// Serves; 0 after Ctrl-C, 1 if an address or the store is taken, 2 if the arguments do not fit together.
 pub async fn run(args: &Serve) -> ExitCode {
     let (events, mut inbox) = mpsc::unbounded_channel();
     let mode = match args.protection.mode(ModeKind::Sframe) {
@@ -27,7 +28,14 @@ pub async fn run(args: &Serve) -> ExitCode {
         mode,
         page: true,
     };
-    let host = match Host::start(config, events).await {
+    let store = match args.store.open() {
+        Ok(store) => store,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let host = match Host::start_over(config, store, events).await {
         Ok(host) => host,
         Err(error) => {
             eprintln!("error: {error}");
@@ -45,6 +53,10 @@ pub async fn run(args: &Serve) -> ExitCode {
             "page {} · no use here: browsers need --mode sframe",
             host.page()
         ),
+    }
+    match &args.store {
+        Place::Memory => println!("rooms are kept nowhere: a restart loses them"),
+        Place::File(path) => println!("rooms are kept in {}", path.display()),
     }
     println!("open access: anyone may enter any room under any name");
     let mut interrupt = Interrupt::listen();

@@ -11,6 +11,8 @@ use serde_json::Value;
 
 fn sfu_demo(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sfu-demo"));
+    // Unless a test says otherwise: nothing is written where a user's own files are.
+    command.env("MLS_SRTP_STORE", "memory");
     command.args(args).stdin(Stdio::null());
     command
 }
