@@ -47,13 +47,14 @@ impl Call {
         let shared = Shared {
             identity: ServiceIdentity::generate().expect("randomness"),
             access: Box::new(OpenAccess),
-            store: Box::new(MemoryStore::new(1000)),
+            store: Box::new(MemoryStore::default()),
             has_media: true,
             random: rand_free,
         };
         let config = RoomConfig::default();
         let mut call = Self {
-            room: Room::new(room_name(), config, Arc::new(shared)).expect("an empty store"),
+            room: Room::new(room_name(), config, Arc::new(shared), Moment::default())
+                .expect("an empty store"),
             now: Moment::from_millis(1_000),
             members: Vec::new(),
             clients: 0,
