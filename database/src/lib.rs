@@ -6,13 +6,17 @@
 mod error;
 
 use std::fs::{self, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 pub use error::OpenError;
+
+/// Where SQLite's file header has the `application_id`.
+const APPLICATION_ID: Range<usize> = 68..72;
 
 /// What kind of file it is.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +44,7 @@ pub fn open(path: &Path, kind: &Kind) -> Result<Connection, OpenError> {
     let failed = |source| OpenError::io(path, source);
     match fs::metadata(path) {
         Ok(found) if found.len() == 0 => return Err(OpenError::Empty(path.into())),
-        Ok(_) => {}
+        Ok(_) => check_header(path, kind)?,
         Err(error) if error.kind() == ErrorKind::NotFound => create(path, kind)?,
         Err(error) => return Err(failed(error)),
     }
@@ -53,6 +57,18 @@ pub fn open(path: &Path, kind: &Kind) -> Result<Connection, OpenError> {
     check(&connection, path, kind)?;
     connection.execute_batch(kind.settings).map_err(error)?;
     Ok(connection)
+}
+
+/// Whether it may be one of our files, from its first bytes alone: to lock a database that another
+/// program has left in the middle of a change would already write to it.
+fn check_header(path: &Path, kind: &Kind) -> Result<(), OpenError> {
+    let mut header = [0; APPLICATION_ID.end];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    match read {
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(OpenError::io(path, error)),
+        Ok(()) if header[APPLICATION_ID] == kind.application_id.to_be_bytes() => Ok(()),
+        _ => Err(OpenError::foreign(path, kind)),
+    }
 }
 
 /// Whether it is one of our files, of a version that we know, and whole.

@@ -1,4 +1,4 @@
-//! One connection: reads envelopes, writes what the room queued, never waits for anybody else.
+//! One connection: reads envelopes, writes what the room queued, never waits for another client.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

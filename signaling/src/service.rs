@@ -24,7 +24,7 @@ pub type RoomEvents = mpsc::UnboundedSender<RoomEvent>;
 
 type SharedRoom = Arc<Mutex<Room>>;
 
-/// All rooms. A room is locked for one message at a time; nothing waits while it is.
+/// All rooms. A room is locked for one message at a time; only the store is waited for while it is.
 pub(crate) struct Service {
     config: ServiceConfig,
     shared: Arc<Shared>,

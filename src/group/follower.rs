@@ -170,18 +170,10 @@ impl GroupFollower {
         key_package: &Blob,
         participant: &ParticipantId,
     ) -> Result<Blob, FollowError> {
-        let provider = Provider::default();
-        let key_package = decode::key_package(&provider, key_package)?;
-        let named = rules::check_key_package(&key_package)?;
-        if named == *participant {
-            let key = key_package.leaf_node().signature_key().as_slice();
-            Ok(Blob::new(key.to_vec()))
-        } else {
-            Err(FollowError::NotYours(named.to_string()))
-        }
+        check_own(key_package, participant).map(|(_, key)| key)
     }
 
-    /// Checks a key package that a client publishes for itself; says its raw signature key.
+    /// Checks a key package that a client publishes for itself.
     ///
     /// # Errors
     /// [`FollowError`] if it is invalid, names somebody else, or is not of the kind that is said.
@@ -189,11 +181,10 @@ impl GroupFollower {
         key_package: &Blob,
         participant: &ParticipantId,
         last_resort: bool,
-    ) -> Result<Blob, FollowError> {
-        let signature_key = Self::check_key_package(key_package, participant)?;
-        let parsed = decode::key_package(&Provider::default(), key_package)?;
-        if parsed.last_resort() == last_resort {
-            Ok(signature_key)
+    ) -> Result<(), FollowError> {
+        let (key_package, _) = check_own(key_package, participant)?;
+        if key_package.last_resort() == last_resort {
+            Ok(())
         } else {
             Err(GroupError::Malformed("a key package of the kind that was said").into())
         }
@@ -397,4 +388,18 @@ impl GroupFollower {
             .map_err(|e| GroupError::library("queueing a proposal", &e))?;
         Ok((ProposalReference(reference), content))
     }
+}
+
+/// A key package that names whoever brings it, and its raw signature key.
+fn check_own(
+    key_package: &Blob,
+    participant: &ParticipantId,
+) -> Result<(KeyPackage, Blob), FollowError> {
+    let key_package = decode::key_package(&Provider::default(), key_package)?;
+    let named = rules::check_key_package(&key_package)?;
+    if named != *participant {
+        return Err(FollowError::NotYours(named.to_string()));
+    }
+    let key = key_package.leaf_node().signature_key().as_slice().to_vec();
+    Ok((key_package, Blob::new(key)))
 }

@@ -173,7 +173,7 @@ impl KeyManager {
                 group_id: ours,
                 engine,
                 door,
-            }) if ours == group_id => self.settle((group_id, *engine, door), at, now),
+            }) if ours == group_id => self.settle((group_id, *engine, door), at, true, now),
             other => self.phase = other,
         }
     }
@@ -198,11 +198,13 @@ impl KeyManager {
             Ok(None) if wished.is_some() => return,
             // It is for one that we have lost.
             Ok(None) => return self.ask_to_return(group_id, door, now),
-            Ok(Some(invitation)) => invitation.accept((group_id, welcome, tree), &door),
+            Ok(Some((invitation, is_fresh))) => invitation
+                .accept((group_id, welcome, tree), &door)
+                .map(|engine| (engine, is_fresh)),
             Err(error) => Err(error),
         };
         match entered {
-            Ok(engine) => self.settle((group_id, engine, door), at, now),
+            Ok((engine, is_fresh)) => self.settle((group_id, engine, door), at, is_fresh, now),
             Err(error) => {
                 self.phase = Phase::Entering(Entering::Asked);
                 self.cannot_enter(error, now);
@@ -228,10 +230,14 @@ impl KeyManager {
     }
 
     /// We are in: tell everybody who must know.
+    ///
+    /// What was entered with keys that had been written down may have been entered before, and sent
+    /// in: it is not fresh, and nothing is encrypted before a commit of our own.
     pub(super) fn settle(
         &mut self,
         (group_id, engine, door): (GroupId, Engine, Door),
         at: (Seq, Blob),
+        is_fresh: bool,
         now: Moment,
     ) {
         let mut stay = match Stay::new(&self.config, group_id, engine, door, at, now) {
@@ -239,6 +245,10 @@ impl KeyManager {
             Err(error) => return self.end(Event::Fatal(FatalCause::Internal(error))),
         };
         stay.media_start.begin(now, self.config.switch_cap);
+        if !is_fresh {
+            stay.must_renew = true;
+            stay.turn.want_renewal();
+        }
         let leaf = stay.own_leaf;
         self.resumed = true;
         self.invitations.wish = None;

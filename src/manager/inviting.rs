@@ -37,7 +37,8 @@ impl Invitations {
         self.wish.is_none() && self.stock.is_empty() && self.last_resort.is_none()
     }
 
-    /// Takes the one that a Welcome is for; nothing if it is for none of them.
+    /// Takes the one that a Welcome is for, and says whether its keys were never anywhere but in
+    /// this process; nothing if it is for none of them.
     ///
     /// # Errors
     /// It is no Welcome.
@@ -45,19 +46,19 @@ impl Invitations {
         &mut self,
         welcome: &Blob,
         provider: Provider,
-    ) -> Result<Option<Invitation>, GroupError> {
+    ) -> Result<Option<(Invitation, bool)>, GroupError> {
         if let Some(wish) = &self.wish
             && wish.is_meant_by(welcome)?
         {
-            return Ok(self.wish.take());
+            return Ok(self.wish.take().map(|wish| (wish, true)));
         }
         for at in 0..self.stock.len() {
             if self.stock[at].is_meant_by(welcome)? {
-                return Ok(Some(self.stock.remove(at)));
+                return Ok(Some((self.stock.remove(at), false)));
             }
         }
         match &self.last_resort {
-            Some(last) if last.is_meant_by(welcome)? => Ok(Some(last.again(provider))),
+            Some(last) if last.is_meant_by(welcome)? => Ok(Some((last.again(provider), false))),
             _ => Ok(None),
         }
     }
@@ -117,7 +118,7 @@ impl KeyManager {
     /// if it does not come, it is removed again after a while.
     ///
     /// # Errors
-    /// [`Misuse::NotInRoom`]. What the service does not do it answers with
+    /// [`Misuse::NotInRoom`]. What the service does not even propose it answers with
     /// [`Event::Refused`](crate::event::Event::Refused).
     pub fn invite(&mut self, participant: ParticipantId) -> Result<(), Misuse> {
         self.stay().ok_or(Misuse::NotInRoom)?;

@@ -103,7 +103,8 @@ impl KeyManager {
         match std::mem::replace(&mut self.phase, Phase::Entering(Entering::Asked)) {
             Phase::Entering(Entering::Returning(returning)) if returning.group_id == group_id => {
                 if let Some(built) = returning.built {
-                    self.settle((group_id, built.into_engine(), returning.door), at, now);
+                    let engine = built.into_engine();
+                    self.settle((group_id, engine, returning.door), at, true, now);
                 }
             }
             other => self.phase = other,

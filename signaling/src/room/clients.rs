@@ -38,6 +38,8 @@ struct Presence {
     is_kept: bool,
     /// How often this connection asked for the GroupInfo.
     group_infos: u32,
+    /// How often it published key packages.
+    publishings: u32,
 }
 
 /// The participants of a room and their connections.
@@ -75,6 +77,7 @@ impl Clients {
             has: Seq::default(),
             is_kept: false,
             group_infos: 0,
+            publishings: 0,
         };
         self.present.insert(participant, presence);
     }
@@ -88,6 +91,7 @@ impl Clients {
             presence.follows.get_or_insert(seq);
             presence.astray_since = None;
             presence.group_infos = 0;
+            presence.publishings = 0;
             self.participants.insert(client, participant.clone());
         }
     }
@@ -150,8 +154,20 @@ impl Clients {
             has: stay.follows,
             is_kept: true,
             group_infos: 0,
+            publishings: 0,
         };
         self.present.insert(stay.participant, presence);
+    }
+
+    /// A stay from before a restart ended with it, and nobody has written that yet.
+    pub(super) fn end_stay(&mut self, participant: ParticipantId, session: Blob) {
+        self.changes
+            .push(Change::Forget(FactKey::Stay(participant.clone())));
+        self.changes.push(Change::Put(Fact::Ended {
+            participant: participant.clone(),
+            session: session.clone(),
+        }));
+        self.ended.push_back((participant, session));
     }
 
     /// A session from before a restart whose stay had ended.
@@ -286,6 +302,15 @@ impl Clients {
         };
         presence.group_infos = presence.group_infos.saturating_add(1);
         presence.group_infos
+    }
+
+    /// Counts that key packages are published; says how often on this connection.
+    pub(super) fn count_publishing(&mut self, participant: &ParticipantId) -> u32 {
+        let Some(presence) = self.present.get_mut(participant) else {
+            return u32::MAX;
+        };
+        presence.publishings = presence.publishings.saturating_add(1);
+        presence.publishings
     }
 
     pub(super) fn knows(&self, participant: &ParticipantId) -> bool {

@@ -15,6 +15,9 @@ use crate::store::{Change, Fact, FactKey, KeptWelcome, KeyPackages};
 /// Stands for the connection of a device that is away. Those of a service count from 1.
 pub(super) const AWAY: ClientId = ClientId(0);
 
+/// How often one connection publishes: each time up to a hundred key packages are checked.
+const MAX_PUBLISHINGS: u32 = 4;
+
 /// A Welcome and those who have not shown yet that they have it.
 pub(super) struct Waiting {
     pub(super) kept: KeptWelcome,
@@ -30,6 +33,9 @@ impl Room {
         key_packages: Vec<Blob>,
         last_resort: Option<Blob>,
     ) -> Result<(), Refused> {
+        if self.clients.count_publishing(participant) > MAX_PUBLISHINGS {
+            return refuse(Refusal::RateLimited, "publish more at a time, less often");
+        }
         let most = self.config.max_key_package;
         let all = key_packages.iter().chain(&last_resort);
         if key_packages.len() > KeyPackages::MOST || all.clone().any(|k| k.len() > most) {
@@ -75,7 +81,7 @@ impl Room {
             // It is on its way in by itself.
             return Ok(());
         }
-        if self.clients.len() >= self.config.max_participants {
+        if self.clients.len() + self.wishes.away() >= self.config.max_participants {
             return refuse(Refusal::RoomFull, "the room is full");
         }
         let key_package = self.take_key_package(whom)?;

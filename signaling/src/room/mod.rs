@@ -202,9 +202,9 @@ impl Room {
         self.outputs.pop_front()
     }
 
-    /// Whether nobody is here, so that the room may be forgotten.
+    /// Whether nobody is here, and the store knows all, so that the room may be forgotten.
     pub fn is_deserted(&self) -> bool {
-        self.handshake.is_none() && self.clients.len() == 0
+        self.handshake.is_none() && self.clients.len() == 0 && self.unwritten.is_empty()
     }
 
     /// How many leaves the room's group has.

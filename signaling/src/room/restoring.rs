@@ -3,7 +3,7 @@
 
 use mls_srtp::delivery::{LogBody, LogEntry};
 use mls_srtp::group::{GroupFollower, Requeuing};
-use mls_srtp::id::{ParticipantId, Seq};
+use mls_srtp::id::ParticipantId;
 use mls_srtp::time::Moment;
 
 use super::complaints::signer;
@@ -45,7 +45,15 @@ impl Room {
         let Some(group) = group else {
             return Ok(());
         };
-        self.replay(group, now)?;
+        let log = self.shared.store.log(&self.name);
+        let log = log.map_err(|error| error.to_string())?;
+        if let Err(error) = self.replay(group, &log, now) {
+            // Such as a key package whose time is over by now. The others must not suffer for it.
+            tracing::error!(room = %self.name, error, "cannot follow the room's group; it is closed");
+            self.close_group();
+            return Ok(());
+        }
+        self.end_stays_of_removed(&stays);
         self.recall_members(stays, now);
         for kept in welcomes {
             self.recall_welcome(kept);
@@ -59,7 +67,7 @@ impl Room {
     }
 
     /// Follows the group to where the log ends.
-    fn replay(&mut self, group: GroupRecord, now: Moment) -> Result<(), String> {
+    fn replay(&mut self, group: GroupRecord, log: &[LogEntry], now: Moment) -> Result<(), String> {
         let (group_id, snapshot) = (group.group_id, group.snapshot);
         let follower = GroupFollower::restore(
             &self.policy(),
@@ -69,8 +77,6 @@ impl Room {
             &snapshot.tree,
         );
         let follower = follower.map_err(|error| format!("its snapshot: {error}"))?;
-        let log = self.shared.store.log(&self.name);
-        let log = log.map_err(|error| error.to_string())?;
         let mut handshake = Handshake::restored(follower, snapshot.seq, group.group_info);
         let since = |entry: &&LogEntry| entry.seq > snapshot.seq && entry.group_id == group_id;
         for entry in log.iter().filter(since) {
@@ -79,6 +85,20 @@ impl Room {
         }
         self.handshake = Some(handshake);
         Ok(())
+    }
+
+    /// Whose leaf is gone had to go no more: the commit was the last thing that was written.
+    fn end_stays_of_removed(&mut self, stays: &[Stay]) {
+        for going in self.wishes.leaves() {
+            let who = going.participant;
+            if self.leaf_of(&who).is_some() {
+                continue;
+            }
+            self.wishes.forget(&who);
+            if let Some(stay) = stays.iter().find(|stay| stay.participant == who) {
+                self.clients.end_stay(who, stay.session.clone());
+            }
+        }
     }
 
     /// Every member may come back to its stay. One whose stay was not written, because it came in
@@ -125,13 +145,20 @@ impl Room {
         let Some(handshake) = &self.handshake else {
             return;
         };
-        let adds = handshake.proposals.iter().filter(|pending| {
-            matches!(&pending.what, What::Add(join)
-                if join.client == AWAY && !self.wishes.wishes(join))
+        let orphans = handshake.proposals.iter().filter_map(|pending| {
+            let What::Add(join) = &pending.what else {
+                return None;
+            };
+            let orphan = join.client == AWAY && !self.wishes.wishes(join);
+            let may = handshake.proposals.may_withdraw(&join.participant);
+            (orphan && may).then(|| (pending.seq, join.participant.clone()))
         });
-        let adds: Vec<Seq> = adds.map(|pending| pending.seq).collect();
-        for seq in adds {
-            self.withdraw(seq);
+        for (seq, participant) in orphans.collect::<Vec<_>>() {
+            if self.withdraw(seq)
+                && let Some(handshake) = &mut self.handshake
+            {
+                handshake.proposals.count_withdrawal(&participant);
+            }
         }
     }
 }

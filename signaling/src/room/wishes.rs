@@ -80,6 +80,12 @@ impl Wishes {
             .any(|open| open.join.participant == *participant)
     }
 
+    /// How many wait to be added who are not here.
+    pub(super) fn away(&self) -> usize {
+        let away = |open: &&Open| open.join.client == AWAY;
+        self.join.iter().filter(away).count()
+    }
+
     /// The connections of those who wait to be added.
     pub(super) fn waiting(&self) -> Vec<ClientId> {
         let clients = self.join.iter().map(|open| open.join.client);

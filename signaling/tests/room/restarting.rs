@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use mls_srtp::delivery::{ClientMessage, CloseReason, LogBody, Refusal, ServiceMessage, chain};
+use mls_srtp::delivery::{
+    Blob, ClientMessage, CloseReason, LogBody, Refusal, ServiceMessage, chain,
+};
 use mls_srtp::event::Event;
+use mls_srtp::id::Seq;
 use mls_srtp_signaling::RoomConfig;
 use mls_srtp_signaling::RoomEventKind;
 use mls_srtp_signaling::room::RoomOutput;
-use mls_srtp_signaling::store::{Change, Fact, FactKey};
+use mls_srtp_signaling::store::{Change, Fact, FactKey, Reason, Snapshot};
 
 use crate::lab::{
     Lab, Setup, closed, hello, name, newest, newest_commit, room_name, take_commit, whole_log,
@@ -266,6 +269,53 @@ fn one_that_complains_afterwards_ends_no_group() {
     lab.pass(3_500);
     let reset = |kind: &&RoomEventKind| matches!(kind, RoomEventKind::Reset { .. });
     assert!(!lab.happened().iter().any(reset), "bob had applied it");
+}
+
+/// A snapshot may be one that the MLS library refuses by now, for the time of a key package in it is
+/// over.
+#[test]
+fn a_group_that_cannot_be_followed_any_more_is_closed_and_the_room_goes_on() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    let before = lab.position("alice").map(|(group_id, _)| group_id);
+    let spoiled = Snapshot {
+        seq: Seq::new(1),
+        group_info: Blob::new(vec![0xff; 9]),
+        tree: Blob::default(),
+    };
+    let changes = [Change::Snapshot(spoiled)];
+    assert_eq!(lab.store().write(&room_name(), &changes), Ok(()));
+    lab.restart_for_all();
+    lab.pass(1_000);
+    assert_eq!(lab.position("alice"), lab.position("bob"));
+    assert_ne!(lab.position("alice").map(|(group_id, _)| group_id), before);
+}
+
+/// The process died between a commit and what follows from it.
+#[test]
+fn who_was_removed_last_is_out_and_may_come_anew() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    let record = lab.store().load(&room_name()).expect("works");
+    let mut facts = record.facts.into_iter();
+    let stay = facts.find(|fact| fact.key() == FactKey::Stay(name("bob")));
+    lab.get("bob").deaf = true;
+    lab.leave("bob");
+    lab.pass(500);
+    let participant = name("bob");
+    let going = Fact::Going {
+        participant,
+        reason: Reason::Left,
+    };
+    let unwritten = [Change::Put(going), Change::Put(stay.expect("is kept"))];
+    assert_eq!(lab.store().write(&room_name(), &unwritten), Ok(()));
+    lab.restart();
+    lab.reconnect("alice");
+    lab.get("bob").deaf = false;
+    lab.reconnect("bob");
+    lab.pass(500);
+    assert_eq!(closed(&mut lab, "bob"), Some(CloseReason::Removed));
+    lab.join("bob");
+    lab.pass(1_000);
+    assert_eq!(lab.roster("alice"), ["alice", "bob"]);
 }
 
 #[test]
