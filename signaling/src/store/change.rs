@@ -2,6 +2,7 @@
 
 use mls_srtp::delivery::{Blob, LogBody, LogEntry};
 use mls_srtp::id::{Generation, GroupId, ParticipantId, Seq};
+use mls_srtp::manager::MAX_KEY_PACKAGES;
 use serde::{Deserialize, Serialize};
 
 /// One thing that a room has to remember.
@@ -107,7 +108,7 @@ pub struct KeyPackages {
 
 impl KeyPackages {
     /// How many of a device are kept, without the last resort; the oldest go.
-    pub const MOST: usize = 100;
+    pub const MOST: usize = MAX_KEY_PACKAGES;
 }
 
 /// Why somebody's leaf has to go.

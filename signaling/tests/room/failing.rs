@@ -60,14 +60,20 @@ impl Store for Failing {
     }
 }
 
-#[test]
-fn nothing_happens_while_the_store_fails() {
+/// An empty room, and what makes its store fail.
+fn failing() -> (Lab, Arc<AtomicBool>) {
     let broken = Arc::new(AtomicBool::new(false));
     let store = Failing(MemoryStore::default(), Arc::clone(&broken));
-    let mut lab = Lab::new(Setup {
+    let lab = Lab::new(Setup {
         store: Box::new(store),
         ..Setup::default()
     });
+    (lab, broken)
+}
+
+#[test]
+fn nothing_happens_while_the_store_fails() {
+    let (mut lab, broken) = failing();
     ["alice", "bob"].into_iter().for_each(|user| lab.join(user));
     lab.get("alice").held = true;
     lab.leave("bob");
@@ -87,12 +93,7 @@ fn nothing_happens_while_the_store_fails() {
 
 #[test]
 fn a_service_starts_though_its_store_takes_nothing() {
-    let broken = Arc::new(AtomicBool::new(false));
-    let store = Failing(MemoryStore::default(), Arc::clone(&broken));
-    let mut lab = Lab::new(Setup {
-        store: Box::new(store),
-        ..Setup::default()
-    });
+    let (mut lab, broken) = failing();
     ["alice", "bob"].into_iter().for_each(|user| lab.join(user));
     lab.get("alice").held = true;
     lab.enter("carol");
@@ -116,12 +117,7 @@ fn a_service_starts_though_its_store_takes_nothing() {
 
 #[test]
 fn a_store_that_fails_is_no_fault_of_a_returning_device() {
-    let broken = Arc::new(AtomicBool::new(false));
-    let store = Failing(MemoryStore::default(), Arc::clone(&broken));
-    let mut lab = Lab::new(Setup {
-        store: Box::new(store),
-        ..Setup::default()
-    });
+    let (mut lab, broken) = failing();
     for user in ["alice", "bob", "carol"] {
         lab.join(user);
     }
