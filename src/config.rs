@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::group::{CredentialValidator, NamesOnly};
 use crate::schedule::ModeKind;
+use crate::trust::{CredentialValidator, PinnedKeys};
 
 /// Times and trust of a [`crate::KeyManager`]; each default states its reason.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ pub struct ManagerConfig {
     /// Default `false`: what only a restart would read is then not written, the whole tree at each
     /// commit and the message secrets at each message. A stay that was restored is always kept.
     pub keeps_group: bool,
-    /// Whose credentials are accepted. Default [`NamesOnly`].
+    /// Whose credentials are accepted. Default [`PinnedKeys`], which warn of changes.
     pub validator: Arc<dyn CredentialValidator>,
 }
 
@@ -84,7 +84,7 @@ impl Default for ManagerConfig {
             fill_above: 32,
             modes: vec![ModeKind::Srtp],
             keeps_group: false,
-            validator: Arc::new(NamesOnly),
+            validator: Arc::new(PinnedKeys::default()),
         }
     }
 }

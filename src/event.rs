@@ -5,6 +5,7 @@ use crate::epoch::{GroupCode, SwitchReason};
 use crate::group::{GroupError, Roster};
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
 use crate::schedule::MediaMode;
+use crate::trust::{TrustCode, TrustWarning};
 
 /// What happened in the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,10 +61,19 @@ pub enum Event {
         participant: ParticipantId,
         /// Its leaf.
         leaf: LeafIndex,
+        /// What is wrong with its credential, if it is that.
+        code: Option<TrustCode>,
         /// Why, for a person.
         reason: String,
     },
-    /// That member is gone.
+    /// A member is not refused, but people should look at it.
+    TrustWarning {
+        /// Who.
+        participant: ParticipantId,
+        /// What about it.
+        warning: TrustWarning,
+    },
+    /// A member who was [`Event::Untrusted`] is gone.
     TrustRestored {
         /// Who was meant.
         participant: ParticipantId,
@@ -85,6 +95,8 @@ pub enum Event {
         request: String,
         /// Why, for the program.
         reason: Refusal,
+        /// What is wrong with a token or credential, if it is that.
+        code: Option<TrustCode>,
         /// Why, for a person.
         detail: String,
     },
@@ -123,6 +135,8 @@ pub enum FatalCause {
     NotAdmitted {
         /// Why, for the program.
         reason: Refusal,
+        /// What is wrong with a token or credential, if it is that.
+        code: Option<TrustCode>,
         /// Why, for a person.
         detail: String,
     },
@@ -144,6 +158,8 @@ pub enum FatalCause {
     NotTrusted {
         /// Who.
         participant: ParticipantId,
+        /// What is wrong with its credential, if it is that.
+        code: Option<TrustCode>,
         /// Why, for a person.
         reason: String,
     },

@@ -24,6 +24,7 @@ mod bucket;
 pub mod config;
 mod connection;
 pub mod media;
+mod refused;
 pub mod room;
 mod server;
 mod service;
@@ -32,6 +33,7 @@ mod stats;
 pub mod store;
 
 pub use config::{RoomConfig, ServiceConfig};
+pub use refused::Refused;
 pub use room::{RoomEvent, RoomEventKind};
 pub use server::{Server, ServerBuilder, ServerHandle, StartError};
 pub use stats::ServiceStats;

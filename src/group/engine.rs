@@ -13,8 +13,7 @@ use openmls::prelude::{
 };
 
 use super::{
-    CredentialValidator, Door, GroupError, Identity, RoomPolicy, Roster, RuleViolation, credential,
-    decode, rules, terms,
+    Door, GroupError, Identity, RoomPolicy, Roster, RuleViolation, credential, decode, rules, terms,
 };
 use crate::delivery::Blob;
 use crate::epoch::{EpochSecrets, GroupCode};
@@ -24,6 +23,7 @@ use crate::schedule::{
     exporter_context,
 };
 use crate::secret::Secret;
+use crate::trust::{CredentialValidator, Occasion, Presented, TrustWarning};
 
 /// What the creator of a group sends to the service.
 pub(crate) struct Creation {
@@ -159,16 +159,17 @@ impl Engine {
                 Ok(Processed::Proposal(proposed))
             }
             ProcessedMessageContent::StagedCommitMessage(staged) => {
-                let signature_key = |leaf| {
+                let identity = |leaf| {
                     let mut members = self.group.members();
-                    members.find(|m| m.index == leaf).map(|m| m.signature_key)
+                    let member = members.find(|member| member.index == leaf)?;
+                    Some((member.credential, member.signature_key))
                 };
                 let before = rules::Before {
                     roster: &self.roster(),
                     terms: self.group.extensions(),
                     removing: &self.removing(),
                     validator: &*self.validator,
-                    signature_key: &signature_key,
+                    identity: &identity,
                 };
                 let violation = rules::check_commit(&staged, &sender, &before).err();
                 Ok(Processed::Commit(staged, violation))
@@ -190,8 +191,13 @@ impl Engine {
         let Proposal::Add(add) = proposal.proposal() else {
             return None;
         };
-        let trusted = || rules::check_trust(&*self.validator, add.key_package().leaf_node());
-        rules::check_key_package(add.key_package())
+        let key_package = add.key_package();
+        let trusted = || {
+            let policy = terms::policy(self.group.extensions());
+            let policy = policy.map_err(|_| RuleViolation::Terms)?;
+            rules::check_trust(&*self.validator, &policy.room, key_package.leaf_node())
+        };
+        rules::check_key_package(key_package)
             .and_then(|_| trusted())
             .err()
     }
@@ -415,6 +421,32 @@ impl Engine {
         let mut members = self.group.members();
         let member = members.find(|member| member.index.u32() == u32::from(leaf.get()))?;
         Some(member.signature_key)
+    }
+
+    /// Shows the members of `who`, or all others, to the trust settings as members; says what a person
+    /// should be warned of.
+    pub(crate) fn meet(&self, who: Option<&[ParticipantId]>) -> Vec<(ParticipantId, TrustWarning)> {
+        let Ok(policy) = terms::policy(self.group.extensions()) else {
+            return Vec::new();
+        };
+        let own = self.group.own_leaf_index();
+        let others = self.group.members().filter(|member| member.index != own);
+        let warned = others.filter_map(|member| {
+            let participant = credential::participant(&member.credential).ok()?;
+            if who.is_some_and(|who| !who.contains(&participant)) {
+                return None;
+            }
+            let presented = Presented {
+                participant: &participant,
+                signature_key: &member.signature_key,
+                evidence: &credential::evidence(&member.credential).ok()?,
+                room: &policy.room,
+                occasion: Occasion::Present,
+            };
+            let warning = self.validator.met(&presented)?;
+            Some((participant, warning))
+        });
+        warned.collect()
     }
 
     /// What media needs of the current epoch.

@@ -10,11 +10,10 @@ use openmls::prelude::{
 };
 
 use super::engine::{Engine, encode};
-use super::{
-    CredentialValidator, GroupError, Identity, RoomPolicy, credential, decode, rules, terms,
-};
+use super::{GroupError, Identity, RoomPolicy, decode, rules, terms};
 use crate::delivery::{Blob, ExternalSenderInfo};
 use crate::id::{Epoch, GroupId, LeafIndex};
+use crate::trust::{CredentialValidator, Occasion};
 
 /// What a newcomer holds a group against before it enters.
 #[derive(Clone)]
@@ -33,8 +32,9 @@ impl Door {
         terms::check(extensions, &self.policy, &self.external_sender)?;
         for member in members {
             LeafIndex::try_from(member.index.u32()).map_err(|_| GroupError::TooLarge)?;
-            let participant = credential::participant(&member.credential)?;
-            rules::check_key(&*self.validator, participant, &member.signature_key)?;
+            let there = (&self.policy.room, Occasion::Present);
+            let key = &member.signature_key;
+            rules::check_key(&*self.validator, there, &member.credential, key)?;
         }
         Ok(())
     }

@@ -13,11 +13,10 @@ use openmls::prelude::{
     StagedCommit,
 };
 
-use super::{
-    GroupError, NamesOnly, RoomPolicy, Roster, ServiceIdentity, decode, rules, submission, terms,
-};
+use super::{GroupError, RoomPolicy, Roster, ServiceIdentity, decode, rules, submission, terms};
 use crate::delivery::Blob;
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
+use crate::trust::NamesOnly;
 pub use change::{
     CommitOutcome, FollowError, ProposalReference, Proposed, Requeued, Requeuing, StagedChange,
 };
@@ -331,13 +330,17 @@ impl GroupFollower {
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return Err(GroupError::Malformed("a commit").into());
         };
-        let signature_key = |leaf| Some(self.group.leaf(leaf)?.signature_key().as_slice().to_vec());
+        let identity = |leaf| {
+            let leaf = self.group.leaf(leaf)?;
+            let key = leaf.signature_key().as_slice().to_vec();
+            Some((leaf.credential().clone(), key))
+        };
         let before = rules::Before {
             roster: &self.members.roster,
             terms: self.group.group_context().extensions(),
             removing: &self.queue.removing(),
             validator: &NamesOnly,
-            signature_key: &signature_key,
+            identity: &identity,
         };
         rules::check_commit(&staged, &sender, &before)?;
         Ok((sender, *staged))

@@ -7,12 +7,16 @@ use super::provider::KeyPair;
 use super::{GroupError, credential, terms};
 use crate::delivery::Blob;
 use crate::id::ParticipantId;
+use crate::trust::Evidence;
 
 /// A participant's name and the Ed25519 key that signs for it.
 #[derive(Serialize, Deserialize)]
 pub struct Identity {
     pub(super) participant: ParticipantId,
     pub(super) signer: KeyPair,
+    /// What the credential brings to prove that the name goes with the key.
+    #[serde(default)]
+    evidence: Evidence,
 }
 
 impl Identity {
@@ -26,7 +30,21 @@ impl Identity {
         Ok(Self {
             participant,
             signer,
+            evidence: Evidence::None,
         })
+    }
+
+    /// Puts evidence into the credential: a certificate chain for the key, or a room token that is
+    /// bound to it. Whether it proves anything is for the other members to say.
+    #[must_use]
+    pub fn with_evidence(mut self, evidence: Evidence) -> Self {
+        self.evidence = evidence;
+        self
+    }
+
+    /// What the credential brings.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
     }
 
     /// Who it is.
@@ -41,7 +59,7 @@ impl Identity {
 
     pub(super) fn credential(&self) -> CredentialWithKey {
         CredentialWithKey {
-            credential: credential::of(&self.participant),
+            credential: credential::of(&self.participant, &self.evidence),
             signature_key: self.signer.to_public_vec().into(),
         }
     }

@@ -18,9 +18,8 @@ mod submission;
 mod terms;
 #[cfg(test)]
 mod tests;
-mod validator;
 
-pub use credential::CredentialError;
+pub use credential::{CredentialError, TOKEN_CREDENTIAL};
 pub use engine::RosterChange;
 pub(crate) use engine::{Engine, Processed, ProposalRef};
 pub(crate) use entry::{Door, Return};
@@ -38,4 +37,3 @@ pub use rules::RuleViolation;
 pub use safety_number::SafetyNumber;
 pub use service::ServiceIdentity;
 pub use terms::TermsError;
-pub use validator::{CredentialValidator, NamesOnly};

@@ -4,12 +4,13 @@
 use std::collections::HashSet;
 
 use openmls::prelude::{
-    Extensions, GroupContext, KeyPackage, LeafNode, LeafNodeIndex, Proposal, ProposalOrRefType,
-    QueuedProposal, Sender, SenderExtensionIndex, StagedCommit,
+    Credential, Extensions, GroupContext, KeyPackage, LeafNode, LeafNodeIndex, Proposal,
+    ProposalOrRefType, QueuedProposal, Sender, SenderExtensionIndex, StagedCommit,
 };
 
-use super::{CredentialError, CredentialValidator, Roster, credential, terms};
-use crate::id::{LeafIndex, ParticipantId};
+use super::{CredentialError, Roster, credential, terms};
+use crate::id::{LeafIndex, ParticipantId, RoomName};
+use crate::trust::{CredentialValidator, Occasion, Presented, TrustError};
 
 /// What a proposal or commit did that it may not, though MLS itself would allow it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,17 +56,17 @@ pub enum RuleViolation {
     #[error("the room is locked")]
     Locked,
     /// The trust settings of whoever checks refuse a credential.
-    #[error("{participant} is not trusted: {reason}")]
+    #[error("{participant} is not trusted: {error}")]
     Untrusted {
         /// Whom the credential names.
         participant: ParticipantId,
-        /// In the validator's words.
-        reason: String,
+        /// Why.
+        error: TrustError,
     },
     /// A device would hold two leaves.
     #[error("{0} would be in the group twice")]
     Twice(ParticipantId),
-    /// A member changed its name or its signature key.
+    /// A member changed its credential or its signature key.
     #[error("a member may not change its identity")]
     Identity,
     /// More leaves than media packets can name.
@@ -104,27 +105,38 @@ pub(crate) fn check_key_package(key_package: &KeyPackage) -> Result<ParticipantI
     check_leaf(key_package.leaf_node())
 }
 
-/// Asks the trust settings about a leaf's credential.
+/// Asks the trust settings about a leaf that enters the group of a room.
 pub(crate) fn check_trust(
     validator: &dyn CredentialValidator,
+    room: &RoomName,
     leaf: &LeafNode,
 ) -> Result<(), RuleViolation> {
-    let participant = credential::participant(leaf.credential())?;
-    check_key(validator, participant, leaf.signature_key().as_slice())
+    let key = leaf.signature_key().as_slice();
+    check_key(
+        validator,
+        (room, Occasion::Entering),
+        leaf.credential(),
+        key,
+    )
 }
 
-/// Asks the trust settings about a participant's key.
+/// Asks the trust settings about a credential and the key beside it.
 pub(crate) fn check_key(
     validator: &dyn CredentialValidator,
-    participant: ParticipantId,
+    (room, occasion): (&RoomName, Occasion),
+    credential: &Credential,
     signature_key: &[u8],
 ) -> Result<(), RuleViolation> {
-    validator
-        .validate(&participant, signature_key)
-        .map_err(|reason| RuleViolation::Untrusted {
-            participant,
-            reason,
-        })
+    let participant = credential::participant(credential)?;
+    let presented = Presented {
+        participant: &participant,
+        signature_key,
+        evidence: &credential::evidence(credential)?,
+        room,
+        occasion,
+    };
+    let trusted = validator.validate(&presented);
+    trusted.map_err(|error| RuleViolation::Untrusted { participant, error })
 }
 
 fn check_leaf(leaf: &LeafNode) -> Result<ParticipantId, RuleViolation> {
@@ -141,8 +153,16 @@ pub(crate) struct Before<'a> {
     /// The leaves whose Remove is proposed in this epoch.
     pub(crate) removing: &'a [LeafIndex],
     pub(crate) validator: &'a dyn CredentialValidator,
-    /// The signature key at a leaf.
-    pub(crate) signature_key: &'a dyn Fn(LeafNodeIndex) -> Option<Vec<u8>>,
+    /// Credential and signature key at a leaf.
+    pub(crate) identity: &'a dyn Fn(LeafNodeIndex) -> Option<(Credential, Vec<u8>)>,
+}
+
+impl Before<'_> {
+    fn check_trust(&self, leaf: &LeafNode) -> Result<(), RuleViolation> {
+        // Our own groups always have one.
+        let policy = terms::policy(self.terms).map_err(|_| RuleViolation::Terms)?;
+        check_trust(self.validator, &policy.room, leaf)
+    }
 }
 
 /// A commit must keep the room's terms, leave every device with one leaf at most, and either be a
@@ -170,8 +190,7 @@ pub(crate) fn check_commit(
     }
     check_roster_after(staged, sender, before.roster)?;
     for add in staged.add_proposals() {
-        let leaf = add.add_proposal().key_package().leaf_node();
-        check_trust(before.validator, leaf)?;
+        before.check_trust(add.add_proposal().key_package().leaf_node())?;
     }
     Ok(())
 }
@@ -190,7 +209,7 @@ pub(crate) fn external_joiner(staged: &StagedCommit) -> Result<ParticipantId, Ru
 fn check_external(staged: &StagedCommit, before: &Before<'_>) -> Result<(), RuleViolation> {
     let participant = external_joiner(staged)?;
     if let Some(leaf) = staged.update_path_leaf_node() {
-        check_trust(before.validator, leaf)?;
+        before.check_trust(leaf)?;
     }
     let mut removed = Vec::new();
     for proposal in staged.queued_proposals() {
@@ -222,7 +241,7 @@ fn check_external(staged: &StagedCommit, before: &Before<'_>) -> Result<(), Rule
     Ok(())
 }
 
-/// The committer's renewed leaf must keep its name and its signature key.
+/// The committer's renewed leaf must keep its credential and its signature key.
 fn check_own_leaf(
     staged: &StagedCommit,
     committer: LeafNodeIndex,
@@ -231,15 +250,12 @@ fn check_own_leaf(
     let Some(renewed) = staged.update_path_leaf_node() else {
         return Ok(());
     };
-    let participant = check_leaf(renewed)?;
-    let leaf = LeafIndex::try_from(committer.u32()).map_err(|_| RuleViolation::Full)?;
-    let same_name = before
-        .roster
-        .occupant(leaf)
-        .is_some_and(|old| **old == participant);
+    check_leaf(renewed)?;
     let key = renewed.signature_key().as_slice();
-    let same_key = (before.signature_key)(committer).is_some_and(|old| old == key);
-    if same_name && same_key {
+    let same = |(credential, old): (Credential, Vec<u8>)| {
+        credential == *renewed.credential() && old == key
+    };
+    if (before.identity)(committer).is_some_and(same) {
         Ok(())
     } else {
         Err(RuleViolation::Identity)

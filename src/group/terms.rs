@@ -1,12 +1,12 @@
 //! What the GroupContext of every room's group says, and what a leaf must be able to do.
 
 use openmls::prelude::{
-    BasicCredential, Capabilities, Ciphersuite, Credential, CredentialType, Extension,
-    ExtensionType, Extensions, ExternalSender, GroupContext, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY,
-    ProtocolVersion, RequiredCapabilitiesExtension, UnknownExtension, WireFormatPolicy,
+    BasicCredential, Capabilities, Ciphersuite, Credential, Extension, ExtensionType, Extensions,
+    ExternalSender, GroupContext, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, ProtocolVersion,
+    RequiredCapabilitiesExtension, UnknownExtension, WireFormatPolicy,
 };
 
-use super::{GroupError, PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};
+use super::{GroupError, PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy, credential};
 use crate::delivery::ExternalSenderInfo;
 
 /// The one ciphersuite: X25519, AES-128-GCM, SHA-256, Ed25519 (0x0001), mandatory in RFC 9420.
@@ -34,7 +34,7 @@ pub(crate) fn capabilities() -> Capabilities {
         Some(&[CIPHERSUITE]),
         Some(&[ROOM_POLICY]),
         None,
-        Some(&[CredentialType::Basic]),
+        Some(&credential::TYPES),
     )
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn last_resort_capabilities() -> Capabilities {
         Some(&[CIPHERSUITE]),
         Some(&[ROOM_POLICY, ExtensionType::LastResort]),
         None,
-        Some(&[CredentialType::Basic]),
+        Some(&credential::TYPES),
     )
 }
 
@@ -55,7 +55,9 @@ pub(crate) fn are_supported_by(leaf: &Capabilities) -> bool {
     leaf.versions().contains(&ProtocolVersion::Mls10)
         && leaf.ciphersuites().contains(&CIPHERSUITE.into())
         && leaf.extensions().contains(&ROOM_POLICY)
-        && leaf.credentials().contains(&CredentialType::Basic)
+        && credential::TYPES
+            .iter()
+            .all(|kind| leaf.credentials().contains(kind))
 }
 
 /// Handshakes are PublicMessages, so that the service can follow; the rest is private.
@@ -112,7 +114,7 @@ pub(crate) fn check(
 }
 
 fn required_capabilities() -> RequiredCapabilitiesExtension {
-    RequiredCapabilitiesExtension::new(&[ROOM_POLICY], &[], &[CredentialType::Basic])
+    RequiredCapabilitiesExtension::new(&[ROOM_POLICY], &[], &credential::TYPES)
 }
 
 fn to_sender(info: &ExternalSenderInfo) -> ExternalSender {

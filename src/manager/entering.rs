@@ -215,15 +215,12 @@ impl KeyManager {
     /// The group is not one that we enter. If that is because of somebody in it, trying again
     /// would not help.
     pub(super) fn cannot_enter(&mut self, error: GroupError, now: Moment) {
-        if let GroupError::Rule(RuleViolation::Untrusted {
-            participant,
-            reason,
-        }) = error
-        {
+        if let GroupError::Rule(RuleViolation::Untrusted { participant, error }) = error {
             self.send(ClientMessage::Leave);
             return self.end(Event::Fatal(FatalCause::NotTrusted {
                 participant,
-                reason,
+                code: Some(error.code),
+                reason: error.detail,
             }));
         }
         self.resync(ResyncCause::CannotApply(error), now);
@@ -255,6 +252,7 @@ impl KeyManager {
         self.phase = Phase::Member(Box::new(stay));
         self.event(Event::Joined { group_id, leaf });
         self.enter_epoch(&RosterChange::default(), now);
+        self.meet(None);
         self.announce();
         self.report_applied();
     }

@@ -1,6 +1,6 @@
 //! Following the room's log: proposals, commits, application messages.
 
-use super::stay::Known;
+use super::stay::{Known, Objection};
 use super::{KeyManager, Output, Phase};
 use crate::delivery::{Blob, ClientMessage, LogBody, LogEntry};
 use crate::epoch::SwitchReason;
@@ -53,7 +53,7 @@ impl KeyManager {
         let Processed::Proposal(proposed) = stay.engine.process(proposal)? else {
             return Err(GroupError::Malformed("a proposal"));
         };
-        let declined = proposed.objection.map(|objection| objection.to_string());
+        let declined = proposed.objection.as_ref().map(Objection::new);
         stay.proposals.push(Known {
             seq,
             reference: proposed.reference,
@@ -61,9 +61,9 @@ impl KeyManager {
             declined: declined.clone(),
         });
         stay.review_pending(now);
-        if let Some(reason) = declined {
+        if let Some(objection) = declined {
             let group_id = stay.group_id;
-            self.send_declined(group_id, seq, reason);
+            self.send_declined(group_id, seq, objection);
         }
         Ok(())
     }
@@ -210,6 +210,7 @@ impl KeyManager {
         });
         if !change.added.is_empty() {
             self.event(Event::KeyframeWanted);
+            self.meet(Some(&change.added));
         }
         if let Some(reason) = switched {
             self.switched(reason);

@@ -318,8 +318,9 @@ impl KeyManager {
             ServiceMessage::Refused {
                 request,
                 reason,
+                code,
                 detail,
-            } => self.handle_refused(request, reason, detail, now),
+            } => self.handle_refused(request, (reason, code, detail), now),
             ServiceMessage::RoomReset { author, .. } => self.event(Event::RoomReset { author }),
             ServiceMessage::Media(signal) => self.outputs.push_back(Output::MediaSignal(signal)),
             ServiceMessage::Closed { reason } => self.handle_closed(reason),

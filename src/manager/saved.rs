@@ -17,7 +17,7 @@ use crate::schedule::MediaMode;
 use crate::time::Moment;
 
 /// The version of the encoding below.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// A key manager's state as bytes. **They hold every secret of the group**: encrypt them, let one
 /// process at a time use them, and overwrite the older with the newer. The proof of admission given

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, LogEntry, chain};
 use crate::epoch::SendSwitch;
-use crate::group::{Door, Engine, GroupError, ProposalRef};
+use crate::group::{Door, Engine, GroupError, ProposalRef, RuleViolation};
 use crate::id::{GroupId, LeafIndex, ParticipantId, Seq};
 use crate::pipeline::Stream;
 use crate::time::{Moment, earlier};
+use crate::trust::TrustCode;
 
 use super::exposure::Exposure;
 use super::media_start::MediaStart;
@@ -61,14 +62,35 @@ pub(super) struct Known {
     #[serde(default)]
     pub(super) removes: bool,
     /// Why we leave it out of our commits, if we do.
-    pub(super) declined: Option<String>,
+    pub(super) declined: Option<Objection>,
+}
+
+/// Why we do not want somebody in the group.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Objection {
+    /// What is wrong with a credential, if it is that.
+    pub(super) code: Option<TrustCode>,
+    pub(super) reason: String,
+}
+
+impl Objection {
+    pub(super) fn new(violation: &RuleViolation) -> Self {
+        let code = match violation {
+            RuleViolation::Untrusted { error, .. } => Some(error.code),
+            _ => None,
+        };
+        Self {
+            code,
+            reason: violation.to_string(),
+        }
+    }
 }
 
 /// A member whom we do not trust.
 pub(super) struct Suspect {
     pub(super) leaf: LeafIndex,
     pub(super) participant: ParticipantId,
-    pub(super) reason: String,
+    pub(super) objection: Objection,
     /// When we leave if it is still there.
     pub(super) leave_at: Moment,
 }

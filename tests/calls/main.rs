@@ -498,6 +498,7 @@ fn a_late_refusal_of_an_older_commit_changes_nothing() {
     let refused = ServiceMessage::Refused {
         request: "commit".into(),
         reason: Refusal::WrongEpoch,
+        code: None,
         detail: "stale".into(),
     };
     let now = world.now;

@@ -60,6 +60,7 @@ fn a_service_that_cannot_open_the_room_now_is_asked_again() {
     let refused = ServiceMessage::Refused {
         request: "hello".into(),
         reason: Refusal::RateLimited,
+        code: None,
         detail: "the disk is full".into(),
     };
     bob.handle_message(refused, Moment::default());

@@ -320,8 +320,8 @@ impl World {
         let json = serde_json::to_vec(&message).expect("encodes");
         let message: ClientMessage = serde_json::from_slice(&json).expect("decodes");
         if let ClientMessage::Hello { .. } = message {
-            if let Err((reason, detail)) = self.room.hello(client, message, self.now) {
-                self.room.refuse_client(client, "hello", reason, detail);
+            if let Err(refused) = self.room.hello(client, message, self.now) {
+                self.room.refuse_client(client, "hello", refused);
             }
         } else {
             self.room.handle(client, message, self.now);

@@ -14,10 +14,10 @@ use mls_srtp::group::ServiceIdentity;
 use mls_srtp::id::{GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::secret::Secret;
 use mls_srtp::time::Moment;
-use mls_srtp_signaling::RoomConfig;
 use mls_srtp_signaling::access::AccessControl;
 use mls_srtp_signaling::room::{ClientId, Room, RoomOutput, Shared};
 use mls_srtp_signaling::store::{Change, KeyPackages, MemoryStore, RoomRecord, Store, StoreError};
+use mls_srtp_signaling::{Refused, RoomConfig};
 
 use super::network::ConnectionId;
 
@@ -248,9 +248,9 @@ impl Service {
         let request = if peer.entered { "message" } else { "hello" };
         match taken {
             Ok(()) => peer.faults = 0,
-            Err((reason, detail)) => {
+            Err(refused) => {
                 peer.faults += 1;
-                room.refuse_client(ClientId(id), request, reason, detail);
+                room.refuse_client(ClientId(id), request, refused);
             }
         }
         peer.faults < MAX_FAULTS
@@ -279,11 +279,12 @@ impl Service {
     }
 }
 
-fn decode(json: &[u8]) -> Result<ClientMessage, (Refusal, String)> {
+fn decode(json: &[u8]) -> Result<ClientMessage, Refused> {
     if json.len() > MAX_ENVELOPE_BYTES {
-        return Err((Refusal::TooLarge, "too large".into()));
+        return Err(Refused::new(Refusal::TooLarge, "too large"));
     }
-    serde_json::from_slice(json).map_err(|error| (Refusal::Malformed, error.to_string()))
+    serde_json::from_slice(json)
+        .map_err(|error| Refused::new(Refusal::Malformed, error.to_string()))
 }
 
 /// A message as it goes over the wire.

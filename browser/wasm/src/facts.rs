@@ -38,9 +38,18 @@ pub(crate) fn group(event: &Event) -> Value {
         Event::Untrusted {
             participant,
             leaf,
+            code,
             reason,
         } => json!({
-            "type": "untrusted", "participant": participant, "leaf": leaf, "reason": reason,
+            "type": "untrusted", "participant": participant, "leaf": leaf, "code": code,
+            "reason": reason,
+        }),
+        Event::TrustWarning {
+            participant,
+            warning,
+        } => json!({
+            "type": "trust_warning", "participant": participant, "warning": warning,
+            "detail": warning.in_words(),
         }),
         Event::TrustRestored { participant } => {
             json!({ "type": "trust_restored", "participant": participant })
@@ -52,9 +61,11 @@ pub(crate) fn group(event: &Event) -> Value {
         Event::Refused {
             request,
             reason,
+            code,
             detail,
         } => json!({
-            "type": "refused", "request": request, "reason": reason, "detail": detail,
+            "type": "refused", "request": request, "reason": reason, "code": code,
+            "detail": detail,
         }),
         Event::Left => json!({ "type": "left" }),
         Event::Removed => json!({ "type": "removed" }),

@@ -177,10 +177,10 @@ impl Room {
         for (join, decliners) in self.wishes.unsigned(done) {
             let old_goes = self.propose_remove_of(&join.participant, now);
             let signed = old_goes.and_then(|()| self.propose_add(&join, decliners, now));
-            if let Err((reason, detail)) = signed {
+            if let Err(refused) = signed {
                 self.wishes.end_join(&join.participant);
                 if let Some(client) = self.clients.client_of(&join.participant) {
-                    self.refuse_client(client, "join", reason, detail);
+                    self.refuse_client(client, "join", refused);
                 }
             }
         }
@@ -252,6 +252,7 @@ impl Room {
                 what,
                 at,
                 decliners,
+                objection: None,
             }),
             Err(refused) => {
                 if let Err(error) = handshake.follower.withdraw(&reference) {

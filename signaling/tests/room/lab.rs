@@ -350,8 +350,8 @@ impl Lab {
     pub fn say(&mut self, client: ClientId, message: ClientMessage) -> Vec<RoomOutput> {
         let before = self.outputs.len();
         if let ClientMessage::Hello { .. } = message {
-            if let Err((reason, detail)) = self.room.hello(client, message, self.now) {
-                self.room.refuse_client(client, "hello", reason, detail);
+            if let Err(refused) = self.room.hello(client, message, self.now) {
+                self.room.refuse_client(client, "hello", refused);
             }
         } else {
             self.room.handle(client, message, self.now);

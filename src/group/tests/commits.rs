@@ -6,6 +6,7 @@ use openmls::prelude::{
 };
 
 use super::*;
+use crate::trust::Evidence;
 
 #[test]
 fn a_commit_of_another_epoch_is_refused() {
@@ -232,7 +233,7 @@ fn a_member_may_not_propose() {
 fn a_member_keeps_its_name_and_its_signature_key() {
     let mut call = Call::new();
     let renamed = CredentialWithKey {
-        credential: credential::of(&name("mallory")),
+        credential: credential::of(&name("mallory"), &Evidence::None),
         ..call.alice.credential()
     };
     let Client {

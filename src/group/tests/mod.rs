@@ -19,6 +19,7 @@ use super::*;
 use crate::delivery::Blob;
 use crate::id::{Epoch, Generation, GroupId, LeafIndex, ParticipantId, RoomName};
 use crate::schedule::MediaMode;
+use crate::trust::Evidence;
 
 const GROUP: GroupId = GroupId::new([7; 16]);
 
@@ -58,7 +59,7 @@ impl Client {
 
     fn credential(&self) -> CredentialWithKey {
         CredentialWithKey {
-            credential: credential::of(&self.who),
+            credential: credential::of(&self.who, &Evidence::None),
             signature_key: self.signer.to_public_vec().into(),
         }
     }

@@ -171,6 +171,7 @@ impl Call {
         self.tell(ServiceMessage::Refused {
             request: "commit".into(),
             reason: Refusal::RateLimited,
+            code: None,
             detail: "a test".into(),
         });
     }
