@@ -49,8 +49,8 @@ pub enum CredentialError {
 /// ```
 #[derive(TlsSerialize, TlsDeserializeBytes, TlsSize)]
 struct TokenCredential {
-    identity: VLBytes,
-    token: VLBytes,
+    identity: Vec<u8>,
+    token: Vec<u8>,
 }
 
 /// The credential of a participant with its evidence.
@@ -59,14 +59,14 @@ pub(crate) fn of(participant: &ParticipantId, evidence: &Evidence) -> Credential
     match evidence {
         Evidence::None => BasicCredential::new(name).into(),
         Evidence::Certificates(chain) => {
-            let one = |cert: &Blob| encoded(&VLBytes::new(cert.as_slice().to_vec()));
+            let one = |cert: &Blob| encoded(&cert.as_slice().to_vec());
             let content = chain.iter().flat_map(one).collect();
             Credential::new(CredentialType::X509, content)
         }
         Evidence::Token(token) => {
             let content = TokenCredential {
-                identity: name.into(),
-                token: token.clone().into_bytes().into(),
+                identity: name,
+                token: token.clone().into_bytes(),
             };
             Credential::new(CredentialType::Other(TOKEN_CREDENTIAL), encoded(&content))
         }
@@ -85,7 +85,7 @@ pub(crate) fn participant(credential: &Credential) -> Result<ParticipantId, Cred
     match credential.credential_type() {
         CredentialType::Basic => named(content),
         CredentialType::X509 => named_by_certificate(content),
-        CredentialType::Other(TOKEN_CREDENTIAL) => named(token(content)?.identity.as_slice()),
+        CredentialType::Other(TOKEN_CREDENTIAL) => named(&token(content)?.identity),
         _ => Err(CredentialError::Type),
     }
 }
@@ -97,7 +97,7 @@ pub(crate) fn evidence(credential: &Credential) -> Result<Evidence, CredentialEr
         CredentialType::Basic => Ok(Evidence::None),
         CredentialType::X509 => certificates(content).map(Evidence::Certificates),
         CredentialType::Other(TOKEN_CREDENTIAL) => {
-            let token = String::from_utf8(token(content)?.token.into());
+            let token = String::from_utf8(token(content)?.token);
             token
                 .map(Evidence::Token)
                 .map_err(|_| CredentialError::Malformed)
@@ -120,8 +120,8 @@ fn certificates(mut content: &[u8]) -> Result<Vec<Blob>, CredentialError> {
     let mut chain = Vec::new();
     while !content.is_empty() && chain.len() < MAX_CERTIFICATES {
         let (certificate, rest) =
-            VLBytes::tls_deserialize_bytes(content).map_err(|_| CredentialError::Malformed)?;
-        chain.push(Blob::new(certificate.into()));
+            Vec::tls_deserialize_bytes(content).map_err(|_| CredentialError::Malformed)?;
+        chain.push(Blob::new(certificate));
         content = rest;
     }
     if chain.is_empty() || !content.is_empty() {
@@ -133,7 +133,7 @@ fn certificates(mut content: &[u8]) -> Result<Vec<Blob>, CredentialError> {
 /// The one participant whom the first certificate names. That it is trusted, this does not say.
 fn named_by_certificate(content: &[u8]) -> Result<ParticipantId, CredentialError> {
     let (first, _) =
-        VLBytes::tls_deserialize_bytes(content).map_err(|_| CredentialError::Malformed)?;
+        Vec::<u8>::tls_deserialize_bytes(content).map_err(|_| CredentialError::Malformed)?;
     let der = first.as_slice().into();
     let certificate = EndEntityCert::try_from(&der).map_err(|_| CredentialError::Malformed)?;
     let mut names = certificate

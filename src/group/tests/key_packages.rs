@@ -47,7 +47,7 @@ fn a_key_package_must_be_valid_now_and_not_for_long() {
 fn a_key_package_must_support_what_the_room_requires() {
     let bob = Client::new("bob");
     let policy = ExtensionType::Unknown(ROOM_POLICY_EXTENSION);
-    let basic = CredentialType::Basic;
+    let [basic, x509, token] = credential::TYPES;
     let with = |extensions: &[ExtensionType], credentials: &[CredentialType]| {
         let suites = [terms::CIPHERSUITE];
         let listed = Capabilities::new(
@@ -62,8 +62,10 @@ fn a_key_package_must_support_what_the_room_requires() {
             bob.key_package_with(|b| b.leaf_node_capabilities(listed)),
         )
     };
-    assert_eq!(with(&[policy], &[basic]), Ok(()));
-    assert_eq!(with(&[], &[basic]), Err(rule(RuleViolation::Capabilities)));
+    assert_eq!(with(&[policy], &[basic, x509, token]), Ok(()));
+    let lacks = Err(rule(RuleViolation::Capabilities));
+    assert_eq!(with(&[], &[basic, x509, token]), lacks);
+    assert_eq!(with(&[policy], &[basic, x509]), lacks, "a type of others");
 }
 
 #[test]
@@ -75,7 +77,7 @@ fn a_key_package_of_another_ciphersuite_is_refused() {
         Some(&[terms::CIPHERSUITE, other]),
         Some(&[ExtensionType::Unknown(ROOM_POLICY_EXTENSION)]),
         None,
-        Some(&[CredentialType::Basic]),
+        Some(&credential::TYPES),
     );
     let made = KeyPackage::builder()
         .leaf_node_capabilities(capabilities)
