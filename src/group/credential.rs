@@ -1,7 +1,7 @@
 //! A leaf's credential: the participant that it names, and what it brings to prove that.
 
 use openmls::prelude::{BasicCredential, Credential, CredentialType};
-use tls_codec::{DeserializeBytes, TlsDeserializeBytes, TlsSerialize, TlsSize, VLBytes};
+use tls_codec::{DeserializeBytes, TlsDeserializeBytes, TlsSerialize, TlsSize};
 use webpki::EndEntityCert;
 
 use crate::delivery::Blob;

@@ -2,12 +2,15 @@
 //!
 //! MLS authenticates every member by the key in its leaf; whether that key really is the named
 //! participant's is for the application to say (RFC 9420 §5.3.1). A [`CredentialValidator`] says
-//! it: by what was seen before ([`PinnedKeys`], the default), or not at all ([`NamesOnly`]).
+//! it: by what was seen before ([`PinnedKeys`], the default), by whoever makes the room's tokens
+//! ([`TokenBound`]), or not at all ([`NamesOnly`]).
 
 mod error;
 mod pinned;
+mod tokens;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +18,10 @@ use crate::delivery::Blob;
 use crate::id::{ParticipantId, RoomName};
 pub use error::{TrustCode, TrustError};
 pub use pinned::{OnChange, Pin, PinnedKeys};
+pub use tokens::TokenBound;
+
+/// Reads the time: how long ago 1970 began, in UTC. The core has no clock of its own.
+pub type UnixClock = fn() -> Duration;
 
 /// Decides whether a signature key is a participant's.
 ///
