@@ -7,6 +7,7 @@ mod demo;
 mod epochs;
 mod frames;
 mod interrupt;
+mod key;
 mod media;
 mod outage;
 mod participant;
@@ -39,6 +40,7 @@ async fn main() -> ExitCode {
         Command::Demo(args) => run_demo(&args).await,
         Command::Serve(args) => serve::run(&args).await,
         Command::Participant(args) => participant::run(args).await,
+        Command::Key(args) => key::run(&args),
     }
 }
 

@@ -42,7 +42,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
         url: args.url,
         room: args.room,
         participant: args.name,
-        token: None,
+        token: args.token,
         leg: LegConfig::new("0.0.0.0:0"),
         link: LinkConfig::default(),
         state: state.map(StateConfig::new),

@@ -1,5 +1,6 @@
 //! Who may do what.
 
+mod args;
 mod open;
 mod tokens;
 
@@ -9,6 +10,7 @@ use mls_srtp::token::{Right, RoomToken};
 use mls_srtp::trust::TrustError;
 
 use crate::refused::Refused;
+pub use args::{AccessArgs, AccessError, read_issuer, unix_time};
 pub use open::OpenAccess;
 pub use tokens::TokenAccess;
 
@@ -28,6 +30,16 @@ pub trait AccessControl: Send + Sync {
         _whom: &ParticipantId,
     ) -> bool {
         false
+    }
+}
+
+impl AccessControl for Box<dyn AccessControl> {
+    fn admit(&self, entry: &Entry<'_>) -> Result<Admission, Refused> {
+        (**self).admit(entry)
+    }
+
+    fn may_invite(&self, room: &RoomName, inviter: &ParticipantId, whom: &ParticipantId) -> bool {
+        (**self).may_invite(room, inviter, whom)
     }
 }
 
