@@ -127,9 +127,6 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if let Some(warning) = cli.access.warning() {
-        eprintln!("warning: {warning}");
-    }
     let mode = match MediaMode::choose(cli.mode, cli.profile, cli.suite) {
         Ok(mode) => mode,
         Err(error) => {
@@ -162,6 +159,9 @@ async fn main() -> ExitCode {
         "signaling on ws://{}",
         server.local_addr()
     );
+    if let Some(warning) = cli.access.warning() {
+        eprintln!("warning: {warning}");
+    }
     server.run(told_to_end()).await;
     ExitCode::SUCCESS
 }
