@@ -274,7 +274,7 @@ export class Conference extends Emitter<ConferenceEvents> {
    * @throws when the call is over.
    */
   groupCode(): Promise<Code | undefined> {
-    return this.#code(undefined);
+    return this.#codeWith(undefined);
   }
 
   /**
@@ -285,7 +285,7 @@ export class Conference extends Emitter<ConferenceEvents> {
    * @throws when the call is over.
    */
   safetyNumber(participant: ParticipantId): Promise<Code | undefined> {
-    return this.#code(participant);
+    return this.#codeWith(participant);
   }
 
   /**
@@ -308,7 +308,7 @@ export class Conference extends Emitter<ConferenceEvents> {
     return { ...answer, state: this.state, roster: this.#roster, code: this.#code };
   }
 
-  async #code(participant: ParticipantId | undefined): Promise<Code | undefined> {
+  async #codeWith(participant: ParticipantId | undefined): Promise<Code | undefined> {
     const fact = await this.#ask(this.#codes, (id) => ({ kind: "code", id, participant }));
     return fact && new Code(fact);
   }

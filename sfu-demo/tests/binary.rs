@@ -125,6 +125,9 @@ fn a_whole_conference_holds_and_its_recordings_play() {
     assert!(number(&report["removed_tried"]) >= 200);
     assert_eq!(number(&report["removed_could_read"]), 0);
     assert_eq!(number(&report["lost_packets"]), 0);
+    let codes = &report["codes"];
+    assert_eq!(number(&codes["shown_by"]), 3, "{codes}");
+    assert_eq!(codes["safety_number_agrees"], true, "{codes}");
     let sfu = &report["sfu"];
     assert_eq!(number(&sfu["readable_payloads"]), 0);
     assert_eq!(sfu["control_readable"], sfu["control_forwarded"]);
