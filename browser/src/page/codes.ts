@@ -38,7 +38,9 @@ export class CodeDialog {
     this.#outcome = byId(`${prefix}-outcome`, HTMLParagraphElement);
     this.#text.oninput = () => void this.#judge().catch(() => {});
     // Otherwise this key would close the dialog.
-    this.#text.onkeydown = (event) => event.key === "Enter" && event.preventDefault();
+    this.#text.onkeydown = (event) => {
+      if (event.key === "Enter") event.preventDefault();
+    };
     const copy = byId(`${prefix}-copy`, HTMLButtonElement);
     copy.onclick = () => {
       const text = this.#shown;
