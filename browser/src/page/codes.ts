@@ -78,10 +78,14 @@ export class CodeDialog {
     if (text !== this.#text.value) return;
     const outcome = comparison?.outcome;
     const clear = outcome === "match" || outcome === "differs";
-    show(this.#outcome, clear ? this.words[outcome] : (comparison?.detail ?? ""));
+    show(this.#outcome, clear ? this.words[outcome] : sentence(comparison?.detail ?? ""));
     this.#outcome.dataset["outcome"] = outcome ?? "";
     this.#outcome.classList.toggle("good", outcome === "match");
     this.#outcome.classList.toggle("bad", outcome === "differs");
     this.#outcome.classList.toggle("warn", !clear);
   }
+}
+
+function sentence(text: string): string {
+  return text && `${text[0]?.toUpperCase()}${text.slice(1)}.`;
 }
