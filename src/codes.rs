@@ -137,7 +137,22 @@ fn nibble(digit: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Whatever is scanned, there is an answer, and one text for each payload.
+        #[test]
+        fn any_text_is_judged(version in "[+0-9]{0,3}", tag in "GROUP|PAIR|.{0,9}", hex in "([0-9A-F]{64})|.{0,70}") {
+            let text = format!("{PREFIX}{version}:{tag}:{hex}");
+            for kind in CodeKind::ALL {
+                if let Ok(payload) = read(kind, &text) {
+                    prop_assert_eq!(write(kind, &payload), text.trim());
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_text_is_read_back_and_fits_the_alphabet_of_qr_codes() {
