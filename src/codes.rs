@@ -144,7 +144,7 @@ mod tests {
     proptest! {
         /// Whatever is scanned, there is an answer, and one text for each payload.
         #[test]
-        fn any_text_is_judged(version in "[+0-9]{0,3}", tag in "GROUP|PAIR|.{0,9}", hex in "([0-9A-F]{64})|.{0,70}") {
+        fn any_text_is_judged(version in "[+0]?1|[0-9]{0,3}", tag in "GROUP|PAIR|.{0,9}", hex in "([0-9A-F]{64})|.{0,70}") {
             let text = format!("{PREFIX}{version}:{tag}:{hex}");
             for kind in CodeKind::ALL {
                 if let Ok(payload) = read(kind, &text) {
