@@ -1,7 +1,10 @@
+import { Code } from "./code.js";
 import { Emitter, type Listener } from "./emitter.js";
 import type { CallState, ConferenceEvents, JoinOptions, ReceiverOwner, Snapshot, StateChange } from "./events.js";
 import {
   STREAM_NUMBER,
+  type CodeComparison,
+  type CodeFact,
   type GroupFact,
   type MediaFact,
   type MediaSignal,
@@ -25,7 +28,10 @@ interface Attached {
 }
 
 /** What the worker tells during the stay: no answers, and not the end. */
-type News = Exclude<FromWorker, { kind: "snapshot" | "safety_number" | "failed" | "closed" }>;
+type News = Exclude<
+  FromWorker,
+  { kind: "snapshot" | "code" | "code_comparison" | "failed" | "closed" }
+>;
 
 /** Events that tell where something stands, not only that it changed. */
 type Standing = "state" | "roster" | "code" | "sources" | "owner";
@@ -78,7 +84,8 @@ export class Conference extends Emitter<ConferenceEvents> {
   #transforms = new WeakMap<RTCRtpSender | RTCRtpReceiver, number>();
   #nextTransform = 1;
   #snapshots = new Map<number, Outcome<WorkerSnapshot>>();
-  #numbers = new Map<number, Outcome<string | undefined>>();
+  #codes = new Map<number, Outcome<CodeFact | undefined>>();
+  #comparisons = new Map<number, Outcome<CodeComparison | undefined>>();
   #nextQuestion = 1;
   /** The worker has ended, and nothing is answered any more. */
   #ended = false;
@@ -261,14 +268,34 @@ export class Conference extends Emitter<ConferenceEvents> {
   }
 
   /**
-   * Sixty digits in twelve groups to compare with another member, equal for both for as long as
-   * both devices keep their keys: they show that somebody is who they were the last time. Nothing
-   * if they are no member.
+   * What all members compare: the digits of {@link code}, and a QR code of them. It shows that all
+   * are in one group, and changes with every epoch. Nothing if we are no member.
    *
    * @throws when the call is over.
    */
-  safetyNumber(participant: ParticipantId): Promise<string | undefined> {
-    return this.#ask(this.#numbers, (id) => ({ kind: "safety_number", id, participant }));
+  groupCode(): Promise<Code | undefined> {
+    return this.#codeWith(undefined);
+  }
+
+  /**
+   * What to compare with another member: sixty digits in twelve groups, equal for both for as long
+   * as both devices keep their keys. They show that somebody is who they were the last time.
+   * Nothing if they are no member.
+   *
+   * @throws when the call is over.
+   */
+  safetyNumber(participant: ParticipantId): Promise<Code | undefined> {
+    return this.#codeWith(participant);
+  }
+
+  /**
+   * Compares the text of a QR code that somebody else is shown: with the safety number that we have
+   * with `participant`, or without one with the group code. Nothing if they, or we, are no member.
+   *
+   * @throws when the call is over.
+   */
+  compareCode(text: string, participant?: ParticipantId): Promise<CodeComparison | undefined> {
+    return this.#ask(this.#comparisons, (id) => ({ kind: "compare_code", id, text, participant }));
   }
 
   /**
@@ -279,6 +306,11 @@ export class Conference extends Emitter<ConferenceEvents> {
   async snapshot(): Promise<Snapshot> {
     const answer = await this.#ask(this.#snapshots, (id) => ({ kind: "snapshot", id }));
     return { ...answer, state: this.state, roster: this.#roster, code: this.#code };
+  }
+
+  async #codeWith(participant: ParticipantId | undefined): Promise<Code | undefined> {
+    const fact = await this.#ask(this.#codes, (id) => ({ kind: "code", id, participant }));
+    return fact && new Code(fact);
   }
 
   /** Asks the worker something that it answers, unless it ends before. */
@@ -339,9 +371,13 @@ export class Conference extends Emitter<ConferenceEvents> {
         this.#snapshots.get(message.id)?.resolve(message.snapshot);
         this.#snapshots.delete(message.id);
         return;
-      case "safety_number":
-        this.#numbers.get(message.id)?.resolve(message.digits);
-        this.#numbers.delete(message.id);
+      case "code":
+        this.#codes.get(message.id)?.resolve(message.code);
+        this.#codes.delete(message.id);
+        return;
+      case "code_comparison":
+        this.#comparisons.get(message.id)?.resolve(message.comparison);
+        this.#comparisons.delete(message.id);
         return;
       case "failed":
         this.#endWorker();
@@ -505,7 +541,7 @@ export class Conference extends Emitter<ConferenceEvents> {
   #endWorker(): void {
     this.#ended = true;
     this.#worker.terminate();
-    for (const questions of [this.#snapshots, this.#numbers]) {
+    for (const questions of [this.#snapshots, this.#codes, this.#comparisons]) {
       for (const { reject } of questions.values()) reject(new Error(OVER));
       questions.clear();
     }

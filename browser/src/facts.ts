@@ -88,6 +88,25 @@ export type MediaFact =
   | { readonly type: "key_worn_out"; readonly epoch: number }
   | { readonly type: "other"; readonly detail: string };
 
+/** What people compare, as the core writes it. */
+export interface CodeFact {
+  readonly digits: string;
+  readonly qrText: string;
+  readonly qrSvg: string;
+}
+
+/** What a comparison with somebody else's text came to. */
+export interface CodeComparison {
+  /**
+   * `match` or `differs`; or why there was nothing to compare, which says nothing for or against
+   * anybody: `malformed` is no text of a code, `version` one of another version, `kind` one of the
+   * other kind, and `own` our own text of a safety number.
+   */
+  readonly outcome: "match" | "differs" | "malformed" | "version" | "kind" | "own";
+  /** Why there was nothing to compare, for a person; empty if there was. */
+  readonly detail: string;
+}
+
 /** Frames of one sender, by what became of them. */
 export interface SenderCounters {
   readonly participant: ParticipantId;

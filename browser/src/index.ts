@@ -14,8 +14,10 @@ export type {
   Snapshot,
   StateChange,
 } from "./events.js";
+export { Code } from "./code.js";
 export { tabDevice } from "./device.js";
 export type {
+  CodeComparison,
   CoreCounters,
   MediaSignal,
   Member,

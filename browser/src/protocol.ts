@@ -5,6 +5,8 @@
 
 import type {
   AnnouncedStream,
+  CodeComparison,
+  CodeFact,
   CoreCounters,
   GroupFact,
   MediaFact,
@@ -35,7 +37,14 @@ export type ToWorker =
   | { readonly kind: "signal"; readonly signal: MediaSignal }
   | { readonly kind: "reconnect" }
   | { readonly kind: "snapshot"; readonly id: number }
-  | { readonly kind: "safety_number"; readonly id: number; readonly participant: ParticipantId }
+  /** The safety number with a participant, or the group code. */
+  | { readonly kind: "code"; readonly id: number; readonly participant: ParticipantId | undefined }
+  | {
+      readonly kind: "compare_code";
+      readonly id: number;
+      readonly text: string;
+      readonly participant: ParticipantId | undefined;
+    }
   | { readonly kind: "forget"; readonly transform: number }
   /** A receiver that was forgotten is wanted again. */
   | { readonly kind: "remember"; readonly transform: number }
@@ -72,7 +81,12 @@ export type FromWorker =
       readonly reason: string;
     }
   | { readonly kind: "snapshot"; readonly id: number; readonly snapshot: WorkerSnapshot }
-  | { readonly kind: "safety_number"; readonly id: number; readonly digits: string | undefined }
+  | { readonly kind: "code"; readonly id: number; readonly code: CodeFact | undefined }
+  | {
+      readonly kind: "code_comparison";
+      readonly id: number;
+      readonly comparison: CodeComparison | undefined;
+    }
   | { readonly kind: "failed"; readonly reason: string }
   /** The last message: the stay is over, the last key is erased, and the worker ends. */
   | { readonly kind: "closed" };

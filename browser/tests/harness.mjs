@@ -71,6 +71,20 @@ export async function serve(bots = 0) {
   return { port, origin: `http://127.0.0.1:${port}`, stop, output: () => output };
 }
 
+/** Starts a native participant, which stays until it is stopped. */
+export function participant(port, name, room = "demo") {
+  const args = ["participant", "--url", `ws://127.0.0.1:${port}`, "--room", room, "--name", name];
+  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.on("data", (data) => (output += data));
+  const stop = () =>
+    new Promise((resolve) => {
+      child.on("exit", resolve);
+      child.kill("SIGINT");
+    });
+  return { stop, lines: () => output.split("\n") };
+}
+
 /** A TCP relay to a port, whose connections can be cut and refused. */
 export async function relay(port) {
   const pairs = new Set();

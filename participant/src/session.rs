@@ -9,7 +9,7 @@ mod keeping;
 
 use mls_srtp::delivery::MediaSignal;
 use mls_srtp::event::Event;
-use mls_srtp::group::GroupError;
+use mls_srtp::group::{GroupError, SafetyNumber};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::manager::Misuse;
 use mls_srtp::pipeline::{MediaEvent, MediaUpdate, Stream};
@@ -90,6 +90,7 @@ enum Command {
     Leave,
     Announce(Vec<Stream>),
     Signal(MediaSignal),
+    SafetyNumber(ParticipantId, oneshot::Sender<Option<SafetyNumber>>),
     Suspend(oneshot::Sender<Result<(), StateError>>),
 }
 
@@ -171,6 +172,15 @@ impl Session {
     /// Replaces the announcement of our streams.
     pub async fn announce(&self, streams: Vec<Stream>) {
         let _ = self.commands.send(Command::Announce(streams)).await;
+    }
+
+    /// What to compare with another member to know each other's keys, a few milliseconds of work;
+    /// `None` if it is no member.
+    pub async fn safety_number(&self, participant: &ParticipantId) -> Option<SafetyNumber> {
+        let (answer, number) = oneshot::channel();
+        let question = Command::SafetyNumber(participant.clone(), answer);
+        self.commands.send(question).await.ok()?;
+        number.await.ok()?
     }
 
     /// Sends media signaling to the SFU.

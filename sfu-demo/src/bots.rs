@@ -49,6 +49,7 @@ impl Bots {
                 record: None,
                 origin,
                 on_frame: None,
+                on_event: None,
                 witness: None,
             });
             bots.push(bot.await.map_err(|error| error.to_string())?);

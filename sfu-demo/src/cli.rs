@@ -187,6 +187,9 @@ pub struct Participant {
     /// Record what is decrypted as .ogg and .ivf under this folder.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
+    /// Show group code and safety numbers as QR codes too.
+    #[arg(long)]
+    pub qr: bool,
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::audit::{Audit, Hoard, LeaverResult};
 use crate::cli::Demo;
+use crate::codes::CodeLog;
 use crate::epochs::EpochLog;
 use crate::frames::FrameCheck;
 use crate::interrupt::Interrupt;
@@ -71,6 +72,7 @@ pub struct Conference {
     pub everybody: Everybody,
     pub frames: FrameCheck,
     pub epochs: EpochLog,
+    codes: CodeLog,
     pub audit: Audit,
     pub leaver: ParticipantId,
     hoard: Arc<Mutex<Hoard>>,
@@ -130,6 +132,7 @@ impl Conference {
             everybody,
             frames: FrameCheck::new(origin),
             epochs,
+            codes: CodeLog::default(),
             audit,
             leaver,
             hoard: Arc::new(Mutex::new(Hoard::new(mode.kind()))),
@@ -181,6 +184,7 @@ impl Conference {
                 .map(|dir| folder_of(dir, &participant)),
             origin: self.origin,
             on_frame: Some(self.frames.observer(participant.clone())),
+            on_event: Some(self.codes.observer()),
             witness: None,
         };
         let config = if participant == self.leaver {
@@ -263,6 +267,11 @@ impl Conference {
         let mut report = results::collect(self, &everybody, &epochs, &server, leaver, ended_at);
         report.sfu.control_forwarded = control_forwarded;
         report.sfu.control_readable = control_readable;
+        let stayed = everybody.iter().map(|one| &**one);
+        let stayed: Vec<_> = stayed
+            .filter(|one| *one.participant() != self.leaver)
+            .collect();
+        report.codes = self.codes.report(&stayed).await;
         self.say_goodbye(everybody, &mut report).await;
         report.judge();
         report

@@ -14,6 +14,7 @@ use mls_srtp_participant::state::{SqliteStateStore, StateConfig};
 use crate::cli::Participant;
 use crate::interrupt::Interrupt;
 use crate::media::SampleMedia;
+use crate::telling::Telling;
 
 /// How long leaving may take.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -38,6 +39,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
     let keeps_state = state.is_some();
     let origin = ClockOrigin::start();
     println!("{} enters {} at {}", args.name, args.room, args.url);
+    let (mut telling, on_event) = Telling::new(args.name.clone(), args.qr);
     let headless = Headless::start(HeadlessConfig {
         url: args.url,
         room: args.room,
@@ -52,6 +54,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
         record: args.record,
         origin,
         on_frame: None,
+        on_event: Some(on_event),
         witness: None,
     })
     .await
@@ -66,6 +69,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
     let mut interrupt = Interrupt::listen();
     tokio::select! {
         () = over => {}
+        () = telling.tell(&headless) => {}
         () = tokio::time::sleep(length) => headless.leave().await,
         () = interrupt.heard() => {
             if keeps_state {

@@ -125,6 +125,9 @@ fn a_whole_conference_holds_and_its_recordings_play() {
     assert!(number(&report["removed_tried"]) >= 200);
     assert_eq!(number(&report["removed_could_read"]), 0);
     assert_eq!(number(&report["lost_packets"]), 0);
+    let codes = &report["codes"];
+    assert_eq!(number(&codes["shown_by"]), 3, "{codes}");
+    assert_eq!(codes["safety_number_agrees"], true, "{codes}");
     let sfu = &report["sfu"];
     assert_eq!(number(&sfu["readable_payloads"]), 0);
     assert_eq!(sfu["control_readable"], sfu["control_forwarded"]);
@@ -277,12 +280,13 @@ fn participants_of_their_own_processes_meet_in_a_served_room() {
             .expect("runs")
     };
     let alice = join("alice", &["--record", record]);
-    let bob = join("bob", &[]);
-    for (child, other) in [
+    let bob = join("bob", &["--qr"]);
+    let [alice, bob] = [alice, bob].map(|child| child.wait_with_output().expect("ends"));
+    same_codes(&alice, &bob);
+    for (output, other) in [
         (alice, "bob@localhost/headless"),
         (bob, "alice@localhost/headless"),
     ] {
-        let output = child.wait_with_output().expect("ends");
         let text = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{text}");
         let heard = text
@@ -299,6 +303,26 @@ fn participants_of_their_own_processes_meet_in_a_served_room() {
     }
     assert_eq!(files_below(&folder.0).len(), 2);
     assert_eq!(serve.interrupt(), Some(0));
+}
+
+/// What two participants print for people to compare, compared.
+fn same_codes(alice: &Output, bob: &Output) {
+    let texts = [alice, bob].map(|one| String::from_utf8_lossy(&one.stdout));
+    let [alice, bob] = texts.each_ref().map(|text| text.lines());
+    let codes: Vec<&str> = alice.filter(|line| line.contains("group code")).collect();
+    let common = bob.filter(|line| codes.contains(line)).count();
+    assert!(common > 0, "no code in common: {texts:#?}");
+    let number = |text: &str, with: &str| {
+        let begin = format!("safety number with {with}@localhost/headless: ");
+        let mut numbers = text.lines().filter_map(|line| line.strip_prefix(&begin));
+        let number = numbers.next().expect("a number").to_owned();
+        assert_eq!(numbers.next(), None, "it stays the same");
+        number
+    };
+    let digits = number(&texts[0], "bob");
+    assert_eq!(digits.split(' ').map(str::len).collect::<Vec<_>>(), [5; 12]);
+    assert_eq!(digits, number(&texts[1], "alice"));
+    assert!(!texts[0].contains('█') && texts[1].contains('█'));
 }
 
 /// Nothing that is waited for takes that long.

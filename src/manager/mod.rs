@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, ClientMessage, MAX_ENVELOPE_BYTES, MediaSignal, ServiceMessage};
+use crate::epoch::GroupCode;
 use crate::event::{Event, FatalCause, ResyncCause};
 use crate::group::{Door, GroupError, Identity, Roster, SafetyNumber};
 use crate::id::{Epoch, GroupId, ParticipantId, RoomName};
@@ -386,6 +387,11 @@ impl KeyManager {
     /// The members of the current epoch, if we are one.
     pub fn roster(&self) -> Option<Roster> {
         self.stay().map(|stay| stay.engine.roster())
+    }
+
+    /// What all members compare in this epoch; `None` if we are none.
+    pub fn group_code(&self) -> Option<GroupCode> {
+        self.stay().map(|stay| stay.engine.code())
     }
 
     /// What to compare with another member to know each other's keys; `None` if it is no member.

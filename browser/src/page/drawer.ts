@@ -73,6 +73,7 @@ export class Drawer {
       Epoch: String(snapshot.epoch ?? "–"),
       "Sending in": String(snapshot.sendingEpoch ?? "–"),
       "Last switch": this.#switched || "–",
+      "Group code": snapshot.code || "–",
       Group: snapshot.group?.slice(0, 8) ?? "–",
       "Frames sent": String(snapshot.protected),
       "Frames not sent": dropsOf(transforms, "send"),

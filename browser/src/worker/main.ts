@@ -91,9 +91,13 @@ function handle(
       return transforms.forget(message.transform);
     case "remember":
       return transforms.remember(message.transform);
-    case "safety_number": {
-      const digits = session?.safetyNumber(message.participant);
-      return post({ kind: "safety_number", id: message.id, digits });
+    case "code": {
+      const code = session?.code(message.participant);
+      return post({ kind: "code", id: message.id, code });
+    }
+    case "compare_code": {
+      const comparison = session?.compareCode(message.text, message.participant);
+      return post({ kind: "code_comparison", id: message.id, comparison });
     }
     case "snapshot":
       if (session) post({ kind: "snapshot", id: message.id, snapshot: session.snapshot() });

@@ -1,7 +1,14 @@
 /** One stay in one room: drives the core, the link and the frames. */
 
 import { Core } from "../wasm/mls_srtp_browser.js";
-import type { AnnouncedStream, CoreCounters, GroupFact, MediaSignal } from "../facts.js";
+import type {
+  AnnouncedStream,
+  CodeComparison,
+  CodeFact,
+  CoreCounters,
+  GroupFact,
+  MediaSignal,
+} from "../facts.js";
 import type { FromWorker, WorkerSnapshot } from "../protocol.js";
 import { Link } from "./link.js";
 import type { Told } from "./told.js";
@@ -79,10 +86,17 @@ export class Session {
   }
 
   /** Nothing for a name that is none, as for one of nobody here. */
-  safetyNumber(participant: string): string | undefined {
-    let digits: string | undefined;
-    this.#attempt(() => (digits = this.#core.safetyNumber(participant)));
-    return digits;
+  code(participant: string | undefined): CodeFact | undefined {
+    let json: string | undefined;
+    this.#attempt(() => (json = this.#core.code(participant)));
+    return json === undefined ? undefined : (JSON.parse(json) as CodeFact);
+  }
+
+  /** Likewise. */
+  compareCode(text: string, participant: string | undefined): CodeComparison | undefined {
+    let json: string | undefined;
+    this.#attempt(() => (json = this.#core.compareCode(text, participant)));
+    return json === undefined ? undefined : (JSON.parse(json) as CodeComparison);
   }
 
   snapshot(): WorkerSnapshot {

@@ -9,6 +9,7 @@
 //! gives `performance.now()`.
 #![forbid(unsafe_code)]
 
+mod codes;
 mod facts;
 mod frame;
 mod told;
@@ -23,9 +24,10 @@ use mls_srtp::time::Moment;
 use mls_srtp::{KeyManager, ManagerConfig, Output};
 use wasm_bindgen::prelude::*;
 
+use codes::Code;
 pub use frame::{FrameFate, Opening};
 use told::Told;
-pub use vectors::VectorSender;
+pub use vectors::{VectorCode, VectorSender};
 
 /// One participant's stay in one room, with its frames.
 #[wasm_bindgen]
@@ -74,15 +76,30 @@ impl Core {
         )?)?)
     }
 
-    /// What to compare with another member to know each other's keys: twelve groups of five digits;
-    /// nothing if it is no member.
+    /// What to compare with another member to know each other's keys, or without one what all
+    /// compare in this epoch: JSON, `{ "digits": …, "qrText": …, "qrSvg": … }`. Nothing if either is
+    /// no member.
     ///
     /// # Errors
     /// The name does not parse.
-    #[wasm_bindgen(js_name = safetyNumber)]
-    pub fn safety_number(&self, participant: &str) -> Result<Option<String>, JsError> {
-        let number = self.manager.safety_number(&participant.parse()?);
-        Ok(number.map(|number| number.to_string()))
+    pub fn code(&self, participant: Option<String>) -> Result<Option<String>, JsError> {
+        let code = self.code_with(participant)?;
+        Ok(code.map(|code| code.shown().to_string()))
+    }
+
+    /// Compares such a code with the text of somebody else's: JSON,
+    /// `{ "outcome": …, "detail": … }`.
+    ///
+    /// # Errors
+    /// The name does not parse.
+    #[wasm_bindgen(js_name = compareCode)]
+    pub fn compare_code(
+        &self,
+        text: &str,
+        participant: Option<String>,
+    ) -> Result<Option<String>, JsError> {
+        let code = self.code_with(participant)?;
+        Ok(code.map(|code| code.compare(text).to_string()))
     }
 
     /// Enters a room.
@@ -224,6 +241,13 @@ impl Core {
 }
 
 impl Core {
+    fn code_with(&self, participant: Option<String>) -> Result<Option<Code>, JsError> {
+        Ok(match participant {
+            Some(name) => self.manager.safety_number(&name.parse()?).map(Code::Pair),
+            None => self.manager.group_code().map(Code::Group),
+        })
+    }
+
     fn next(&mut self, now: Moment) -> Option<Told> {
         loop {
             if let Some(event) = self.frames.poll_event() {

@@ -12,11 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mls_srtp::ManagerConfig;
 use mls_srtp::event::Event;
+use mls_srtp::group::SafetyNumber;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaPipeline};
 use mls_srtp::schedule::ModeKind;
 use mls_srtp::time::Moment;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock::ClockOrigin;
@@ -32,6 +33,9 @@ use tracks::Tracks;
 
 /// Sees every whole frame, with its sender by the key that opened it.
 pub type FrameObserver = Box<dyn FnMut(&ParticipantId, &MediaFrame) + Send>;
+
+/// Hears every fact about the group.
+pub type EventObserver = Box<dyn FnMut(&Event) + Send>;
 
 /// What a headless participant does.
 pub struct HeadlessConfig {
@@ -61,6 +65,8 @@ pub struct HeadlessConfig {
     pub origin: ClockOrigin,
     /// Sees every whole frame.
     pub on_frame: Option<FrameObserver>,
+    /// Hears every fact about the group.
+    pub on_event: Option<EventObserver>,
     /// Sees every key, for audits.
     pub witness: Option<KeyWitness>,
 }
@@ -138,6 +144,7 @@ enum Order {
     StopPublishing,
     Leave,
     Suspend,
+    SafetyNumber(ParticipantId, oneshot::Sender<Option<SafetyNumber>>),
 }
 
 /// A participant's keys for rooms of that mode.
@@ -211,6 +218,7 @@ impl Headless {
             opener: sealed.then(|| FrameOpener::new(&media)),
             recorder,
             on_frame: config.on_frame,
+            on_event: config.on_event,
             progress: Arc::clone(&progress),
         };
         let task = tokio::spawn(run.run(events, inbox));
@@ -250,6 +258,14 @@ impl Headless {
     /// Whether its stay is over.
     pub fn is_over(&self) -> bool {
         self.task.is_finished()
+    }
+
+    /// What to compare with another member; `None` if either of both is none.
+    pub async fn safety_number(&self, participant: &ParticipantId) -> Option<SafetyNumber> {
+        let (answer, number) = oneshot::channel();
+        let question = Order::SafetyNumber(participant.clone(), answer);
+        self.orders.send(question).await.ok()?;
+        number.await.ok()?
     }
 
     /// Sends no more media, but stays.

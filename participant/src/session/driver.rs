@@ -143,6 +143,11 @@ impl Driver {
                 self.manager.announce_streams(streams);
                 Ok(())
             }
+            Command::SafetyNumber(participant, answer) => {
+                // Who asked may have given up.
+                let _ = answer.send(self.manager.safety_number(&participant));
+                Ok(())
+            }
             Command::Suspend(_) => Ok(()),
         };
         if let Err(misuse) = obeyed {

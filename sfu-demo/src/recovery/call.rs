@@ -170,6 +170,7 @@ async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
         record: None,
         origin,
         on_frame: None,
+        on_event: None,
         witness: None,
     };
     Headless::start(config).await.expect("entered")
