@@ -1,9 +1,11 @@
 //! Who a participant is, and the key that signs for it.
 
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::DecodePrivateKey;
 use openmls::prelude::CredentialWithKey;
 use serde::{Deserialize, Serialize};
 
-use super::provider::KeyPair;
+use super::provider::{KeyPair, key_pair};
 use super::{GroupError, credential, terms};
 use crate::delivery::Blob;
 use crate::id::ParticipantId;
@@ -19,6 +21,13 @@ pub struct Identity {
     evidence: Evidence,
 }
 
+/// A private key that is none, or not of the one kind that members have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not an Ed25519 private key in PKCS #8 ({0}); `openssl genpkey -algorithm ed25519` makes one"
+)]
+pub struct KeyError(String);
+
 impl Identity {
     /// Draws a new signature key for a participant.
     ///
@@ -30,6 +39,20 @@ impl Identity {
         Ok(Self {
             participant,
             signer,
+            evidence: Evidence::None,
+        })
+    }
+
+    /// A participant with a signature key that exists: an Ed25519 private key in PKCS #8, DER
+    /// (RFC 8410 §7). One key is one member: two processes with it are not told apart.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn from_pkcs8(participant: ParticipantId, der: &[u8]) -> Result<Self, KeyError> {
+        let key = SigningKey::from_pkcs8_der(der).map_err(|error| KeyError(error.to_string()))?;
+        Ok(Self {
+            participant,
+            signer: key_pair(&key),
             evidence: Evidence::None,
         })
     }

@@ -2,8 +2,10 @@
 //!
 //! MLS authenticates every member by the key in its leaf; whether that key really is the named
 //! participant's is for the application to say (RFC 9420 §5.3.1). A [`CredentialValidator`] says
-//! it: by what was seen before ([`PinnedKeys`], the default), or not at all ([`NamesOnly`]).
+//! it: by what was seen before ([`PinnedKeys`], the default), by certificates
+//! ([`CertificateChains`]), or not at all ([`NamesOnly`]).
 
+mod certificates;
 mod error;
 mod pinned;
 
@@ -13,8 +15,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::Blob;
 use crate::id::{ParticipantId, RoomName};
+pub use certificates::{AnchorError, CertificateChains};
+pub(crate) use certificates::{MAX_CERTIFICATES, participant_in};
 pub use error::{TrustCode, TrustError};
 pub use pinned::{OnChange, Pin, PinnedKeys};
+
+/// The time since the start of 1970 in UTC, as certificates and tokens count it. The core reads no
+/// clock, so whoever trusts by them brings one.
+pub type UnixClock = fn() -> std::time::Duration;
 
 /// Decides whether a signature key is a participant's.
 ///
