@@ -35,6 +35,8 @@ impl Bots {
                 url: url.to_owned(),
                 room: room.clone(),
                 participant: participant.map_err(|error| error.to_string())?,
+                identity: None,
+                manager: ManagerConfig::default(),
                 token: None,
                 leg: LegConfig::new("0.0.0.0:0"),
                 link: LinkConfig::default(),
@@ -45,6 +47,7 @@ impl Bots {
                 record: None,
                 origin,
                 on_frame: None,
+                on_event: None,
                 witness: None,
             });
             bots.push(bot.await.map_err(|error| error.to_string())?);

@@ -168,6 +168,8 @@ impl Conference {
             url: self.host.url(),
             room: RoomName::new("demo").map_err(|e| DemoError::Samples(e.to_string()))?,
             participant: participant.clone(),
+            identity: None,
+            manager: ManagerConfig::default(),
             token: None,
             leg: LegConfig::new("127.0.0.1:0"),
             link: LinkConfig::default(),
@@ -181,6 +183,7 @@ impl Conference {
                 .map(|dir| folder_of(dir, &participant)),
             origin: self.origin,
             on_frame: Some(self.frames.observer(participant.clone())),
+            on_event: None,
             witness: None,
         };
         let config = if participant == self.leaver {

@@ -42,6 +42,8 @@ async fn take_part(args: Participant) -> Result<(), String> {
         url: args.url,
         room: args.room,
         participant: args.name,
+        identity: None,
+        manager: ManagerConfig::default(),
         token: None,
         leg: LegConfig::new("0.0.0.0:0"),
         link: LinkConfig::default(),
@@ -52,6 +54,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
         record: args.record,
         origin,
         on_frame: None,
+        on_event: None,
         witness: None,
     })
     .await

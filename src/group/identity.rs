@@ -21,6 +21,14 @@ pub struct Identity {
     evidence: Evidence,
 }
 
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity")
+            .field("participant", &self.participant)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A private key that is none, or not of the one kind that members have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(

@@ -168,6 +168,11 @@ impl KeyManager {
         self.identity.participant()
     }
 
+    /// Who this is, with its key.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// The room that it is in or on its way into.
     pub fn room(&self) -> Option<&RoomName> {
         self.goal.as_ref().map(|goal| &goal.room)
@@ -383,6 +388,21 @@ impl KeyManager {
         let own = self.identity.public_key();
         let own = (self.identity.participant(), own.as_slice());
         Some(SafetyNumber::new(own, (participant, &key)))
+    }
+
+    /// From now on a member's key is the one that is remembered for its device: a person has
+    /// compared the [safety number](Self::safety_number). `false` if it is no member, or if the
+    /// trust settings remember no keys.
+    pub fn accept_key(&self, participant: &ParticipantId) -> bool {
+        let memory = self.config.validator.memory();
+        let key = |stay: &Stay| stay.engine.signature_key_of(participant);
+        match (memory, self.stay().and_then(key)) {
+            (Some(memory), Some(key)) => {
+                memory.accept(participant, &key);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The current group and epoch, if we are a member.

@@ -41,6 +41,12 @@ pub trait CredentialValidator: Debug + Send + Sync {
     fn met(&self, _presented: &Presented<'_>) -> Option<TrustWarning> {
         None
     }
+
+    /// The keys that it remembers from call to call, if it does: for whoever keeps them, and to
+    /// [accept](crate::KeyManager::accept_key) a new one.
+    fn memory(&self) -> Option<&PinnedKeys> {
+        None
+    }
 }
 
 /// A credential as it is held against the trust settings.

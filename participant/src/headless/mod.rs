@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mls_srtp::ManagerConfig;
 use mls_srtp::event::Event;
+use mls_srtp::group::Identity;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaPipeline};
 use mls_srtp::schedule::ModeKind;
@@ -33,6 +34,9 @@ use tracks::Tracks;
 /// Sees every whole frame, with its sender by the key that opened it.
 pub type FrameObserver = Box<dyn FnMut(&ParticipantId, &MediaFrame) + Send>;
 
+/// Sees every fact about the group.
+pub type EventObserver = Box<dyn FnMut(&Event) + Send>;
+
 /// What a headless participant does.
 pub struct HeadlessConfig {
     /// The signaling service, `ws://host:port/`.
@@ -41,6 +45,10 @@ pub struct HeadlessConfig {
     pub room: RoomName,
     /// Who it is.
     pub participant: ParticipantId,
+    /// Its signature key with evidence, where they come from elsewhere.
+    pub identity: Option<Identity>,
+    /// Times and trust of the key manager.
+    pub manager: ManagerConfig,
     /// Proof of admission where the service asks for one.
     pub token: Option<String>,
     /// Where its media is sent from, and how it is connected again.
@@ -61,6 +69,8 @@ pub struct HeadlessConfig {
     pub origin: ClockOrigin,
     /// Sees every whole frame.
     pub on_frame: Option<FrameObserver>,
+    /// Sees every fact about the group.
+    pub on_event: Option<EventObserver>,
     /// Sees every key, for audits.
     pub witness: Option<KeyWitness>,
 }
@@ -176,7 +186,8 @@ impl Headless {
             participant: config.participant.clone(),
             token: config.token,
             streams: tracks.announced(config.mode),
-            manager: ManagerConfig::default(),
+            identity: config.identity,
+            manager: config.manager,
             link: config.link,
             state: config.state,
         };
@@ -211,6 +222,7 @@ impl Headless {
             opener: sealed.then(|| FrameOpener::new(&media)),
             recorder,
             on_frame: config.on_frame,
+            on_event: config.on_event,
             progress: Arc::clone(&progress),
         };
         let task = tokio::spawn(run.run(events, inbox));

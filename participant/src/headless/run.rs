@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::tracks::Tracks;
-use super::{FrameObserver, Order, Progress};
+use super::{EventObserver, FrameObserver, Order, Progress};
 use crate::connection::RemotePacket;
 use crate::e2e::{E2eMedia, FrameOpener, Unsealed};
 use crate::leg::{LegEvent, MediaLeg};
@@ -35,6 +35,7 @@ pub(super) struct Run {
     pub(super) opener: Option<FrameOpener>,
     pub(super) recorder: Option<Recorder>,
     pub(super) on_frame: Option<FrameObserver>,
+    pub(super) on_event: Option<EventObserver>,
     pub(super) progress: Arc<Mutex<Progress>>,
 }
 
@@ -97,6 +98,9 @@ impl Run {
 
     fn hear_group(&mut self, event: Event) -> bool {
         tracing::debug!(?event, "group");
+        if let Some(observe) = &mut self.on_event {
+            observe(&event);
+        }
         match event {
             Event::Joined { .. } => self.note(|progress, now| {
                 progress.joined_at.get_or_insert(now);

@@ -143,6 +143,14 @@ impl Driver {
                 self.manager.announce_streams(streams);
                 Ok(())
             }
+            Command::AcceptKey(participant, done) => {
+                let accepted = self.manager.accept_key(&participant);
+                if let (true, Some(keeping)) = (accepted, &mut self.keeping) {
+                    keeping.fell_behind(self.media.origin().now());
+                }
+                let _ = done.send(accepted);
+                Ok(())
+            }
             Command::Suspend(_) => Ok(()),
         };
         if let Err(misuse) = obeyed {

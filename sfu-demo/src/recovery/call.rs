@@ -153,6 +153,8 @@ async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
         url,
         room: RoomName::new(ROOM).expect("a name"),
         participant: ParticipantId::new(name, "localhost", "test").expect("a name"),
+        identity: None,
+        manager: ManagerConfig::default(),
         token: None,
         leg: LegConfig {
             connect_within: Duration::from_secs(2),
@@ -170,6 +172,7 @@ async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
         record: None,
         origin,
         on_frame: None,
+        on_event: None,
         witness: None,
     };
     Headless::start(config).await.expect("entered")
