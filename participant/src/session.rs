@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use mls_srtp::delivery::MediaSignal;
 use mls_srtp::event::Event;
-use mls_srtp::group::{GroupError, Identity};
+use mls_srtp::group::{GroupError, Identity, SafetyNumber};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::manager::Misuse;
 use mls_srtp::pipeline::{MediaEvent, MediaUpdate, Stream};
@@ -104,6 +104,7 @@ enum Command {
     Announce(Vec<Stream>),
     Signal(MediaSignal),
     AcceptKey(ParticipantId, oneshot::Sender<bool>),
+    SafetyNumber(ParticipantId, oneshot::Sender<Option<SafetyNumber>>),
     Suspend(oneshot::Sender<Result<(), StateError>>),
 }
 
@@ -185,6 +186,14 @@ impl Session {
     /// Replaces the announcement of our streams.
     pub async fn announce(&self, streams: Vec<Stream>) {
         let _ = self.commands.send(Command::Announce(streams)).await;
+    }
+
+    /// What to compare with another member to know each other's keys; `None` if it is no member.
+    pub async fn safety_number(&self, participant: ParticipantId) -> Option<SafetyNumber> {
+        let (done, number) = oneshot::channel();
+        let command = Command::SafetyNumber(participant, done);
+        let _ = self.commands.send(command).await;
+        number.await.ok().flatten()
     }
 
     /// From now on a member's key is the one that is remembered for its device: a person has

@@ -36,7 +36,7 @@ impl Bots {
                 room: room.clone(),
                 participant: participant.map_err(|error| error.to_string())?,
                 identity: None,
-                manager: ManagerConfig::default(),
+                manager: mls_srtp::ManagerConfig::default(),
                 token: None,
                 leg: LegConfig::new("0.0.0.0:0"),
                 link: LinkConfig::default(),

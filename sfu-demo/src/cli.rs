@@ -9,6 +9,8 @@ use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher, Profile, Suite};
 use mls_srtp_signaling::store::Place;
 
+use crate::identity::IdentityArgs;
+
 /// End-to-end encrypted conferences: MLS keys, SRTP media, an SFU that cannot read it.
 ///
 /// Without a command, `demo` runs.
@@ -179,6 +181,8 @@ pub struct Participant {
     /// Record what is decrypted as .ogg and .ivf under this folder.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
+    #[command(flatten)]
+    pub identity: IdentityArgs,
 }
 
 /// A filter in the syntax of tracing's EnvFilter.

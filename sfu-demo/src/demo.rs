@@ -169,7 +169,7 @@ impl Conference {
             room: RoomName::new("demo").map_err(|e| DemoError::Samples(e.to_string()))?,
             participant: participant.clone(),
             identity: None,
-            manager: ManagerConfig::default(),
+            manager: mls_srtp::ManagerConfig::default(),
             token: None,
             leg: LegConfig::new("127.0.0.1:0"),
             link: LinkConfig::default(),

@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 mod epochs;
 mod frames;
+mod identity;
 mod interrupt;
 mod media;
 mod outage;

@@ -4,14 +4,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mls_srtp::ManagerConfig;
+use mls_srtp::event::Event;
 use mls_srtp::schedule::ModeKind;
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig};
 use mls_srtp_participant::leg::LegConfig;
 use mls_srtp_participant::session::LinkConfig;
 use mls_srtp_participant::state::{SqliteStateStore, StateConfig};
+use tokio::sync::mpsc;
 
 use crate::cli::Participant;
+use crate::identity;
 use crate::interrupt::Interrupt;
 use crate::media::SampleMedia;
 
@@ -34,16 +38,26 @@ pub async fn run(args: Participant) -> ExitCode {
 async fn take_part(args: Participant) -> Result<(), String> {
     let media = SampleMedia::load()?;
     let state = args.state.map(SqliteStateStore::open).transpose();
-    let state = state.map_err(|error| error.to_string())?;
+    let mut state = state.map_err(|error| error.to_string())?;
+    if let Some(store) = &mut state {
+        let forgotten = args.identity.forget(store);
+        forgotten.map_err(|error| error.to_string())?;
+    }
     let keeps_state = state.is_some();
+    let identity = args.identity.identity(&args.name)?;
+    let manager = ManagerConfig {
+        validator: args.identity.validator()?,
+        ..ManagerConfig::default()
+    };
+    let (teller, mut told) = mpsc::unbounded_channel();
     let origin = ClockOrigin::start();
     println!("{} enters {} at {}", args.name, args.room, args.url);
     let headless = Headless::start(HeadlessConfig {
         url: args.url,
         room: args.room,
         participant: args.name,
-        identity: None,
-        manager: ManagerConfig::default(),
+        identity,
+        manager,
         token: None,
         leg: LegConfig::new("0.0.0.0:0"),
         link: LinkConfig::default(),
@@ -54,7 +68,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
         record: args.record,
         origin,
         on_frame: None,
-        on_event: None,
+        on_event: Some(Box::new(move |event| drop(teller.send(event.clone())))),
         witness: None,
     })
     .await
@@ -67,8 +81,16 @@ async fn take_part(args: Participant) -> Result<(), String> {
         }
     };
     let mut interrupt = Interrupt::listen();
+    let listen = async {
+        while let Some(event) = told.recv().await {
+            tell(&event, &headless).await;
+        }
+        // Nothing more will be told, and `over` says that it is over.
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         () = over => {}
+        () = listen => {}
         () = tokio::time::sleep(length) => headless.leave().await,
         () = interrupt.heard() => {
             if keeps_state {
@@ -77,6 +99,9 @@ async fn take_part(args: Participant) -> Result<(), String> {
                 headless.leave().await;
             }
         }
+    }
+    while let Ok(event) = told.try_recv() {
+        tell(&event, &headless).await;
     }
     let stats = headless.media().stats();
     let unit = match args.mode {
@@ -107,5 +132,16 @@ async fn take_part(args: Participant) -> Result<(), String> {
             Err(format!("media was never connected: {why}"))
         }
         _ => Ok(()),
+    }
+}
+
+/// Says what a person should know of somebody's key or certificate.
+async fn tell(event: &Event, headless: &Headless) {
+    let number = match identity::to_compare(event) {
+        Some(participant) => headless.safety_number(participant.clone()).await,
+        None => None,
+    };
+    if let Some(said) = identity::about(event, number.as_ref()) {
+        println!("{said}");
     }
 }

@@ -9,7 +9,7 @@ use super::provider::{KeyPair, key_pair};
 use super::{GroupError, credential, terms};
 use crate::delivery::Blob;
 use crate::id::ParticipantId;
-use crate::trust::Evidence;
+use crate::trust::{self, Evidence, TrustError};
 
 /// A participant's name and the Ed25519 key that signs for it.
 #[derive(Serialize, Deserialize)]
@@ -71,6 +71,16 @@ impl Identity {
     pub fn with_evidence(mut self, evidence: Evidence) -> Self {
         self.evidence = evidence;
         self
+    }
+
+    /// Puts a chain of X.509 certificates in DER into the credential, the participant's own first.
+    ///
+    /// # Errors
+    /// [`TrustError`] if that one is for another name or key. Nothing else is looked at.
+    pub fn with_certificates(self, chain: Vec<Blob>) -> Result<Self, TrustError> {
+        let key = self.public_key();
+        trust::check_fits(&chain, &self.participant, key.as_slice())?;
+        Ok(self.with_evidence(Evidence::Certificates(chain)))
     }
 
     /// What the credential brings.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::delivery::Blob;
 use crate::id::{ParticipantId, RoomName};
 pub use certificates::{AnchorError, CertificateChains};
-pub(crate) use certificates::{MAX_CERTIFICATES, participant_in};
+pub(crate) use certificates::{MAX_CERTIFICATES, check_fits, participant_in};
 pub use error::{TrustCode, TrustError};
 pub use pinned::{OnChange, Pin, PinnedKeys};
 

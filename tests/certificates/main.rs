@@ -320,6 +320,17 @@ fn a_key_from_elsewhere_is_a_members_key() {
         identity.public_key().as_slice(),
         key.verifying_key().as_bytes()
     );
+    let scene = Scene::new();
+    let chain = |key: &[u8]| vec![scene.root.issue(&alices(), &LeafKey(key.to_vec()))];
+    let own = |chain| {
+        let identity = Identity::from_pkcs8(alice(), der.as_bytes()).expect("a key");
+        let identity = identity.with_certificates(chain);
+        identity.map(|_| ()).map_err(|error| error.code)
+    };
+    assert_eq!(own(chain(key.verifying_key().as_bytes())), Ok(()));
+    assert_eq!(own(chain(&[9; 32])), Err(TrustCode::CertificateKey));
+    assert_eq!(own(Vec::new()), Err(TrustCode::CertificateMalformed));
+
     let p256 = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("randomness");
     for wrong in [&[][..], &der.as_bytes()[1..], p256.serialized_der()] {
         assert!(Identity::from_pkcs8(alice(), wrong).is_err());

@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mls_srtp::ManagerConfig;
 use mls_srtp::event::Event;
-use mls_srtp::group::Identity;
+use mls_srtp::group::{Identity, SafetyNumber};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaPipeline};
 use mls_srtp::schedule::ModeKind;
 use mls_srtp::time::Moment;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock::ClockOrigin;
@@ -148,6 +148,7 @@ enum Order {
     StopPublishing,
     Leave,
     Suspend,
+    SafetyNumber(ParticipantId, oneshot::Sender<Option<SafetyNumber>>),
 }
 
 /// A participant's keys for rooms of that mode.
@@ -277,6 +278,16 @@ impl Headless {
     /// Asks to stop without leaving, to go on later from its state; [`Headless::end`] waits for it.
     pub async fn suspend(&self) {
         let _ = self.orders.send(Order::Suspend).await;
+    }
+
+    /// What to compare with another member to know each other's keys; `None` if it is no member.
+    pub async fn safety_number(&self, participant: ParticipantId) -> Option<SafetyNumber> {
+        let (done, number) = oneshot::channel();
+        let _ = self
+            .orders
+            .send(Order::SafetyNumber(participant, done))
+            .await;
+        number.await.ok().flatten()
     }
 
     /// Waits until the stay is over and the recordings are closed.

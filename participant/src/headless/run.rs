@@ -118,8 +118,13 @@ impl Run {
                 self.note(|progress, _| progress.trouble = Some(trouble));
                 return true;
             }
-            Event::Removed | Event::Fatal(_) => {
-                self.note(|progress, _| progress.trouble = Some(format!("{event:?}")));
+            Event::Fatal(cause) => {
+                self.note(|progress, _| progress.trouble = Some(cause.to_string()));
+                return true;
+            }
+            Event::Removed => {
+                let trouble = "somebody had us removed from the room".into();
+                self.note(|progress, _| progress.trouble = Some(trouble));
                 return true;
             }
             _ => {}
@@ -179,14 +184,18 @@ impl Run {
 
     /// `true` once the stay goes on without us.
     async fn obey(&mut self, order: Order) -> bool {
-        self.publisher = None;
         match order {
-            Order::StopPublishing => {}
+            Order::StopPublishing => self.publisher = None,
+            Order::SafetyNumber(participant, done) => {
+                let _ = done.send(self.session.safety_number(participant).await);
+            }
             Order::Leave => {
+                self.publisher = None;
                 self.note(|progress, now| progress.leaving_at = Some(now));
                 self.session.leave().await;
             }
             Order::Suspend => {
+                self.publisher = None;
                 if let Err(error) = self.session.suspend().await {
                     self.note(|progress, _| progress.trouble = Some(error.to_string()));
                 }

@@ -151,6 +151,10 @@ impl Driver {
                 let _ = done.send(accepted);
                 Ok(())
             }
+            Command::SafetyNumber(participant, done) => {
+                let _ = done.send(self.manager.safety_number(&participant));
+                Ok(())
+            }
             Command::Suspend(_) => Ok(()),
         };
         if let Err(misuse) = obeyed {

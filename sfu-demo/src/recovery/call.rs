@@ -154,7 +154,7 @@ async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
         room: RoomName::new(ROOM).expect("a name"),
         participant: ParticipantId::new(name, "localhost", "test").expect("a name"),
         identity: None,
-        manager: ManagerConfig::default(),
+        manager: mls_srtp::ManagerConfig::default(),
         token: None,
         leg: LegConfig {
             connect_within: Duration::from_secs(2),

@@ -11,6 +11,7 @@ use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnch
 use webpki::{EndEntityCert, Error as PathError, KeyUsage};
 
 use super::{CredentialValidator, Evidence, Occasion, Presented, TrustError, UnixClock};
+use crate::delivery::Blob;
 use crate::id::ParticipantId;
 
 /// Certificates in a chain; each is parsed before anything is known about it.
@@ -103,9 +104,7 @@ impl CertificateChains {
         if above.len() >= MAX_CERTIFICATES {
             return Err(refusal::too_long());
         }
-        let own = EndEntityCert::try_from(first).map_err(|error| refusal::of(&error))?;
-        check_name(&own, presented.participant)?;
-        check_key(&own, presented.signature_key)?;
+        let own = fitting(first, presented.participant, presented.signature_key)?;
         let now = UnixTime::since_unix_epoch((self.now)());
         let checked = match presented.occasion {
             Occasion::Entering => self.check_path(&own, above, now),
@@ -170,6 +169,29 @@ impl CertificateChains {
 
 type Refusable = Result<(), TrustError>;
 
+/// Whether a chain's first certificate is for this name and key. Whether it proves them, this does
+/// not say.
+pub(crate) fn check_fits(
+    chain: &[Blob],
+    participant: &ParticipantId,
+    signature_key: &[u8],
+) -> Refusable {
+    let first = chain.first().ok_or_else(refusal::empty)?;
+    let first = CertificateDer::from(first.as_slice());
+    fitting(&first, participant, signature_key).map(drop)
+}
+
+fn fitting<'a>(
+    der: &'a CertificateDer<'a>,
+    participant: &ParticipantId,
+    signature_key: &[u8],
+) -> Result<EndEntityCert<'a>, TrustError> {
+    let own = EndEntityCert::try_from(der).map_err(|error| refusal::of(&error))?;
+    check_name(&own, participant)?;
+    check_key(&own, signature_key)?;
+    Ok(own)
+}
+
 fn check_name(own: &EndEntityCert<'_>, participant: &ParticipantId) -> Refusable {
     match one_name(own) {
         Some(named) if named == *participant => Ok(()),
@@ -208,7 +230,7 @@ impl CredentialValidator for CertificateChains {
         let Evidence::Certificates(chain) = presented.evidence else {
             return Err(refusal::no_certificate());
         };
-        let one = |der| CertificateDer::from(crate::delivery::Blob::as_slice(der));
+        let one = |der| CertificateDer::from(Blob::as_slice(der));
         let chain: Vec<_> = chain.iter().map(one).collect();
         self.check(&chain, presented)
     }
