@@ -1,5 +1,13 @@
 import { Emitter, type Listener } from "./emitter.js";
-import type { CallState, ConferenceEvents, JoinOptions, ReceiverOwner, Snapshot, StateChange } from "./events.js";
+import type {
+  CallState,
+  ConferenceEvents,
+  JoinOptions,
+  ReceiverOwner,
+  Snapshot,
+  StateChange,
+  TrustNotice,
+} from "./events.js";
 import {
   STREAM_NUMBER,
   type GroupFact,
@@ -25,10 +33,10 @@ interface Attached {
 }
 
 /** What the worker tells during the stay: no answers, and not the end. */
-type News = Exclude<FromWorker, { kind: "snapshot" | "safety_number" | "failed" | "closed" }>;
+type News = Exclude<FromWorker, { kind: "snapshot" | "safety_number" | "key_accepted" | "failed" | "closed" }>;
 
 /** Events that tell where something stands, not only that it changed. */
-type Standing = "state" | "roster" | "code" | "sources" | "owner";
+type Standing = "state" | "roster" | "code" | "sources" | "owner" | "trust";
 
 /** A listener that came late and is about to hear where things stand. */
 interface Latecomer {
@@ -66,6 +74,8 @@ export class Conference extends Emitter<ConferenceEvents> {
   #silent = false;
   /** Who keeps us from sending, and why. */
   #untrusted = new Map<ParticipantId, string>();
+  /** Whom people should look at, until they have. */
+  #notices = new Map<ParticipantId, TrustNotice>();
   #roster: readonly Member[] = [];
   #code = "";
   #epoch: number | undefined;
@@ -79,6 +89,7 @@ export class Conference extends Emitter<ConferenceEvents> {
   #nextTransform = 1;
   #snapshots = new Map<number, Outcome<WorkerSnapshot>>();
   #numbers = new Map<number, Outcome<string | undefined>>();
+  #acceptances = new Map<number, Outcome<boolean>>();
   #nextQuestion = 1;
   /** The worker has ended, and nothing is answered any more. */
   #ended = false;
@@ -152,10 +163,10 @@ export class Conference extends Emitter<ConferenceEvents> {
   }
 
   /**
-   * Listens; returns how to stop. For `state`, `roster`, `code`, `sources` and `owner`, the listener
-   * is soon called with where things stand, so that nothing is missed between {@link join} and
-   * here: once in a microtask, or for `sources` once for each participant, and for `owner` once for
-   * each receiver that has one. What it is told meanwhile is not repeated.
+   * Listens; returns how to stop. For `state`, `roster`, `code`, `sources`, `owner` and `trust`, the
+   * listener is soon called with where things stand, so that nothing is missed between {@link join}
+   * and here: once in a microtask, or for `sources` and `trust` once for each participant, and for
+   * `owner` once for each receiver that has one. What it is told meanwhile is not repeated.
    */
   override on<Name extends keyof ConferenceEvents>(
     name: Name,
@@ -272,6 +283,19 @@ export class Conference extends Emitter<ConferenceEvents> {
   }
 
   /**
+   * From now on a member's key is the one that this browser remembers for its device: a person has
+   * compared this safety number. `false` if the member has, or has by now, another one.
+   *
+   * @throws when the call is over.
+   */
+  async acceptKey(participant: ParticipantId, compared: string): Promise<boolean> {
+    const question = (id: number): ToWorker => ({ kind: "accept_key", id, participant, compared });
+    const accepted = await this.#ask(this.#acceptances, question);
+    if (accepted) this.#notices.delete(participant);
+    return accepted;
+  }
+
+  /**
    * Numbers for a diagnostics view.
    *
    * @throws when the call is over and the last key is erased.
@@ -342,6 +366,10 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "safety_number":
         this.#numbers.get(message.id)?.resolve(message.digits);
         this.#numbers.delete(message.id);
+        return;
+      case "key_accepted":
+        this.#acceptances.get(message.id)?.resolve(message.accepted);
+        this.#acceptances.delete(message.id);
         return;
       case "failed":
         this.#endWorker();
@@ -433,6 +461,12 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "untrusted":
         this.#untrusted.set(fact.participant, fact.reason);
         return this.#standIfMember();
+      case "trust_warning": {
+        const { participant, warning, detail } = fact;
+        const notice = { participant, warning, detail };
+        this.#notices.set(participant, notice);
+        return this.emit("trust", notice);
+      }
       case "trust_restored":
         this.#untrusted.delete(fact.participant);
         return this.#standIfMember();
@@ -442,8 +476,10 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "left":
       case "removed":
         return this.#over(fact.type, "", "");
-      case "fatal":
-        return this.#over("failed", fact.reason, fact.detail);
+      case "fatal": {
+        const { reason, detail, remedy } = fact;
+        return this.#over("failed", reason, remedy ? `${detail}: ${remedy}` : detail);
+      }
       default:
         return;
     }
@@ -459,6 +495,8 @@ export class Conference extends Emitter<ConferenceEvents> {
   #dropAnnounced(removed: readonly ParticipantId[]): void {
     const here = new Set(this.#roster.map(({ participant }) => participant));
     for (const participant of removed) {
+      // Somebody may be back as somebody else: whoever comes is looked at anew.
+      this.#notices.delete(participant);
       if (!here.has(participant)) this.#announced.delete(participant);
     }
   }
@@ -505,7 +543,7 @@ export class Conference extends Emitter<ConferenceEvents> {
   #endWorker(): void {
     this.#ended = true;
     this.#worker.terminate();
-    for (const questions of [this.#snapshots, this.#numbers]) {
+    for (const questions of [this.#snapshots, this.#numbers, this.#acceptances]) {
       for (const { reject } of questions.values()) reject(new Error(OVER));
       questions.clear();
     }
@@ -531,6 +569,8 @@ export class Conference extends Emitter<ConferenceEvents> {
         return this.#code ? [this.#code] : [];
       case "sources":
         return [...this.#announced].map(([participant, sources]) => ({ participant, sources }));
+      case "trust":
+        return [...this.#notices.values()];
       case "owner":
         return [...this.#attached.values()].flatMap(({ end, owner }) =>
           owner && "receiver" in end ? [{ ...owner, receiver: end.receiver }] : [],
@@ -548,6 +588,7 @@ const STANDING: ReadonlySet<keyof ConferenceEvents> = new Set<Standing>([
   "code",
   "sources",
   "owner",
+  "trust",
 ]);
 
 function isStanding(name: keyof ConferenceEvents): name is Standing {

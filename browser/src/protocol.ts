@@ -36,6 +36,12 @@ export type ToWorker =
   | { readonly kind: "reconnect" }
   | { readonly kind: "snapshot"; readonly id: number }
   | { readonly kind: "safety_number"; readonly id: number; readonly participant: ParticipantId }
+  | {
+      readonly kind: "accept_key";
+      readonly id: number;
+      readonly participant: ParticipantId;
+      readonly compared: string;
+    }
   | { readonly kind: "forget"; readonly transform: number }
   /** A receiver that was forgotten is wanted again. */
   | { readonly kind: "remember"; readonly transform: number }
@@ -73,6 +79,7 @@ export type FromWorker =
     }
   | { readonly kind: "snapshot"; readonly id: number; readonly snapshot: WorkerSnapshot }
   | { readonly kind: "safety_number"; readonly id: number; readonly digits: string | undefined }
+  | { readonly kind: "key_accepted"; readonly id: number; readonly accepted: boolean }
   | { readonly kind: "failed"; readonly reason: string }
   /** The last message: the stay is over, the last key is erased, and the worker ends. */
   | { readonly kind: "closed" };

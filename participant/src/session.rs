@@ -103,7 +103,7 @@ enum Command {
     Leave,
     Announce(Vec<Stream>),
     Signal(MediaSignal),
-    AcceptKey(ParticipantId, oneshot::Sender<bool>),
+    AcceptKey(ParticipantId, SafetyNumber, oneshot::Sender<bool>),
     SafetyNumber(ParticipantId, oneshot::Sender<Option<SafetyNumber>>),
     Suspend(oneshot::Sender<Result<(), StateError>>),
 }
@@ -197,11 +197,11 @@ impl Session {
     }
 
     /// From now on a member's key is the one that is remembered for its device: a person has
-    /// compared the safety number. `false` if it is no member, or if the trust settings remember no
-    /// keys. It is kept with the state.
-    pub async fn accept_key(&self, participant: ParticipantId) -> bool {
+    /// compared this safety number. `false` if it is not, or no longer, a member with that number,
+    /// or if the trust settings remember no keys. It is kept with the state.
+    pub async fn accept_key(&self, participant: ParticipantId, compared: SafetyNumber) -> bool {
         let (done, accepted) = oneshot::channel();
-        let command = Command::AcceptKey(participant, done);
+        let command = Command::AcceptKey(participant, compared, done);
         let _ = self.commands.send(command).await;
         accepted.await.unwrap_or(false)
     }

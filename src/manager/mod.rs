@@ -391,13 +391,15 @@ impl KeyManager {
     }
 
     /// From now on a member's key is the one that is remembered for its device: a person has
-    /// compared the [safety number](Self::safety_number). `false` if it is no member, or if the
-    /// trust settings remember no keys.
-    pub fn accept_key(&self, participant: &ParticipantId) -> bool {
+    /// compared this safety number. `false` if it is not, or no longer, a member with that
+    /// [number](Self::safety_number), or if the trust settings remember no keys.
+    pub fn accept_key(&self, participant: &ParticipantId, compared: &SafetyNumber) -> bool {
         let memory = self.config.validator.memory();
         let key = |stay: &Stay| stay.engine.signature_key_of(participant);
         match (memory, self.stay().and_then(key)) {
-            (Some(memory), Some(key)) => {
+            (Some(memory), Some(key))
+                if self.safety_number(participant).as_ref() == Some(compared) =>
+            {
                 memory.accept(participant, &key);
                 true
             }

@@ -4,6 +4,7 @@ import { Core } from "../wasm/mls_srtp_browser.js";
 import type { AnnouncedStream, CoreCounters, GroupFact, MediaSignal } from "../facts.js";
 import type { FromWorker, WorkerSnapshot } from "../protocol.js";
 import { Link } from "./link.js";
+import type { Pins } from "./pins.js";
 import type { Told } from "./told.js";
 import { Transforms } from "./transforms.js";
 import { isTrap } from "./trap.js";
@@ -16,6 +17,7 @@ const GOODBYE = 200;
 export class Session {
   readonly transforms: Transforms;
   #core: Core;
+  #pins: Pins;
   #post: (message: FromWorker) => void;
   #link: Link | undefined;
   #timer: number | undefined;
@@ -31,6 +33,7 @@ export class Session {
   constructor(
     participant: string,
     identity: Uint8Array | undefined,
+    pins: Pins,
     room: string,
     token: string | undefined,
     url: string,
@@ -38,7 +41,8 @@ export class Session {
     post: (message: FromWorker) => void,
     closed: () => void,
   ) {
-    this.#core = new Core(participant, identity);
+    this.#core = new Core(participant, identity, pins.known);
+    this.#pins = pins;
     this.#post = post;
     this.#closed = closed;
     this.transforms = transforms;
@@ -83,6 +87,13 @@ export class Session {
     let digits: string | undefined;
     this.#attempt(() => (digits = this.#core.safetyNumber(participant)));
     return digits;
+  }
+
+  /** From now on this is the member's key: a person has compared this safety number. */
+  acceptKey(participant: string, compared: string): boolean {
+    let accepted = false;
+    this.#run(() => (accepted = this.#core.acceptKey(participant, compared)));
+    return accepted;
   }
 
   snapshot(): WorkerSnapshot {
@@ -135,6 +146,8 @@ export class Session {
       if (json === undefined) break;
       this.#carryOut(JSON.parse(json) as Told);
     }
+    const pins = this.#core.changedPins();
+    if (pins !== undefined) this.#pins.keep(pins);
     this.transforms.release();
   }
 

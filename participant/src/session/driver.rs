@@ -143,8 +143,8 @@ impl Driver {
                 self.manager.announce_streams(streams);
                 Ok(())
             }
-            Command::AcceptKey(participant, done) => {
-                let accepted = self.manager.accept_key(&participant);
+            Command::AcceptKey(participant, compared, done) => {
+                let accepted = self.manager.accept_key(&participant, &compared);
                 if let (true, Some(keeping)) = (accepted, &mut self.keeping) {
                     keeping.fell_behind(self.media.origin().now());
                 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mls_srtp::delivery::Blob;
 use mls_srtp::event::Event;
-use mls_srtp::group::Identity;
+use mls_srtp::group::{Identity, SafetyNumber};
 use mls_srtp::trust::{Evidence, TrustWarning};
 use mls_srtp_participant::session::SessionError;
 use mls_srtp_participant::state::{SqliteStateStore, StateConfig, StateError, StateStore};
@@ -71,9 +71,16 @@ async fn a_changed_key_is_told_in_the_next_call_until_it_is_accepted() {
         warned_of(&mut accepts).await,
         Some(TrustWarning::KeyChanged)
     );
+    let wrong = SafetyNumber::new((&name("alice"), &[1; 32]), (&name("bob"), &[2; 32]));
     let session = accepts.session.as_ref().expect("is held");
-    assert!(!session.accept_key(name("carol")).await, "no member");
-    assert!(session.accept_key(name("alice")).await);
+    let number = session.safety_number(name("alice")).await;
+    let number = number.expect("a member");
+    assert!(
+        !session.accept_key(name("carol"), number).await,
+        "no member"
+    );
+    assert!(!session.accept_key(name("alice"), wrong).await);
+    assert!(session.accept_key(name("alice"), number).await);
     leaves(accepts).await;
     let mut accepted = bob(&service, &file).await;
     assert_eq!(warned_of(&mut accepted).await, None);
