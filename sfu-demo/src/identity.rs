@@ -11,7 +11,7 @@ use mls_srtp::trust::{
     CertificateChains, CredentialValidator, NamesOnly, OnChange, PinnedKeys, TrustCode,
     TrustWarning,
 };
-use mls_srtp_participant::state::{StateError, StateStore};
+use mls_srtp_participant::state::StateStore;
 use mls_srtp_participant::{clock, identity};
 
 #[derive(Debug, Default, Args)]
@@ -21,7 +21,7 @@ pub struct IdentityArgs {
     pub identity_key: Option<PathBuf>,
     /// Certificates for that key (PEM, our own first); ours has the URI name
     /// mls-srtp://user@domain/device.
-    #[arg(long, value_name = "FILE", requires = "identity_key")]
+    #[arg(long, value_name = "FILE")]
     pub identity_cert: Option<PathBuf>,
     /// Whom to trust: pinned (a device keeps the key that it was first met with; warns of a
     /// change), pinned-strict (refuses a change), certificates (of --trust-ca), names (everybody
@@ -29,11 +29,11 @@ pub struct IdentityArgs {
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     pub trust: Trust,
     /// The authorities whose certificates are trusted, in PEM.
-    #[arg(long, value_name = "FILE", required_if_eq("trust", "certificates"))]
+    #[arg(long, value_name = "FILE")]
     pub trust_ca: Option<PathBuf>,
     /// Forget the key that is pinned for this device, and pin its next one: when you know why it
-    /// has changed.
-    #[arg(long, value_name = "USER@DOMAIN/DEVICE", requires = "state")]
+    /// has changed. Needs --state.
+    #[arg(long, value_name = "USER@DOMAIN/DEVICE")]
     pub forget: Vec<ParticipantId>,
 }
 
@@ -54,7 +54,10 @@ impl IdentityArgs {
     /// One line for a person.
     pub fn identity(&self, participant: &ParticipantId) -> Result<Option<Identity>, String> {
         let Some(key) = &self.identity_key else {
-            return Ok(None);
+            return match self.identity_cert {
+                Some(_) => Err("--identity-cert needs --identity-key".into()),
+                None => Ok(None),
+            };
         };
         let certificates = self.identity_cert.as_deref();
         let identity = identity::from_pem_files(participant.clone(), key, certificates);
@@ -77,14 +80,17 @@ impl IdentityArgs {
     /// Forgets what is to be forgotten.
     ///
     /// # Errors
-    /// [`StateError::Failed`].
-    pub fn forget(&self, store: &mut impl StateStore) -> Result<(), StateError> {
+    /// One line for a person.
+    pub fn forget(&self, store: Option<&mut impl StateStore>) -> Result<(), String> {
         if self.forget.is_empty() {
             return Ok(());
         }
-        let mut pins = store.load_pins()?;
-        pins.retain(|pin| !self.forget.contains(&pin.participant));
-        store.save_pins(&pins)
+        let store = store.ok_or("--forget needs --state: nothing else is remembered")?;
+        let forgotten = store.load_pins().and_then(|mut pins| {
+            pins.retain(|pin| !self.forget.contains(&pin.participant));
+            store.save_pins(&pins)
+        });
+        forgotten.map_err(|error| error.to_string())
     }
 
     fn authorities(&self) -> Result<CertificateChains, String> {
@@ -125,9 +131,16 @@ pub fn about(event: &Event, number: Option<&SafetyNumber>) -> Option<String> {
         Event::TrustRestored { participant } => {
             Some(format!("{participant} is gone; sending goes on"))
         }
+        _ => None,
+    }
+}
+
+/// What to do about an end that is about trust.
+pub fn remedy_of(end: &Event) -> Option<String> {
+    match end {
         Event::Fatal(
             FatalCause::NotAdmitted { code, .. } | FatalCause::NotTrusted { code, .. },
-        ) if code.is_some() => Some(format!("not in the room any more{}", remedy(*code))),
+        ) => Some(remedy(*code)),
         _ => None,
     }
 }
@@ -170,8 +183,8 @@ mod tests {
             code,
             reason: format!("{alice} is not trusted: expired"),
         };
-        for event in [refused, untrusted] {
-            let said = about(&event, None).expect("about trust");
+        let said = [remedy_of(&refused), about(&untrusted, None)];
+        for said in said.map(|said| said.expect("about trust")) {
             assert!(
                 said.ends_with("to mend it: have a new certificate issued"),
                 "{said}"

@@ -39,10 +39,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
     let media = SampleMedia::load()?;
     let state = args.state.map(SqliteStateStore::open).transpose();
     let mut state = state.map_err(|error| error.to_string())?;
-    if let Some(store) = &mut state {
-        let forgotten = args.identity.forget(store);
-        forgotten.map_err(|error| error.to_string())?;
-    }
+    args.identity.forget(state.as_mut())?;
     let keeps_state = state.is_some();
     let identity = args.identity.identity(&args.name)?;
     let manager = ManagerConfig {
@@ -80,10 +77,14 @@ async fn take_part(args: Participant) -> Result<(), String> {
             tokio::time::sleep(LOOK).await;
         }
     };
+    let mut remedy = String::new();
     let mut interrupt = Interrupt::listen();
     let listen = async {
         while let Some(event) = told.recv().await {
             tell(&event, &headless).await;
+            if let Some(found) = identity::remedy_of(&event) {
+                remedy = found;
+            }
         }
         // Nothing more will be told, and `over` says that it is over.
         std::future::pending::<()>().await;
@@ -102,6 +103,9 @@ async fn take_part(args: Participant) -> Result<(), String> {
     }
     while let Ok(event) = told.try_recv() {
         tell(&event, &headless).await;
+        if let Some(found) = identity::remedy_of(&event) {
+            remedy = found;
+        }
     }
     let stats = headless.media().stats();
     let unit = match args.mode {
@@ -123,7 +127,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
     }
     let progress = ended.progress;
     match (progress.trouble, progress.joined_at, progress.media_at) {
-        (Some(trouble), ..) => Err(trouble),
+        (Some(trouble), ..) => Err(trouble + &remedy),
         (None, None, _) => Err("was never admitted to the room".into()),
         (None, Some(_), None) => {
             let why = progress
