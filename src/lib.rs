@@ -16,6 +16,7 @@ pub mod secret;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod time;
+pub mod token;
 pub mod trust;
 
 pub use config::ManagerConfig;

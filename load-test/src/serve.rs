@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use mls_srtp::schedule::MediaMode;
+use mls_srtp_signaling::access::OpenAccess;
 use mls_srtp_signaling::{RoomConfig, ServerBuilder, ServiceConfig};
 use sfu_demo::host::{Host, HostConfig};
 
@@ -37,7 +38,7 @@ async fn serve(args: &cli::Service) -> Result<(), String> {
         ..ServiceConfig::default()
     };
     let store = ledger::open(&args.store).map_err(|error| error.to_string())?;
-    let builder = ServerBuilder::new(config).store(store);
+    let builder = ServerBuilder::new(config, OpenAccess).store(store);
     if args.media {
         let config = HostConfig {
             listen: args.listen,

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher, Profile, Suite};
+use mls_srtp_signaling::access::AccessArgs;
 use mls_srtp_signaling::store::Place;
 
 use crate::identity::IdentityArgs;
@@ -39,6 +40,8 @@ pub enum Command {
     Serve(Serve),
     /// Join a room as a headless participant that sends the sample media.
     Participant(Participant),
+    /// Show the signature key that a participant keeps, and make one if there is none.
+    Key(Key),
 }
 
 #[derive(Debug, Args)]
@@ -128,6 +131,8 @@ pub struct Serve {
     pub bots_room: RoomName,
     #[command(flatten)]
     pub protection: Protection,
+    #[command(flatten)]
+    pub access: AccessArgs,
 }
 
 /// How media is protected end to end.
@@ -171,6 +176,9 @@ pub struct Participant {
     /// entered.
     #[arg(long, default_value = "sframe", value_name = "MODE")]
     pub mode: ModeKind,
+    /// The room token, where the service asks for one; "@FILE" reads it from a file.
+    #[arg(long, env = "MLS_SRTP_TOKEN", hide_env_values = true, value_parser = parse_token)]
+    pub token: Option<String>,
     /// Leave after this many seconds; without it, stay until Ctrl-C.
     #[arg(long)]
     pub seconds: Option<u64>,
@@ -185,9 +193,28 @@ pub struct Participant {
     pub identity: IdentityArgs,
 }
 
+#[derive(Debug, Args)]
+pub struct Key {
+    /// The participant's state, as `participant --state` uses it.
+    #[arg(long, value_name = "FILE")]
+    pub state: PathBuf,
+    /// Whose key: a name, or user@domain/device in full.
+    #[arg(long, value_parser = parse_name)]
+    pub name: ParticipantId,
+}
+
 /// A filter in the syntax of tracing's EnvFilter.
 fn parse_filter(text: &str) -> Result<String, tracing_subscriber::filter::ParseError> {
     tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned())
+}
+
+/// Others can see the arguments of a process, so a file may stand for the token.
+fn parse_token(text: &str) -> Result<String, String> {
+    let Some(path) = text.strip_prefix('@') else {
+        return Ok(text.to_owned());
+    };
+    let token = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    Ok(token.trim().to_owned())
 }
 
 fn parse_room(text: &str) -> Result<RoomName, String> {

@@ -13,6 +13,7 @@ use mls_srtp_sfu::{
     DisconnectReason, Event, ParticipantId as SfuParticipant, PayloadFormat, RoomId, ServerStats,
     SfuConfig, SfuError, Tap,
 };
+use mls_srtp_signaling::access::{AccessControl, OpenAccess};
 use mls_srtp_signaling::media::{MediaRequest, MediaRequestKind};
 use mls_srtp_signaling::store::{MemoryStore, Store};
 use mls_srtp_signaling::{
@@ -63,7 +64,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts both services. What the signaling service accepts is told to `events`.
+    /// Starts both services, open to anybody. What the signaling service accepts is told to `events`.
     ///
     /// # Errors
     /// [`HostError`], naming the address that is taken.
@@ -71,16 +72,18 @@ impl Host {
         config: HostConfig,
         events: mpsc::UnboundedSender<RoomEvent>,
     ) -> Result<Self, HostError> {
-        Self::start_over(config, Box::new(MemoryStore::default()), events).await
+        let (store, access) = (MemoryStore::default(), OpenAccess);
+        Self::start_over(config, Box::new(store), Box::new(access), events).await
     }
 
-    /// The same over a store that outlives this process.
+    /// The same with a door, and over a store that outlives this process.
     ///
     /// # Errors
     /// [`HostError`], naming the address that is taken or the room that cannot be gone on with.
     pub async fn start_over(
         config: HostConfig,
         store: Box<dyn Store>,
+        access: Box<dyn AccessControl>,
         events: mpsc::UnboundedSender<RoomEvent>,
     ) -> Result<Self, HostError> {
         let service = ServiceConfig {
@@ -91,7 +94,7 @@ impl Host {
             },
             ..ServiceConfig::default()
         };
-        let server = ServerBuilder::new(service)
+        let server = ServerBuilder::new(service, access)
             .events(events)
             .boxed_store(store);
         Self::start_with(config, server).await

@@ -8,6 +8,7 @@ mod epochs;
 mod frames;
 mod identity;
 mod interrupt;
+mod key;
 mod media;
 mod outage;
 mod participant;
@@ -40,6 +41,7 @@ async fn main() -> ExitCode {
         Command::Demo(args) => run_demo(&args).await,
         Command::Serve(args) => serve::run(&args).await,
         Command::Participant(args) => participant::run(args).await,
+        Command::Key(args) => key::run(&args),
     }
 }
 

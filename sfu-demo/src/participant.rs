@@ -55,7 +55,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
         participant: args.name,
         identity,
         manager,
-        token: None,
+        token: args.token,
         leg: LegConfig::new("0.0.0.0:0"),
         link: LinkConfig::default(),
         state: state.map(StateConfig::new),

@@ -35,7 +35,14 @@ pub async fn run(args: &Serve) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let host = match Host::start_over(config, store, events).await {
+    let access = match args.access.control() {
+        Ok(access) => access,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let host = match Host::start_over(config, store, access, events).await {
         Ok(host) => host,
         Err(error) => {
             eprintln!("error: {error}");
@@ -58,9 +65,11 @@ pub async fn run(args: &Serve) -> ExitCode {
         Place::Memory => println!("rooms are kept nowhere: a restart loses them"),
         Place::File(path) => println!("rooms are kept in {}", path.display()),
     }
-    println!("open access: anyone may enter any room under any name");
+    if let Some(warning) = args.access.warning() {
+        println!("{warning}");
+    }
     let mut interrupt = Interrupt::listen();
-    let bots = Bots::start(args.bots, &host.url(), &args.bots_room, mode.kind()).await;
+    let bots = Bots::start(args, &host.url(), mode.kind()).await;
     let bots = match bots {
         Ok(bots) => bots,
         Err(error) => {

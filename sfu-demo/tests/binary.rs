@@ -211,7 +211,14 @@ struct Serve {
 
 impl Serve {
     fn start() -> Self {
-        let args = ["serve", "--listen", "127.0.0.1:0", "--media", "127.0.0.1:0"];
+        let args = [
+            "serve",
+            "--open",
+            "--listen",
+            "127.0.0.1:0",
+            "--media",
+            "127.0.0.1:0",
+        ];
         let mut child = sfu_demo(&args)
             .stdout(Stdio::piped())
             .spawn()
@@ -471,14 +478,28 @@ fn wrong_arguments_end_with_code_2_and_a_clear_line() {
 fn a_busy_port_is_named() {
     let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = tcp.local_addr().expect("an address").to_string();
-    let output = run(&["serve", "--listen", &address, "--media", "127.0.0.1:0"]);
+    let output = run(&[
+        "serve",
+        "--open",
+        "--listen",
+        &address,
+        "--media",
+        "127.0.0.1:0",
+    ]);
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains(&address) && text.contains("TCP"), "{text}");
 
     let udp = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let address = udp.local_addr().expect("an address").to_string();
-    let output = run(&["serve", "--listen", "127.0.0.1:0", "--media", &address]);
+    let output = run(&[
+        "serve",
+        "--open",
+        "--listen",
+        "127.0.0.1:0",
+        "--media",
+        &address,
+    ]);
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains(&address), "{text}");

@@ -3,10 +3,11 @@
 //! learns a key.
 //!
 //! ```no_run
+//! use mls_srtp_signaling::access::OpenAccess;
 //! use mls_srtp_signaling::{ServerBuilder, ServiceConfig};
 //!
 //! # async fn run() -> Result<(), mls_srtp_signaling::StartError> {
-//! let server = ServerBuilder::new(ServiceConfig::default()).bind().await?;
+//! let server = ServerBuilder::new(ServiceConfig::default(), OpenAccess).bind().await?;
 //! println!("listening on ws://{}", server.local_addr());
 //! server.run(async { let _ = tokio::signal::ctrl_c().await; }).await;
 //! # Ok(())

@@ -1,13 +1,17 @@
 //! `mls-srtp-signaling`: the delivery service as a program of its own.
 
+mod issuing;
+
 use std::error::Error;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use issuing::{Token, TokenKey};
 use mls_srtp::schedule::{MediaMode, ModeKind, Profile, Suite};
+use mls_srtp_signaling::access::{AccessArgs, AccessControl};
 use mls_srtp_signaling::store::Place;
 use mls_srtp_signaling::{RoomConfig, Server, ServerBuilder, ServiceConfig};
 use tracing_subscriber::EnvFilter;
@@ -15,8 +19,18 @@ use tracing_subscriber::filter::ParseError;
 
 /// Delivery service for MLS-SRTP conferences, over WebSocket. Runs until Ctrl-C.
 #[derive(Debug, Parser)]
-#[command(name = "mls-srtp-signaling", version, about, max_term_width = 100)]
+#[command(
+    name = "mls-srtp-signaling",
+    version,
+    about,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
 struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    access: AccessArgs,
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "IP:PORT")]
     listen: SocketAddr,
@@ -55,6 +69,12 @@ struct Cli {
     log: String,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    TokenKey(TokenKey),
+    Token(Token),
+}
+
 /// A filter in the syntax of tracing's EnvFilter.
 fn filter(text: &str) -> Result<String, ParseError> {
     EnvFilter::try_new(text).map(|_| text.to_owned())
@@ -84,6 +104,29 @@ async fn main() -> ExitCode {
         .with_env_filter(&cli.log)
         .with_writer(std::io::stderr)
         .init();
+    let made = match cli.command {
+        Some(Command::TokenKey(args)) => Some(args.run()),
+        Some(Command::Token(args)) => Some(args.run()),
+        None => None,
+    };
+    match made {
+        Some(Ok(text)) => {
+            println!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Some(Err(error)) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+        None => {}
+    }
+    let access = match cli.access.control() {
+        Ok(access) => access,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
     let mode = match MediaMode::choose(cli.mode, cli.profile, cli.suite) {
         Ok(mode) => mode,
         Err(error) => {
@@ -103,7 +146,7 @@ async fn main() -> ExitCode {
         room,
         ..ServiceConfig::default()
     };
-    let server = match start(config, &cli.store).await {
+    let server = match start(config, access, &cli.store).await {
         Ok(server) => server,
         Err(error) => {
             eprintln!("error: {error}");
@@ -116,12 +159,19 @@ async fn main() -> ExitCode {
         "signaling on ws://{}",
         server.local_addr()
     );
+    if let Some(warning) = cli.access.warning() {
+        eprintln!("warning: {warning}");
+    }
     server.run(told_to_end()).await;
     ExitCode::SUCCESS
 }
 
-async fn start(config: ServiceConfig, store: &Place) -> Result<Server, Box<dyn Error>> {
-    let builder = ServerBuilder::new(config).boxed_store(store.open()?);
+async fn start(
+    config: ServiceConfig,
+    access: Box<dyn AccessControl>,
+    store: &Place,
+) -> Result<Server, Box<dyn Error>> {
+    let builder = ServerBuilder::new(config, access).boxed_store(store.open()?);
     tracing::info!(%store, "rooms are kept here");
     Ok(builder.bind().await?)
 }

@@ -413,8 +413,10 @@ pub enum Refusal {
     UnsupportedVersion,
     /// More messages than the rate limit allows; wait and send again.
     RateLimited,
-    /// The room is full.
+    /// The room is full, or the service has as many rooms as it may.
     RoomFull,
+    /// The token has opened as many rooms as it may.
+    TooManyRooms,
     /// Somebody else created the room's group first; join it.
     RoomOccupied,
     /// The room has no group; create one.

@@ -172,7 +172,7 @@ impl GroupFollower {
         check_own(key_package, participant).map(|(_, key)| key)
     }
 
-    /// Checks a key package that a client publishes for itself.
+    /// Checks a key package that a client publishes for itself; says its raw signature key.
     ///
     /// # Errors
     /// [`FollowError`] if it is invalid, names somebody else, or is not of the kind that is said.
@@ -180,10 +180,10 @@ impl GroupFollower {
         key_package: &Blob,
         participant: &ParticipantId,
         last_resort: bool,
-    ) -> Result<(), FollowError> {
-        let (key_package, _) = check_own(key_package, participant)?;
+    ) -> Result<Blob, FollowError> {
+        let (key_package, key) = check_own(key_package, participant)?;
         if key_package.last_resort() == last_resort {
-            Ok(())
+            Ok(key)
         } else {
             Err(GroupError::Malformed("a key package of the kind that was said").into())
         }

@@ -9,6 +9,7 @@ use super::provider::{KeyPair, key_pair};
 use super::{GroupError, credential, terms};
 use crate::delivery::Blob;
 use crate::id::ParticipantId;
+use crate::token::RoomToken;
 use crate::trust::{self, Evidence, TrustError};
 
 /// A participant's name and the Ed25519 key that signs for it.
@@ -81,6 +82,17 @@ impl Identity {
         let key = self.public_key();
         trust::check_fits(&chain, &self.participant, key.as_slice())?;
         Ok(self.with_evidence(Evidence::Certificates(chain)))
+    }
+
+    /// Puts a room token into the credential, in the place of an older one, if it is of a kind that
+    /// [may be shown](RoomToken::may_be_shown). A certificate chain stays.
+    pub(crate) fn show_token(&mut self, token: Option<&str>) {
+        if matches!(self.evidence, Evidence::Certificates(_)) {
+            return;
+        }
+        let key = self.signer.to_public_vec();
+        let shown = token.filter(|token| RoomToken::may_be_shown(token, &key));
+        self.evidence = shown.map_or(Evidence::None, |token| Evidence::Token(token.to_owned()));
     }
 
     /// What the credential brings.

@@ -173,6 +173,11 @@ impl KeyManager {
         &self.identity
     }
 
+    /// Its raw Ed25519 public key, 32 bytes.
+    pub fn public_key(&self) -> Blob {
+        self.identity.public_key()
+    }
+
     /// The room that it is in or on its way into.
     pub fn room(&self) -> Option<&RoomName> {
         self.goal.as_ref().map(|goal| &goal.room)
@@ -180,25 +185,31 @@ impl KeyManager {
 
     /// Enters a room: creates its group if it is vacant, otherwise asks to be added.
     ///
+    /// A room token that is signed with EdDSA and bound to our signature key also goes into our
+    /// credential, where the members can check it.
+    ///
     /// # Errors
     /// [`Misuse::AlreadyInRoom`].
     pub fn join(&mut self, room: RoomName, token: Option<String>) -> Result<(), Misuse> {
         if self.goal.is_some() {
             return Err(Misuse::AlreadyInRoom);
         }
+        self.identity.show_token(token.as_deref());
         self.goal = Some(Goal { room, token });
         self.phase = Phase::Entering(Entering::Asked);
         self.say_hello();
         Ok(())
     }
 
-    /// Replaces the proof of admission, shown with the next connection: after a restart there is
-    /// none, and an old one may have expired.
+    /// Replaces the room token, shown with the next connection: after a restart there is none, and
+    /// an old one may have expired.
     ///
     /// # Errors
     /// [`Misuse::NotInRoom`].
     pub fn set_token(&mut self, token: Option<String>) -> Result<(), Misuse> {
-        self.goal.as_mut().ok_or(Misuse::NotInRoom)?.token = token;
+        let goal = self.goal.as_mut().ok_or(Misuse::NotInRoom)?;
+        self.identity.show_token(token.as_deref());
+        goal.token = token;
         Ok(())
     }
 

@@ -3,13 +3,16 @@
 //! MLS authenticates every member by the key in its leaf; whether that key really is the named
 //! participant's is for the application to say (RFC 9420 §5.3.1). A [`CredentialValidator`] says
 //! it: by what was seen before ([`PinnedKeys`], the default), by certificates
-//! ([`CertificateChains`]), or not at all ([`NamesOnly`]).
+//! ([`CertificateChains`]), by whoever makes the room's tokens ([`TokenBound`]), or not at all
+//! ([`NamesOnly`]).
 
 mod certificates;
 mod error;
 mod pinned;
+mod tokens;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,10 +22,10 @@ pub use certificates::{AnchorError, CertificateChains};
 pub(crate) use certificates::{MAX_CERTIFICATES, check_fits, participant_in};
 pub use error::{TrustCode, TrustError};
 pub use pinned::{OnChange, Pin, PinnedKeys};
+pub use tokens::TokenBound;
 
-/// The time since the start of 1970 in UTC, as certificates and tokens count it. The core reads no
-/// clock, so whoever trusts by them brings one.
-pub type UnixClock = fn() -> std::time::Duration;
+/// Reads the time: how long ago 1970 began, in UTC. The core has no clock of its own.
+pub type UnixClock = fn() -> Duration;
 
 /// Decides whether a signature key is a participant's.
 ///

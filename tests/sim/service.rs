@@ -14,7 +14,8 @@ use mls_srtp::group::ServiceIdentity;
 use mls_srtp::id::{GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::secret::Secret;
 use mls_srtp::time::Moment;
-use mls_srtp_signaling::access::AccessControl;
+use mls_srtp::token::Right;
+use mls_srtp_signaling::access::{AccessControl, Admission, Entry, OpenAccess};
 use mls_srtp_signaling::room::{ClientId, Room, RoomOutput, Shared};
 use mls_srtp_signaling::store::{Change, KeyPackages, MemoryStore, RoomRecord, Store, StoreError};
 use mls_srtp_signaling::{Refused, RoomConfig};
@@ -39,12 +40,12 @@ pub fn room_name() -> RoomName {
 struct Rules;
 
 impl AccessControl for Rules {
-    fn may_enter(&self, _: &RoomName, _: &ParticipantId, _: Option<&str>) -> bool {
-        true
-    }
-
-    fn may_evict(&self, _: &RoomName, participant: &ParticipantId) -> bool {
-        participant.user() == "p0"
+    fn admit(&self, entry: &Entry<'_>) -> Result<Admission, Refused> {
+        let mut admission = OpenAccess.admit(entry)?;
+        if entry.participant.user() == "p0" {
+            admission.rights.push(Right::Moderate);
+        }
+        Ok(admission)
     }
 }
 
@@ -107,6 +108,10 @@ impl Store for WatchedStore {
 
     fn take_key_package(&self, of: &ParticipantId) -> Result<Option<Blob>, StoreError> {
         self.store.take_key_package(of)
+    }
+
+    fn bind_token(&self, token: &str, key: &Blob, until: u64) -> Result<Blob, StoreError> {
+        self.store.bind_token(token, key, until)
     }
 
     fn service_key(&self) -> Result<Option<Secret>, StoreError> {

@@ -5,11 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mls_srtp::delivery::Blob;
 use mls_srtp::group::Identity;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::manager::SavedState;
 use mls_srtp::time::Moment;
-use mls_srtp::trust::{CredentialValidator, Pin};
+use mls_srtp::trust::{CredentialValidator, Evidence, Pin};
 use mls_srtp::{KeyManager, ManagerConfig};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -164,8 +165,8 @@ impl Keeping {
             if kept.public_key() != given.public_key() {
                 return Err(StateError::OtherKey.into());
             }
-            // The leaf of the kept stay has the old evidence, and a leaf keeps its credential.
-            if kept.evidence() != given.evidence() {
+            // The leaf of the kept stay has the old ones, and a leaf keeps its credential.
+            if certificates(kept) != certificates(&given) {
                 return self
                     .begin_with(KeyManager::with_identity(given, manager))
                     .await;
@@ -197,6 +198,14 @@ pub(super) fn fresh(
         Some(identity) => KeyManager::with_identity(identity, manager),
         None => KeyManager::new(who.clone(), manager)?,
     })
+}
+
+/// A token is no part of a key that comes from elsewhere: the key manager shows it itself.
+fn certificates(identity: &Identity) -> Option<&[Blob]> {
+    match identity.evidence() {
+        Evidence::Certificates(chain) => Some(chain),
+        _ => None,
+    }
 }
 
 fn crashed() -> StateError {

@@ -16,6 +16,7 @@ use mls_srtp_participant::session::{
     LinkConfig, Session, SessionConfig, SessionError, SessionEvent, SessionEvents,
 };
 use mls_srtp_participant::state::{SqliteStateStore, StateConfig, StateError, StateStore};
+use mls_srtp_signaling::access::OpenAccess;
 use mls_srtp_signaling::{RoomConfig, RoomEvent, RoomEventKind, ServerBuilder, ServiceConfig};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -49,7 +50,10 @@ impl Service {
             },
             ..ServiceConfig::default()
         };
-        let server = ServerBuilder::new(config).events(teller).bind().await;
+        let server = ServerBuilder::new(config, OpenAccess)
+            .events(teller)
+            .bind()
+            .await;
         let server = server.expect("listens");
         let url = format!("ws://{}", server.local_addr());
         tokio::spawn(server.run(std::future::pending()));

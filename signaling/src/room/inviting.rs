@@ -7,6 +7,7 @@ use mls_srtp::delivery::{Blob, Refusal, ServiceMessage};
 use mls_srtp::group::GroupFollower;
 use mls_srtp::id::ParticipantId;
 use mls_srtp::time::Moment;
+use mls_srtp::token::Right;
 
 use super::wishes::Join;
 use super::{ClientId, Refused, Room, refuse};
@@ -43,8 +44,9 @@ impl Room {
         }
         for key_package in all {
             let is_last = Some(key_package) == last_resort.as_ref();
-            GroupFollower::check_published(key_package, participant, is_last)
+            let key = GroupFollower::check_published(key_package, participant, is_last)
                 .map_err(|error| (error.refusal(), error.to_string()))?;
+            self.check_key(participant, &key)?;
         }
         let new = KeyPackages {
             once: key_packages,
@@ -69,7 +71,8 @@ impl Room {
         whom: &ParticipantId,
         now: Moment,
     ) -> Result<(), Refused> {
-        let may = self.shared.access.may_invite(&self.name, inviter, whom);
+        let may = self.clients.grants(inviter, Right::Moderate)
+            || self.shared.access.may_invite(&self.name, inviter, whom);
         if !may || self.clients.follower_of(inviter).is_none() {
             let detail = format!("{inviter} may not invite {whom}");
             return refuse(Refusal::Unauthorised, detail);

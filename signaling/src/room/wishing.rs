@@ -7,6 +7,7 @@ use mls_srtp::delivery::{Blob, CloseReason, LogBody, Refusal};
 use mls_srtp::group::{GroupFollower, Proposed};
 use mls_srtp::id::{ParticipantId, Seq};
 use mls_srtp::time::Moment;
+use mls_srtp::token::Right;
 
 use super::proposals::{Pending, What};
 use super::wishes::{Join, Why};
@@ -31,7 +32,7 @@ impl Room {
         }
         let key = GroupFollower::check_key_package(&key_package, participant)
             .map_err(|error| (error.refusal(), error.to_string()))?;
-        self.check_not_barred(&key)?;
+        self.check_key(participant, &key)?;
         if self.wishes.why_goes(participant) == Some(Why::Evicted) {
             self.turn_away(client, participant);
             return Ok(());
@@ -133,7 +134,7 @@ impl Room {
         whom: &ParticipantId,
         now: Moment,
     ) -> Result<(), Refused> {
-        if !self.shared.access.may_evict(&self.name, participant) {
+        if !self.clients.grants(participant, Right::Moderate) {
             return refuse(
                 Refusal::Unauthorised,
                 format!("{participant} may not remove others"),

@@ -7,3 +7,4 @@ mod hostile;
 mod limits;
 mod peer;
 mod process;
+mod tokens;

@@ -3,7 +3,6 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use mls_srtp::delivery::Blob;
 use mls_srtp::trust::PinnedKeys;
 
 use super::*;
