@@ -1,6 +1,14 @@
 import { Code } from "./code.js";
 import { Emitter, type Listener } from "./emitter.js";
-import type { CallState, ConferenceEvents, JoinOptions, ReceiverOwner, Snapshot, StateChange } from "./events.js";
+import type {
+  CallState,
+  ConferenceEvents,
+  JoinOptions,
+  ReceiverOwner,
+  Snapshot,
+  StateChange,
+  TrustNotice,
+} from "./events.js";
 import {
   STREAM_NUMBER,
   type CodeComparison,
@@ -30,11 +38,11 @@ interface Attached {
 /** What the worker tells during the stay: no answers, and not the end. */
 type News = Exclude<
   FromWorker,
-  { kind: "snapshot" | "code" | "code_comparison" | "failed" | "closed" }
+  { kind: "snapshot" | "code" | "code_comparison" | "key_accepted" | "failed" | "closed" }
 >;
 
 /** Events that tell where something stands, not only that it changed. */
-type Standing = "state" | "roster" | "code" | "sources" | "owner";
+type Standing = "state" | "roster" | "code" | "sources" | "owner" | "trust";
 
 /** A listener that came late and is about to hear where things stand. */
 interface Latecomer {
@@ -72,6 +80,8 @@ export class Conference extends Emitter<ConferenceEvents> {
   #silent = false;
   /** Who keeps us from sending, and why. */
   #untrusted = new Map<ParticipantId, string>();
+  /** Whom people should look at, until they have. */
+  #notices = new Map<ParticipantId, TrustNotice>();
   #roster: readonly Member[] = [];
   #code = "";
   #epoch: number | undefined;
@@ -86,6 +96,7 @@ export class Conference extends Emitter<ConferenceEvents> {
   #snapshots = new Map<number, Outcome<WorkerSnapshot>>();
   #codes = new Map<number, Outcome<CodeFact | undefined>>();
   #comparisons = new Map<number, Outcome<CodeComparison | undefined>>();
+  #acceptances = new Map<number, Outcome<boolean>>();
   #nextQuestion = 1;
   /** The worker has ended, and nothing is answered any more. */
   #ended = false;
@@ -159,10 +170,10 @@ export class Conference extends Emitter<ConferenceEvents> {
   }
 
   /**
-   * Listens; returns how to stop. For `state`, `roster`, `code`, `sources` and `owner`, the listener
-   * is soon called with where things stand, so that nothing is missed between {@link join} and
-   * here: once in a microtask, or for `sources` once for each participant, and for `owner` once for
-   * each receiver that has one. What it is told meanwhile is not repeated.
+   * Listens; returns how to stop. For `state`, `roster`, `code`, `sources`, `owner` and `trust`, the
+   * listener is soon called with where things stand, so that nothing is missed between {@link join}
+   * and here: once in a microtask, or for `sources` and `trust` once for each participant, and for
+   * `owner` once for each receiver that has one. What it is told meanwhile is not repeated.
    */
   override on<Name extends keyof ConferenceEvents>(
     name: Name,
@@ -299,6 +310,19 @@ export class Conference extends Emitter<ConferenceEvents> {
   }
 
   /**
+   * From now on a member's key is the one that this browser remembers for its device: a person has
+   * compared this safety number. `false` if the member has, or has by now, another one.
+   *
+   * @throws when the call is over.
+   */
+  async acceptKey(participant: ParticipantId, compared: string): Promise<boolean> {
+    const question = (id: number): ToWorker => ({ kind: "accept_key", id, participant, compared });
+    const accepted = await this.#ask(this.#acceptances, question);
+    if (accepted) this.#notices.delete(participant);
+    return accepted;
+  }
+
+  /**
    * Numbers for a diagnostics view.
    *
    * @throws when the call is over and the last key is erased.
@@ -378,6 +402,10 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "code_comparison":
         this.#comparisons.get(message.id)?.resolve(message.comparison);
         this.#comparisons.delete(message.id);
+        return;
+      case "key_accepted":
+        this.#acceptances.get(message.id)?.resolve(message.accepted);
+        this.#acceptances.delete(message.id);
         return;
       case "failed":
         this.#endWorker();
@@ -469,6 +497,12 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "untrusted":
         this.#untrusted.set(fact.participant, fact.reason);
         return this.#standIfMember();
+      case "trust_warning": {
+        const { participant, warning, detail } = fact;
+        const notice = { participant, warning, detail };
+        this.#notices.set(participant, notice);
+        return this.emit("trust", notice);
+      }
       case "trust_restored":
         this.#untrusted.delete(fact.participant);
         return this.#standIfMember();
@@ -478,8 +512,10 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "left":
       case "removed":
         return this.#over(fact.type, "", "");
-      case "fatal":
-        return this.#over("failed", fact.reason, fact.detail);
+      case "fatal": {
+        const { reason, detail, remedy } = fact;
+        return this.#over("failed", reason, remedy ? `${detail}: ${remedy}` : detail);
+      }
       default:
         return;
     }
@@ -495,6 +531,8 @@ export class Conference extends Emitter<ConferenceEvents> {
   #dropAnnounced(removed: readonly ParticipantId[]): void {
     const here = new Set(this.#roster.map(({ participant }) => participant));
     for (const participant of removed) {
+      // Somebody may be back as somebody else: whoever comes is looked at anew.
+      this.#notices.delete(participant);
       if (!here.has(participant)) this.#announced.delete(participant);
     }
   }
@@ -541,7 +579,12 @@ export class Conference extends Emitter<ConferenceEvents> {
   #endWorker(): void {
     this.#ended = true;
     this.#worker.terminate();
-    for (const questions of [this.#snapshots, this.#codes, this.#comparisons]) {
+    for (const questions of [
+      this.#snapshots,
+      this.#codes,
+      this.#comparisons,
+      this.#acceptances,
+    ]) {
       for (const { reject } of questions.values()) reject(new Error(OVER));
       questions.clear();
     }
@@ -567,6 +610,8 @@ export class Conference extends Emitter<ConferenceEvents> {
         return this.#code ? [this.#code] : [];
       case "sources":
         return [...this.#announced].map(([participant, sources]) => ({ participant, sources }));
+      case "trust":
+        return [...this.#notices.values()];
       case "owner":
         return [...this.#attached.values()].flatMap(({ end, owner }) =>
           owner && "receiver" in end ? [{ ...owner, receiver: end.receiver }] : [],
@@ -584,6 +629,7 @@ const STANDING: ReadonlySet<keyof ConferenceEvents> = new Set<Standing>([
   "code",
   "sources",
   "owner",
+  "trust",
 ]);
 
 function isStanding(name: keyof ConferenceEvents): name is Standing {

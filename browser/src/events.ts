@@ -1,6 +1,6 @@
 /** What a conference is asked for, and what it tells. */
 
-import type { MediaSignal, Member, ParticipantId, Source, Trouble } from "./facts.js";
+import type { MediaSignal, Member, ParticipantId, Source, Trouble, TrustWarning } from "./facts.js";
 import type { Owner, WorkerSnapshot } from "./protocol.js";
 
 /** What to join, and as whom. */
@@ -62,6 +62,14 @@ export interface ParticipantState {
   readonly resumed: boolean;
 }
 
+/** What a person should know of a member: whether it is who it says it is, they must find out. */
+export interface TrustNotice {
+  readonly participant: ParticipantId;
+  readonly warning: TrustWarning;
+  /** The same in words, to stand behind a name. */
+  readonly detail: string;
+}
+
 /** Whose key opens the frames of a receiver: the only name that can be believed. */
 export interface ReceiverOwner extends Owner {
   readonly receiver: RTCRtpReceiver;
@@ -92,6 +100,11 @@ export interface ConferenceEvents {
   code: string;
   /** Frames of a participant are being refused, or are accepted again. */
   participant: ParticipantState;
+  /**
+   * The key of a participant is not the one that this browser remembers, or its device is new.
+   * Compare the safety number, then `Conference.acceptKey`.
+   */
+  trust: TrustNotice;
   /** A receiver's frames are opened with the key of this participant from now on. */
   owner: ReceiverOwner;
   /** What a participant says that it sends. */

@@ -27,6 +27,12 @@ export interface Member {
 /** Why frames of a participant are refused. */
 export type Trouble = "missing_key" | "auth_failed" | "replayed" | "wrong_stream";
 
+/**
+ * What a person should know of a member who is not refused: its device has another key than the
+ * last time, or it is a device of a known user that was not seen before.
+ */
+export type TrustWarning = "key_changed" | "new_device";
+
 /** A stream as its sender announced it inside the group. */
 export interface AnnouncedStream {
   /** Number of the stream in its frames' key ids. */
@@ -61,7 +67,15 @@ export type GroupFact =
       readonly type: "untrusted";
       readonly participant: ParticipantId;
       readonly leaf: number;
+      /** What is wrong with its credential, if it is that: see docs/reason-codes.md. */
+      readonly code: string | null;
       readonly reason: string;
+    }
+  | {
+      readonly type: "trust_warning";
+      readonly participant: ParticipantId;
+      readonly warning: TrustWarning;
+      readonly detail: string;
     }
   | { readonly type: "trust_restored"; readonly participant: ParticipantId }
   | { readonly type: "room_reset"; readonly author: ParticipantId }
@@ -73,7 +87,15 @@ export type GroupFact =
       readonly detail: string;
     }
   | { readonly type: "left" | "removed" }
-  | { readonly type: "fatal"; readonly reason: string; readonly detail: string }
+  | {
+      readonly type: "fatal";
+      readonly reason: string;
+      /** What is wrong with a token or credential, if it is that: see docs/reason-codes.md. */
+      readonly code: string | null;
+      readonly detail: string;
+      /** What to do about that. */
+      readonly remedy: string | null;
+    }
   | { readonly type: "other"; readonly detail: string };
 
 /** A fact about media. */

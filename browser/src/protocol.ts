@@ -45,6 +45,12 @@ export type ToWorker =
       readonly text: string;
       readonly participant: ParticipantId | undefined;
     }
+  | {
+      readonly kind: "accept_key";
+      readonly id: number;
+      readonly participant: ParticipantId;
+      readonly compared: string;
+    }
   | { readonly kind: "forget"; readonly transform: number }
   /** A receiver that was forgotten is wanted again. */
   | { readonly kind: "remember"; readonly transform: number }
@@ -87,6 +93,7 @@ export type FromWorker =
       readonly id: number;
       readonly comparison: CodeComparison | undefined;
     }
+  | { readonly kind: "key_accepted"; readonly id: number; readonly accepted: boolean }
   | { readonly kind: "failed"; readonly reason: string }
   /** The last message: the stay is over, the last key is erased, and the worker ends. */
   | { readonly kind: "closed" };

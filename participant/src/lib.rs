@@ -16,6 +16,7 @@
 //! - [`leg`]: such a connection that is made again whenever it is lost.
 //! - [`session`]: the key manager, driven over a WebSocket.
 //! - [`state`]: what of it is kept on disk.
+//! - [`identity`]: a signature key and certificates from files.
 //! - [`headless`]: all of it put together, without a screen.
 //! - [`stream`], [`reassemble`]: frames to packets and back.
 //! - [`files`], [`publish`], [`record`], [`samples`]: media from and to files.
@@ -27,6 +28,7 @@ pub mod connection;
 pub mod e2e;
 pub mod files;
 pub mod headless;
+pub mod identity;
 pub mod kind;
 pub mod leg;
 mod link;

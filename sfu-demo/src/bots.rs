@@ -40,6 +40,8 @@ impl Bots {
                 room: room.clone(),
                 token: token_for(args, &participant)?,
                 participant,
+                identity: None,
+                manager: mls_srtp::ManagerConfig::default(),
                 leg: LegConfig::new("0.0.0.0:0"),
                 link: LinkConfig::default(),
                 state: None,

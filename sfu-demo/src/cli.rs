@@ -10,6 +10,8 @@ use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher, Profile, Suite};
 use mls_srtp_signaling::access::AccessArgs;
 use mls_srtp_signaling::store::Place;
 
+use crate::identity::IdentityArgs;
+
 /// End-to-end encrypted conferences: MLS keys, SRTP media, an SFU that cannot read it.
 ///
 /// Without a command, `demo` runs.
@@ -190,6 +192,8 @@ pub struct Participant {
     /// Show group code and safety numbers as QR codes too.
     #[arg(long)]
     pub qr: bool,
+    #[command(flatten)]
+    pub identity: IdentityArgs,
 }
 
 #[derive(Debug, Args)]

@@ -171,6 +171,8 @@ impl Conference {
             url: self.host.url(),
             room: RoomName::new("demo").map_err(|e| DemoError::Samples(e.to_string()))?,
             participant: participant.clone(),
+            identity: None,
+            manager: mls_srtp::ManagerConfig::default(),
             token: None,
             leg: LegConfig::new("127.0.0.1:0"),
             link: LinkConfig::default(),

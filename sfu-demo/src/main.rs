@@ -7,6 +7,7 @@ mod codes;
 mod demo;
 mod epochs;
 mod frames;
+mod identity;
 mod interrupt;
 mod key;
 mod media;

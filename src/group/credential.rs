@@ -2,11 +2,10 @@
 
 use openmls::prelude::{BasicCredential, Credential, CredentialType};
 use tls_codec::{DeserializeBytes, TlsDeserializeBytes, TlsSerialize, TlsSize};
-use webpki::EndEntityCert;
 
 use crate::delivery::Blob;
 use crate::id::ParticipantId;
-use crate::trust::Evidence;
+use crate::trust::{self, Evidence, MAX_CERTIFICATES};
 
 /// MLS credential type of a name with a room token, from the private-use range (RFC 9420 §17.5).
 pub const TOKEN_CREDENTIAL: u16 = 0xF4D6;
@@ -17,11 +16,6 @@ pub(crate) const TYPES: [CredentialType; 3] = [
     CredentialType::X509,
     CredentialType::Other(TOKEN_CREDENTIAL),
 ];
-
-/// The scheme of the URI by which a certificate names a participant.
-const URI_SCHEME: &str = "mls-srtp://";
-/// Certificates in a chain; each is parsed before anything is known about it.
-const MAX_CERTIFICATES: usize = 8;
 
 /// A credential that names no participant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -134,15 +128,8 @@ fn certificates(mut content: &[u8]) -> Result<Vec<Blob>, CredentialError> {
 fn named_by_certificate(content: &[u8]) -> Result<ParticipantId, CredentialError> {
     let (first, _) =
         Vec::<u8>::tls_deserialize_bytes(content).map_err(|_| CredentialError::Malformed)?;
-    let der = first.as_slice().into();
-    let certificate = EndEntityCert::try_from(&der).map_err(|_| CredentialError::Malformed)?;
-    let mut names = certificate
-        .valid_uri_names()
-        .filter_map(|uri| uri.strip_prefix(URI_SCHEME));
-    match (names.next(), names.next()) {
-        (Some(name), None) => named(name.as_bytes()),
-        _ => Err(CredentialError::CertificateName),
-    }
+    let named = trust::participant_in(&first).map_err(|_| CredentialError::Malformed)?;
+    named.ok_or(CredentialError::CertificateName)
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! Who a participant is, and the key that signs for it.
 
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::DecodePrivateKey;
 use openmls::prelude::CredentialWithKey;
 use serde::{Deserialize, Serialize};
 
-use super::provider::KeyPair;
+use super::provider::{KeyPair, key_pair};
 use super::{GroupError, credential, terms};
 use crate::delivery::Blob;
 use crate::id::ParticipantId;
 use crate::token::RoomToken;
-use crate::trust::Evidence;
+use crate::trust::{self, Evidence, TrustError};
 
 /// A participant's name and the Ed25519 key that signs for it.
 #[derive(Serialize, Deserialize)]
@@ -19,6 +21,21 @@ pub struct Identity {
     #[serde(default)]
     evidence: Evidence,
 }
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity")
+            .field("participant", &self.participant)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A private key that is none, or not of the one kind that members have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not an Ed25519 private key in PKCS #8 ({0}); `openssl genpkey -algorithm ed25519` makes one"
+)]
+pub struct KeyError(String);
 
 impl Identity {
     /// Draws a new signature key for a participant.
@@ -35,12 +52,36 @@ impl Identity {
         })
     }
 
+    /// A participant with a signature key that exists: an Ed25519 private key in PKCS #8, DER
+    /// (RFC 8410 §7). One key is one member: two processes with it are not told apart.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn from_pkcs8(participant: ParticipantId, der: &[u8]) -> Result<Self, KeyError> {
+        let key = SigningKey::from_pkcs8_der(der).map_err(|error| KeyError(error.to_string()))?;
+        Ok(Self {
+            participant,
+            signer: key_pair(&key),
+            evidence: Evidence::None,
+        })
+    }
+
     /// Puts evidence into the credential: a certificate chain for the key, or a room token that is
     /// bound to it. Whether it proves anything is for the other members to say.
     #[must_use]
     pub fn with_evidence(mut self, evidence: Evidence) -> Self {
         self.evidence = evidence;
         self
+    }
+
+    /// Puts a chain of X.509 certificates in DER into the credential, the participant's own first.
+    ///
+    /// # Errors
+    /// [`TrustError`] if that one is for another name or key. Nothing else is looked at.
+    pub fn with_certificates(self, chain: Vec<Blob>) -> Result<Self, TrustError> {
+        let key = self.public_key();
+        trust::check_fits(&chain, &self.participant, key.as_slice())?;
+        Ok(self.with_evidence(Evidence::Certificates(chain)))
     }
 
     /// Puts a room token into the credential, in the place of an older one, if it is of a kind that

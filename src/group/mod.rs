@@ -28,7 +28,7 @@ pub use follower::{
     CommitOutcome, FollowError, GroupFollower, ProposalReference, Proposed, Requeued, Requeuing,
     StagedChange,
 };
-pub use identity::Identity;
+pub use identity::{Identity, KeyError};
 pub(crate) use invitation::{Invitation, StoredInvitation};
 pub use policy::{PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};
 pub(crate) use provider::{Provider, StoredValues};

@@ -3,7 +3,10 @@
 //! Natively the cryptography is OpenMLS's own. A browser has to load what it runs, so there it is
 //! [`one_suite`]: the algorithms of the one ciphersuite that all rooms have, and none besides.
 
+use ed25519_dalek::SigningKey;
 use openmls_traits::OpenMlsProvider;
+#[cfg(not(target_arch = "wasm32"))]
+use openmls_traits::types::SignatureScheme;
 
 use storage::Storage;
 pub(crate) use storage::StoredValues;
@@ -17,6 +20,18 @@ type Crypto = one_suite::OneSuite;
 pub(crate) type KeyPair = openmls_basic_credential::SignatureKeyPair;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use key_pair::KeyPair;
+
+/// A key that exists.
+pub(crate) fn key_pair(key: &SigningKey) -> KeyPair {
+    #[cfg(target_arch = "wasm32")]
+    return KeyPair::of(key);
+    #[cfg(not(target_arch = "wasm32"))]
+    KeyPair::from_raw(
+        SignatureScheme::ED25519,
+        key.as_bytes().to_vec(),
+        key.verifying_key().as_bytes().to_vec(),
+    )
+}
 
 #[cfg(any(target_arch = "wasm32", test))]
 mod key_pair;

@@ -169,6 +169,11 @@ impl KeyManager {
         self.identity.participant()
     }
 
+    /// Who this is, with its key.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// Its raw Ed25519 public key, 32 bytes.
     pub fn public_key(&self) -> Blob {
         self.identity.public_key()
@@ -400,6 +405,23 @@ impl KeyManager {
         let own = self.identity.public_key();
         let own = (self.identity.participant(), own.as_slice());
         Some(SafetyNumber::new(own, (participant, &key)))
+    }
+
+    /// From now on a member's key is the one that is remembered for its device: a person has
+    /// compared this safety number. `false` if it is not, or no longer, a member with that
+    /// [number](Self::safety_number), or if the trust settings remember no keys.
+    pub fn accept_key(&self, participant: &ParticipantId, compared: &SafetyNumber) -> bool {
+        let memory = self.config.validator.memory();
+        let key = |stay: &Stay| stay.engine.signature_key_of(participant);
+        match (memory, self.stay().and_then(key)) {
+            (Some(memory), Some(key))
+                if self.safety_number(participant).as_ref() == Some(compared) =>
+            {
+                memory.accept(participant, &key);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The current group and epoch, if we are a member.

@@ -201,6 +201,8 @@ impl KeyManager {
         self.phase = Phase::Member(Box::new(stay));
         self.event(Event::Joined { group_id, leaf });
         self.enter_epoch(&RosterChange::default(), now);
+        // Whoever restarted has forgotten what it was warned of.
+        self.meet(None);
         for (participant, streams) in wire.streams {
             self.streams_of(participant, streams);
         }

@@ -70,3 +70,36 @@ pub enum TrustCode {
     /// A reason of the application's own.
     Other,
 }
+
+impl TrustCode {
+    /// What whoever is refused, or refuses, can do about it; for a person.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::CredentialType => "come with the kind of credential that the room asks for",
+            Self::KeyChanged => "compare the safety number, then accept the new key",
+            Self::CertificateMalformed => {
+                "have a certificate issued with one URI name mls-srtp://user@domain/device"
+            }
+            Self::CertificateExpired => "have a new certificate issued",
+            Self::CertificateNotYetValid => "set the clock, or wait",
+            Self::CertificateName => "use the name that the certificate is for",
+            Self::CertificateKey => "use the key that the certificate is for",
+            Self::CertificateSelfSigned => "have the certificate issued by a trusted authority",
+            Self::CertificateChain => {
+                "send the certificates between, or have the authority trusted by the others"
+            }
+            Self::CertificateUsage => "have a certificate issued for client authentication",
+            Self::TokenMissing => "get a room token and come with it",
+            Self::TokenMalformed => "get a room token of the kind that this service reads",
+            Self::TokenIssuer => "get a room token from an issuer that is known here",
+            Self::TokenSignature => "get a new room token, and pass it on unchanged",
+            Self::TokenExpired => "get a new room token",
+            Self::TokenNotYetValid => "set the clock, or wait",
+            Self::TokenRoom => "get a room token for this room",
+            Self::TokenParticipant => "get a room token for this name",
+            Self::TokenKey => "get a room token for this signature key",
+            Self::TokenReplayed => "get a room token of your own",
+            Self::Other => "ask whoever runs the application",
+        }
+    }
+}

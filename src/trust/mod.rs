@@ -2,9 +2,11 @@
 //!
 //! MLS authenticates every member by the key in its leaf; whether that key really is the named
 //! participant's is for the application to say (RFC 9420 §5.3.1). A [`CredentialValidator`] says
-//! it: by what was seen before ([`PinnedKeys`], the default), by whoever makes the room's tokens
-//! ([`TokenBound`]), or not at all ([`NamesOnly`]).
+//! it: by what was seen before ([`PinnedKeys`], the default), by certificates
+//! ([`CertificateChains`]), by whoever makes the room's tokens ([`TokenBound`]), or not at all
+//! ([`NamesOnly`]).
 
+mod certificates;
 mod error;
 mod pinned;
 mod tokens;
@@ -16,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::Blob;
 use crate::id::{ParticipantId, RoomName};
+pub use certificates::{AnchorError, CertificateChains};
+pub(crate) use certificates::{MAX_CERTIFICATES, check_fits, participant_in};
 pub use error::{TrustCode, TrustError};
 pub use pinned::{OnChange, Pin, PinnedKeys};
 pub use tokens::TokenBound;
@@ -38,6 +42,12 @@ pub trait CredentialValidator: Debug + Send + Sync {
     /// Takes note of a member of a group that we are in: once when we enter or it enters. Says
     /// what a person should be warned of.
     fn met(&self, _presented: &Presented<'_>) -> Option<TrustWarning> {
+        None
+    }
+
+    /// The keys that it remembers from call to call, if it does: for whoever keeps them, and to
+    /// [accept](crate::KeyManager::accept_key) a new one.
+    fn memory(&self) -> Option<&PinnedKeys> {
         None
     }
 }

@@ -33,8 +33,9 @@ pub struct Pin {
 
 /// Remembers the key of every device that was in a group with us.
 ///
-/// The keys are in memory. An application that wants to know people again in the next call keeps
-/// [`pins`](Self::pins) and gives them to [`with_pins`](Self::with_pins).
+/// The keys are in memory. Whoever wants to know people again in the next call keeps
+/// [`pins`](Self::pins) and gives them back, to [`with_pins`](Self::with_pins) or
+/// [`load`](Self::load).
 #[derive(Debug, Default)]
 pub struct PinnedKeys {
     on_change: OnChange,
@@ -69,6 +70,19 @@ impl PinnedKeys {
         }
     }
 
+    /// Knows these as well, who were met before, the longest ago first. What is known already
+    /// stays as it is.
+    pub fn load(&self, pins: impl IntoIterator<Item = Pin>) {
+        let mut known = self.lock();
+        let changed = known.changed;
+        for pin in pins {
+            if !known.keys.contains_key(&pin.participant) {
+                known.pin(&pin.participant, pin.signature_key);
+            }
+        }
+        known.changed = changed;
+    }
+
     /// What is known, to be kept; the longest ago first.
     pub fn pins(&self) -> Vec<Pin> {
         let mut pins = self.lock();
@@ -91,6 +105,15 @@ impl PinnedKeys {
     pub fn accept(&self, participant: &ParticipantId, signature_key: &[u8]) {
         self.lock()
             .pin(participant, Blob::new(signature_key.to_vec()));
+    }
+
+    /// Knows nothing of this device any more: its next key is taken as on first use. `false` if
+    /// nothing was known.
+    pub fn forget(&self, participant: &ParticipantId) -> bool {
+        let mut pins = self.lock();
+        let known = pins.keys.remove(participant).is_some();
+        pins.changed |= known;
+        known
     }
 
     fn lock(&self) -> MutexGuard<'_, Pins> {
@@ -147,6 +170,10 @@ impl CredentialValidator for PinnedKeys {
             Blob::new(presented.signature_key.to_vec()),
         );
         new_device.then_some(TrustWarning::NewDevice)
+    }
+
+    fn memory(&self) -> Option<&PinnedKeys> {
+        Some(self)
     }
 }
 
@@ -222,8 +249,17 @@ mod tests {
         let pins: Vec<Pin> = serde_json::from_str(&kept).expect("pins");
         let again = PinnedKeys::with_pins(OnChange::Warn, pins);
         assert!(!again.has_changed());
-        let changed = again.met(&presented(&alice, &[2; 32], &room));
-        assert_eq!(changed, Some(TrustWarning::KeyChanged));
+        let met = |known: &PinnedKeys| known.met(&presented(&alice, &[2; 32], &room));
+        assert_eq!(met(&again), Some(TrustWarning::KeyChanged));
+        assert!(again.forget(&alice) && again.has_changed());
+        assert!(!again.forget(&alice));
+        assert_eq!(met(&again), None, "on first use");
+        again.load(pinned.pins());
+        assert_eq!(met(&again), None, "what is known stays");
+        let fresh = PinnedKeys::default();
+        fresh.load(pinned.pins());
+        assert!(!fresh.has_changed());
+        assert_eq!(met(&fresh), Some(TrustWarning::KeyChanged));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 /** The call itself: the conference, its media, and what is shown of them. */
 
-import { Conference, tabDevice, type Source, type StateChange } from "../index.js";
+import { Conference, tabDevice, type Source, type StateChange, type TrustWarning } from "../index.js";
 import { SfuConnection } from "../sfu.js";
 import { CodeDialog, GROUP_WORDS, SAFETY_WORDS } from "./codes.js";
 import { OneAtATime, open, openScreen } from "./devices.js";
@@ -28,6 +28,11 @@ const dialogs = {
 
 /** Keys for receiving live a second longer than the call, for frames that are on their way. */
 const ERASED_AFTER = 1_500;
+
+const NOTICE_IN_WORDS: Readonly<Record<TrustWarning, string>> = {
+  key_changed: "Another key than the last time: compare the safety number",
+  new_device: "A new device: compare the safety number",
+};
 
 /** How a call ended. */
 export interface End {
@@ -105,6 +110,10 @@ class CallView {
     call.on("participant", ({ participant, trouble, resumed }) => {
       this.#grid.trouble(participant, trouble, resumed);
       this.#drawer.note(`${participant}: ${trouble}${resumed ? " is over" : ""}`);
+    });
+    call.on("trust", ({ participant, warning, detail }) => {
+      this.#drawer.note(`${participant} ${detail}`);
+      this.#grid.notice(participant, NOTICE_IN_WORDS[warning]);
     });
     call.on("codec", ({ reason }) => {
       this.#drawer.note(reason);
@@ -209,8 +218,20 @@ class CallView {
   async #safety(participant: string): Promise<void> {
     const number = await this.#call.safetyNumber(participant);
     if (!number || this.#over) return;
+    const accept = byId("safety-accept", HTMLButtonElement);
+    accept.onclick = () => void this.#accept(participant, number.digits).catch(() => {});
     byId("safety-who", HTMLParagraphElement).textContent = participant;
     dialogs.safety.show(number, (text) => this.#call.compareCode(text, participant));
+  }
+
+  /** A person says that the digits are the same on both sides. */
+  async #accept(participant: string, digits: string): Promise<void> {
+    if (await this.#call.acceptKey(participant, digits)) {
+      this.#grid.notice(participant, "");
+      this.#drawer.note(`${participant}: the key was compared and is accepted`);
+    } else {
+      this.#say("device", "Their key has changed again. Compare the safety number once more.");
+    }
   }
 
   #state({ state, reason, detail }: StateChange): void {

@@ -11,6 +11,7 @@ import type {
 } from "../facts.js";
 import type { FromWorker, WorkerSnapshot } from "../protocol.js";
 import { Link } from "./link.js";
+import type { Pins } from "./pins.js";
 import type { Told } from "./told.js";
 import { Transforms } from "./transforms.js";
 import { isTrap } from "./trap.js";
@@ -23,6 +24,7 @@ const GOODBYE = 200;
 export class Session {
   readonly transforms: Transforms;
   #core: Core;
+  #pins: Pins;
   #post: (message: FromWorker) => void;
   #link: Link | undefined;
   #timer: number | undefined;
@@ -38,6 +40,7 @@ export class Session {
   constructor(
     participant: string,
     identity: Uint8Array | undefined,
+    pins: Pins,
     room: string,
     token: string | undefined,
     url: string,
@@ -45,7 +48,8 @@ export class Session {
     post: (message: FromWorker) => void,
     closed: () => void,
   ) {
-    this.#core = new Core(participant, identity);
+    this.#core = new Core(participant, identity, pins.known);
+    this.#pins = pins;
     this.#post = post;
     this.#closed = closed;
     this.transforms = transforms;
@@ -99,6 +103,13 @@ export class Session {
     return json === undefined ? undefined : (JSON.parse(json) as CodeComparison);
   }
 
+  /** From now on this is the member's key: a person has compared this safety number. */
+  acceptKey(participant: string, compared: string): boolean {
+    let accepted = false;
+    this.#run(() => (accepted = this.#core.acceptKey(participant, compared)));
+    return accepted;
+  }
+
   snapshot(): WorkerSnapshot {
     const counters = JSON.parse(this.#core.stats()) as CoreCounters;
     return {
@@ -149,6 +160,8 @@ export class Session {
       if (json === undefined) break;
       this.#carryOut(JSON.parse(json) as Told);
     }
+    const pins = this.#core.changedPins();
+    if (pins !== undefined) this.#pins.keep(pins);
     this.transforms.release();
   }
 

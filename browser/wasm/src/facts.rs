@@ -6,6 +6,7 @@ use mls_srtp::epoch::SwitchReason;
 use mls_srtp::event::{Event, FatalCause, ResyncCause};
 use mls_srtp::group::Roster;
 use mls_srtp::pipeline::{FramePipeline, MediaEvent, Trouble};
+use mls_srtp::trust::TrustCode;
 use serde_json::{Value, json};
 
 /// A fact about the group, tagged by `type`.
@@ -70,7 +71,10 @@ pub(crate) fn group(event: &Event) -> Value {
         Event::Left => json!({ "type": "left" }),
         Event::Removed => json!({ "type": "removed" }),
         Event::Fatal(cause) => {
-            json!({ "type": "fatal", "reason": fatal_reason(cause), "detail": cause.to_string() })
+            let (reason, code) = (fatal_reason(cause), trust_code(cause));
+            let remedy = code.map(TrustCode::remedy);
+            let detail = cause.to_string();
+            json!({ "type": "fatal", "reason": reason, "code": code, "detail": detail, "remedy": remedy })
         }
         _ => json!({ "type": "other", "detail": format!("{event:?}") }),
     }
@@ -167,6 +171,14 @@ fn resync_reason(cause: &ResyncCause) -> &'static str {
         ResyncCause::GroupReplaced => "group_replaced",
         ResyncCause::NotResumed => "not_resumed",
         _ => "other",
+    }
+}
+
+/// What is wrong with a token or credential, if it is that.
+fn trust_code(cause: &FatalCause) -> Option<TrustCode> {
+    match cause {
+        FatalCause::NotAdmitted { code, .. } | FatalCause::NotTrusted { code, .. } => *code,
+        _ => None,
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mls_srtp::ManagerConfig;
 use mls_srtp::event::Event;
-use mls_srtp::group::SafetyNumber;
+use mls_srtp::group::{Identity, SafetyNumber};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaPipeline};
 use mls_srtp::schedule::ModeKind;
@@ -45,6 +45,10 @@ pub struct HeadlessConfig {
     pub room: RoomName,
     /// Who it is.
     pub participant: ParticipantId,
+    /// Its signature key with evidence, where they come from elsewhere.
+    pub identity: Option<Identity>,
+    /// Times and trust of the key manager.
+    pub manager: ManagerConfig,
     /// Proof of admission where the service asks for one.
     pub token: Option<String>,
     /// Where its media is sent from, and how it is connected again.
@@ -183,7 +187,8 @@ impl Headless {
             participant: config.participant.clone(),
             token: config.token,
             streams: tracks.announced(config.mode),
-            manager: ManagerConfig::default(),
+            identity: config.identity,
+            manager: config.manager,
             link: config.link,
             state: config.state,
         };

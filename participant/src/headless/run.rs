@@ -118,8 +118,13 @@ impl Run {
                 self.note(|progress, _| progress.trouble = Some(trouble));
                 return true;
             }
-            Event::Removed | Event::Fatal(_) => {
-                self.note(|progress, _| progress.trouble = Some(format!("{event:?}")));
+            Event::Fatal(cause) => {
+                self.note(|progress, _| progress.trouble = Some(cause.to_string()));
+                return true;
+            }
+            Event::Removed => {
+                let trouble = "somebody had us removed from the room".into();
+                self.note(|progress, _| progress.trouble = Some(trouble));
                 return true;
             }
             _ => {}

@@ -9,6 +9,7 @@ use mls_srtp::event::Event;
 use mls_srtp::id::{Epoch, LeafIndex, ParticipantId, RoomName, Ssrc};
 use mls_srtp::manager::SavedState;
 use mls_srtp::pipeline::{MediaConfig, MediaPipeline, Stream, StreamSource};
+use mls_srtp::trust::Pin;
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::e2e::E2eMedia;
 use mls_srtp_participant::session::{
@@ -71,6 +72,7 @@ impl Service {
             url: self.url.clone(),
             room: room("room"),
             participant: name(user),
+            identity: None,
             token: None,
             streams: vec![Stream {
                 id: Ssrc::new(7).into(),
@@ -196,6 +198,14 @@ impl StateStore for Told {
         self.store.save(state)?;
         let _ = self.teller.send(());
         Ok(())
+    }
+
+    fn load_pins(&mut self) -> Result<Vec<Pin>, StateError> {
+        self.store.load_pins()
+    }
+
+    fn save_pins(&mut self, pins: &[Pin]) -> Result<(), StateError> {
+        self.store.save_pins(pins)
     }
 }
 

@@ -153,6 +153,8 @@ async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
         url,
         room: RoomName::new(ROOM).expect("a name"),
         participant: ParticipantId::new(name, "localhost", "test").expect("a name"),
+        identity: None,
+        manager: mls_srtp::ManagerConfig::default(),
         token: None,
         leg: LegConfig {
             connect_within: Duration::from_secs(2),
