@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use mls_srtp::group::MlsSuite;
 use mls_srtp::schedule::MediaMode;
 
 /// Everything an operator can set; each default states its reason.
@@ -89,9 +90,11 @@ pub struct RoomConfig {
     pub max_committers: usize,
     /// Largest application message in bytes. Default 16 KiB; announcements have a few hundred.
     pub max_application: usize,
-    /// Largest key package in bytes. Default 16 KiB: ours have about 300, and every member gets
-    /// them with the Add.
+    /// Largest key package in bytes. Default 16 KiB: ours have about 300, post-quantum ones 2,700,
+    /// and every member gets them with the Add.
     pub max_key_package: usize,
+    /// The MLS cipher suite of groups that are created here.
+    pub ciphersuite: MlsSuite,
     /// How media is protected in rooms of this service, and with what.
     pub mode: MediaMode,
 }
@@ -111,6 +114,7 @@ impl Default for RoomConfig {
             max_committers: 16,
             max_application: 16 * 1024,
             max_key_package: 16 * 1024,
+            ciphersuite: MlsSuite::default(),
             mode: MediaMode::default(),
         }
     }

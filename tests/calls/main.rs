@@ -8,6 +8,7 @@ mod modes;
 mod recovery;
 mod returning;
 mod spoiled;
+mod suites;
 mod takeover;
 mod trust;
 mod world;
