@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::ModeKind;
 use mls_srtp_participant::clock::ClockOrigin;
@@ -42,6 +43,7 @@ impl Bots {
                 sound: Arc::clone(&media.sound),
                 picture: Arc::clone(&media.picture),
                 mode,
+                ciphersuites: MlsSuite::ALL.to_vec(),
                 record: None,
                 origin,
                 on_frame: None,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher, Profile, Suite};
 use mls_srtp_signaling::store::Place;
@@ -128,7 +129,7 @@ pub struct Serve {
     pub protection: Protection,
 }
 
-/// How media is protected end to end.
+/// How media and keys are protected end to end.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Protection {
     /// What is protected end to end: srtp (RTP packets) or sframe (encoded frames, as browsers
@@ -142,15 +143,33 @@ pub struct Protection {
     /// How frames are protected: aes_128_gcm_sha256_128 (default) or aes_256_gcm_sha512_128.
     #[arg(long, value_name = "SUITE")]
     pub suite: Option<Suite>,
+    /// Rooms have keys that a later quantum computer does not give away: X25519 and ML-KEM-768
+    /// together.
+    #[arg(long)]
+    pub post_quantum: bool,
 }
 
 impl Protection {
+    /// The MLS cipher suite of the rooms.
+    pub fn ciphersuite(self) -> MlsSuite {
+        MlsSuite::of_rooms(self.post_quantum)
+    }
+
     /// The mode of the rooms, `otherwise` if none was asked for.
     ///
     /// # Errors
     /// [`OtherModesCipher`], for a person.
     pub fn mode(self, otherwise: ModeKind) -> Result<MediaMode, OtherModesCipher> {
         MediaMode::choose(self.mode.unwrap_or(otherwise), self.profile, self.suite)
+    }
+}
+
+impl Participant {
+    /// The MLS cipher suites that are accepted.
+    pub fn ciphersuites(&self) -> Vec<MlsSuite> {
+        let all = MlsSuite::ALL.into_iter();
+        all.filter(|suite| suite.is_post_quantum() || !self.require_post_quantum)
+            .collect()
     }
 }
 
@@ -169,6 +188,10 @@ pub struct Participant {
     /// entered.
     #[arg(long, default_value = "sframe", value_name = "MODE")]
     pub mode: ModeKind,
+    /// Enter only a room whose keys a later quantum computer does not give away; see `serve
+    /// --post-quantum`.
+    #[arg(long)]
+    pub require_post_quantum: bool,
     /// Leave after this many seconds; without it, stay until Ctrl-C.
     #[arg(long)]
     pub seconds: Option<u64>,

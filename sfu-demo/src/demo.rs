@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{Epoch, ParticipantId, RoomName};
 use mls_srtp::pipeline::{MediaStats, MediaUpdate};
 use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher};
@@ -78,6 +79,7 @@ pub struct Conference {
     pub outage: Option<Outage>,
     record: Option<PathBuf>,
     pub mode: MediaMode,
+    pub ciphersuite: MlsSuite,
     view: View,
 }
 
@@ -98,6 +100,7 @@ pub async fn run(args: &Demo, mut interrupt: Interrupt) -> Result<Option<Report>
 impl Conference {
     async fn start(args: &Demo) -> Result<Self, DemoError> {
         let mode = args.protection.mode(ModeKind::Srtp)?;
+        let ciphersuite = args.protection.ciphersuite();
         let media = SampleMedia::load().map_err(DemoError::Samples)?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (events, inbox) = mpsc::unbounded_channel();
@@ -106,6 +109,7 @@ impl Conference {
             media: loopback,
             public: None,
             mode,
+            ciphersuite,
             page: false,
         };
         let host = Host::start(config, events).await?;
@@ -136,6 +140,7 @@ impl Conference {
             outage: None,
             record: args.record.clone(),
             mode,
+            ciphersuite,
             view,
         })
     }
@@ -175,6 +180,7 @@ impl Conference {
             sound: Arc::clone(&self.media.sound),
             picture: Arc::clone(&self.media.picture),
             mode: self.mode.kind(),
+            ciphersuites: MlsSuite::ALL.to_vec(),
             record: self
                 .record
                 .as_deref()

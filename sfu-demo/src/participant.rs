@@ -33,6 +33,7 @@ pub async fn run(args: Participant) -> ExitCode {
 
 async fn take_part(args: Participant) -> Result<(), String> {
     let media = SampleMedia::load()?;
+    let ciphersuites = args.ciphersuites();
     let state = args.state.map(SqliteStateStore::open).transpose();
     let state = state.map_err(|error| error.to_string())?;
     let keeps_state = state.is_some();
@@ -49,6 +50,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
         sound: Arc::clone(&media.sound),
         picture: Arc::clone(&media.picture),
         mode: args.mode,
+        ciphersuites,
         record: args.record,
         origin,
         on_frame: None,
@@ -94,6 +96,9 @@ async fn take_part(args: Participant) -> Result<(), String> {
         println!("{}: {} frames", recording.path.display(), recording.frames);
     }
     let progress = ended.progress;
+    if let Some(suite) = progress.stronger_suite {
+        println!("the service gave the room a weaker MLS cipher suite than all could do: {suite}");
+    }
     match (progress.trouble, progress.joined_at, progress.media_at) {
         (Some(trouble), ..) => Err(trouble),
         (None, None, _) => Err("was never admitted to the room".into()),

@@ -26,6 +26,16 @@ impl MlsSuite {
     /// All of them, the strongest first.
     pub const ALL: [Self; 2] = [Self::X25519MlKem768, Self::X25519];
 
+    /// What a service gives its rooms by a switch: the post-quantum one if that is wanted, or else
+    /// the one that every client has.
+    pub const fn of_rooms(post_quantum: bool) -> Self {
+        if post_quantum {
+            Self::X25519MlKem768
+        } else {
+            Self::X25519
+        }
+    }
+
     /// The MLS cipher suite number.
     pub const fn id(self) -> u16 {
         match self {

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mls_srtp::ManagerConfig;
 use mls_srtp::event::Event;
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaPipeline};
 use mls_srtp::schedule::ModeKind;
@@ -55,6 +56,8 @@ pub struct HeadlessConfig {
     pub picture: Arc<Source>,
     /// How the room protects media; another room is not entered.
     pub mode: ModeKind,
+    /// The MLS cipher suites that it accepts; a room of another one is not entered.
+    pub ciphersuites: Vec<MlsSuite>,
     /// Where to record what it decrypts.
     pub record: Option<PathBuf>,
     /// Where its moments begin.
@@ -85,6 +88,8 @@ pub enum HeadlessError {
 pub struct Progress {
     /// The last epoch change: epoch, roster, code.
     pub epoch: Option<Event>,
+    /// The stronger suite that all members could have, if the group's is weaker.
+    pub stronger_suite: Option<MlsSuite>,
     /// How many epochs it has been in.
     pub epochs: Vec<u64>,
     /// When it asked to join.
@@ -176,7 +181,10 @@ impl Headless {
             participant: config.participant.clone(),
             token: config.token,
             streams: tracks.announced(config.mode),
-            manager: ManagerConfig::default(),
+            manager: ManagerConfig {
+                ciphersuites: config.ciphersuites,
+                ..ManagerConfig::default()
+            },
             link: config.link,
             state: config.state,
         };
