@@ -56,7 +56,7 @@ impl Default for ServiceConfig {
 /// What applies to a room.
 #[derive(Debug, Clone)]
 pub struct RoomConfig {
-    /// Members and wishers at once. Default 1,000.
+    /// Members and wishers at once, see also [`RoomConfig::most_participants`]. Default 1,000.
     pub max_participants: usize,
     /// How long a member may be without a connection before it is removed, and a group without
     /// any connected member before it is closed. Default 5 s: longer than a change of network, and
@@ -97,6 +97,21 @@ pub struct RoomConfig {
     pub ciphersuite: MlsSuite,
     /// How media is protected in rooms of this service, and with what.
     pub mode: MediaMode,
+}
+
+/// What a post-quantum room takes at most: the tree and the Welcome of more could be larger than an
+/// envelope may be.
+const MOST_POST_QUANTUM: usize = 250;
+
+impl RoomConfig {
+    /// Members and wishers that a room really takes: `max_participants`, or 250 in a post-quantum
+    /// room if that is less.
+    pub fn most_participants(&self) -> usize {
+        match self.ciphersuite.is_post_quantum() {
+            true => self.max_participants.min(MOST_POST_QUANTUM),
+            false => self.max_participants,
+        }
+    }
 }
 
 impl Default for RoomConfig {

@@ -33,12 +33,13 @@ export class Session {
     identity: Uint8Array | undefined,
     room: string,
     token: string | undefined,
+    requirePostQuantum: boolean,
     url: string,
     transforms: Transforms,
     post: (message: FromWorker) => void,
     closed: () => void,
   ) {
-    this.#core = new Core(participant, identity);
+    this.#core = new Core(participant, identity, requirePostQuantum);
     this.#post = post;
     this.#closed = closed;
     this.transforms = transforms;

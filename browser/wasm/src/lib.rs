@@ -14,7 +14,7 @@ mod frame;
 mod told;
 mod vectors;
 
-use mls_srtp::group::Identity;
+use mls_srtp::group::{Identity, MlsSuite};
 use mls_srtp::id::{ParticipantId, RoomName, StreamNumber};
 use mls_srtp::media::sframe::Codec;
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaUpdate};
@@ -37,13 +37,18 @@ pub struct Core {
 #[wasm_bindgen]
 impl Core {
     /// A core for `user@domain/device`: with the signature key in `identity`, as
-    /// [`Core::new_identity`] made it, or for this stay only with a new one.
+    /// [`Core::new_identity`] made it, or for this stay only with a new one. With
+    /// `require_post_quantum` it enters no room whose keys a later quantum computer gives away.
     ///
     /// # Errors
     /// The name does not parse, the identity is another's or none, or the browser has no
     /// randomness.
     #[wasm_bindgen(constructor)]
-    pub fn new(participant: &str, identity: Option<Vec<u8>>) -> Result<Core, JsError> {
+    pub fn new(
+        participant: &str,
+        identity: Option<Vec<u8>>,
+        require_post_quantum: bool,
+    ) -> Result<Core, JsError> {
         let participant: ParticipantId = participant.parse()?;
         let identity: Identity = match identity {
             Some(json) => serde_json::from_slice(&json)?,
@@ -52,8 +57,11 @@ impl Core {
         if *identity.participant() != participant {
             return Err(JsError::new("the identity is another participant's"));
         }
+        let mut ciphersuites = MlsSuite::ALL.to_vec();
+        ciphersuites.retain(|suite| suite.is_post_quantum() || !require_post_quantum);
         let config = ManagerConfig {
             modes: vec![ModeKind::Sframe],
+            ciphersuites,
             ..ManagerConfig::default()
         };
         Ok(Core {

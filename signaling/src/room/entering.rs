@@ -122,7 +122,8 @@ impl Room {
                 format!("{participant} may not enter this room"),
             );
         }
-        if self.clients.len() >= self.config.max_participants && !self.clients.knows(participant) {
+        if self.clients.len() >= self.config.most_participants() && !self.clients.knows(participant)
+        {
             return refuse(Refusal::RoomFull, "the room is full");
         }
         Ok(())

@@ -81,7 +81,7 @@ impl Room {
             // It is on its way in by itself.
             return Ok(());
         }
-        if self.clients.len() + self.wishes.away() >= self.config.max_participants {
+        if self.clients.len() + self.wishes.away() >= self.config.most_participants() {
             return refuse(Refusal::RoomFull, "the room is full");
         }
         let key_package = self.take_key_package(whom)?;

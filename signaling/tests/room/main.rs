@@ -14,4 +14,5 @@ mod reports;
 mod restarting;
 mod returning;
 mod stalling;
+mod suites;
 mod withdrawn;
