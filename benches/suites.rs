@@ -81,18 +81,35 @@ impl Call {
         }
     }
 
-    /// A call of `size`: alice has added all others with one commit, so the tree holds nothing but
-    /// leaves.
-    fn of(suite: MlsSuite, size: usize) -> Self {
+    /// A call of `size` in which alice has added all others with one commit, so that the tree holds
+    /// nothing but leaves.
+    fn bare(suite: MlsSuite, size: usize) -> Self {
         let mut call = Self::new(suite);
         call.enter(0);
         call.wait();
-        for number in 1..size {
-            call.enter(number);
-        }
+        (1..size).for_each(|number| call.enter(number));
         call.wait();
         assert_eq!(call.room.member_count(), size);
         call
+    }
+
+    /// A call of `size` in which every member has renewed its leaf, so that all keys above the
+    /// leaves are there.
+    fn full(suite: MlsSuite, size: usize) -> Self {
+        let mut call = Self::new(suite);
+        for number in 0..size {
+            call.enter(number);
+            call.wait();
+            call.renew(call.members.len() - 1);
+            call.leave_behind();
+        }
+        assert_eq!(call.room.member_count(), size);
+        call
+    }
+
+    /// Only alice and one other do anything from now on; of the others their leaves are left.
+    fn leave_behind(&mut self) {
+        self.members.truncate(2);
     }
 
     fn enter(&mut self, number: usize) {
@@ -242,34 +259,28 @@ fn row(what: &str, size: usize, cost: Cost) {
     );
 }
 
-/// Costs in a group of `size`, first while its tree is nothing but leaves, as alice has added all
-/// others, then when every member has renewed its leaf once and all keys above are there.
+/// Costs in a group of `size`: in a bare tree, then in a full one.
 fn measure(suite: MlsSuite, size: usize) {
-    let mut call = Call::of(suite, size - RUNS);
-    call.cost = Cost::default();
-    for number in size - RUNS..size {
-        call.enter(number);
-        call.wait();
-    }
-    row("join, bare tree", size, std::mem::take(&mut call.cost));
+    let mut call = Call::bare(suite, size);
+    row("all join at once", size, std::mem::take(&mut call.cost));
+    call.leave_behind();
     (0..RUNS).for_each(|_| call.renew(ALICE));
     row("renewal, bare tree", size, std::mem::take(&mut call.cost));
-    (0..size).for_each(|member| call.renew(member));
+
+    let mut call = Call::full(suite, size);
     call.cost = Cost::default();
     (0..RUNS).for_each(|_| call.renew(ALICE));
     row("renewal, full tree", size, std::mem::take(&mut call.cost));
-    call.enter(size);
-    call.wait();
-    row("join, full tree", size + 1, std::mem::take(&mut call.cost));
-}
-
-/// The largest envelopes that a room of `size` may see: everybody is added at once, the tree is
-/// bare, the tree is full.
-fn largest(suite: MlsSuite, size: usize) {
-    let mut call = Call::of(suite, size);
-    row("all join at once", size, std::mem::take(&mut call.cost));
-    call.renew(ALICE);
-    row("renewal, bare tree", size, std::mem::take(&mut call.cost));
+    for number in 0..RUNS {
+        call.enter(size + number);
+        call.wait();
+        call.leave_behind();
+    }
+    row(
+        "join, full tree",
+        size + RUNS,
+        std::mem::take(&mut call.cost),
+    );
 }
 
 fn main() {
@@ -279,9 +290,8 @@ fn main() {
             "| what | members | key package | commit | Welcome | tree | largest envelope | ms to make | to take | to enter |"
         );
         println!("|---|---|---|---|---|---|---|---|---|---|");
-        for size in [10, 100] {
-            measure(suite, size);
-        }
-        largest(suite, 250);
+        [10, 100, 245]
+            .into_iter()
+            .for_each(|size| measure(suite, size));
     }
 }

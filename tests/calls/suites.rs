@@ -279,3 +279,50 @@ fn one_who_cannot_do_better_explains_the_weaker_suite() {
         assert_eq!(told_of_stronger(&world, user), 1, "{user}");
     }
 }
+
+#[test]
+fn who_learns_a_suite_signs_it_with_its_next_renewal() {
+    let mut world = World::in_suite(WEAK);
+    let weak = ManagerConfig {
+        ciphersuites: vec![WEAK],
+        ..kept()
+    };
+    world.enter_with("alice", weak);
+    world.run(A_WHILE);
+    world.join("bob");
+    assert_eq!(told_of_stronger(&world, "bob"), 0);
+    let saved = world.at("alice").manager.save().expect("can be encoded");
+    world.restart_with("alice", &saved, kept());
+    world.run(Duration::from_secs(2));
+    world.assert_agreed(&["alice", "bob"]);
+    assert_eq!(told_of_stronger(&world, "bob"), 1);
+}
+
+#[test]
+fn a_device_has_a_last_resort_of_each_suite() {
+    let mut saved = None;
+    for suite in [WEAK, STRONG, WEAK] {
+        let mut world = World::in_suite(suite);
+        world.join("alice");
+        match &saved {
+            None => world.enter("bob"),
+            Some(saved) => {
+                let restored = KeyManager::restore(saved, ManagerConfig::default(), world.now);
+                world.start("bob", restored.expect("just saved"));
+            }
+        }
+        world.run(A_WHILE);
+        let bob = &mut world.get("bob").manager;
+        bob.publish_key_packages(0).expect("a member");
+        world.carry_out("bob");
+        world.run(A_WHILE);
+        assert!(
+            world
+                .at("bob")
+                .events
+                .contains(&Event::KeyPackages { left: 0 })
+        );
+        assert_eq!(world.last_refusal("bob"), None);
+        saved = Some(world.identity_of("bob"));
+    }
+}
