@@ -85,6 +85,7 @@ export class Conference extends Emitter<ConferenceEvents> {
   #roster: readonly Member[] = [];
   #code = "";
   #epoch: number | undefined;
+  #strongerSuite: string | undefined;
   #sources: readonly Source[];
   #announced = new Map<ParticipantId, readonly Source[]>();
   #mediaReady = false;
@@ -128,8 +129,9 @@ export class Conference extends Emitter<ConferenceEvents> {
       this.#endWorker();
       this.#over("failed", "worker", event.message || "the worker could not be started");
     };
-    const { url, room, token } = options;
-    this.#tell({ kind: "join", url, room, token, participant: this.participant });
+    const { url, room, token, requirePostQuantum = false } = options;
+    const { participant } = this;
+    this.#tell({ kind: "join", url, room, token, requirePostQuantum, participant });
     this.#announce();
   }
 
@@ -151,6 +153,11 @@ export class Conference extends Emitter<ConferenceEvents> {
   /** The current epoch. */
   get epoch(): number | undefined {
     return this.#epoch;
+  }
+
+  /** The MLS cipher suite that all members could have, if the service gives the room a weaker one. */
+  get strongerSuite(): string | undefined {
+    return this.#strongerSuite;
   }
 
   /** What we announced that we send. */
@@ -473,6 +480,7 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "joined":
         // What is announced in another group follows.
         this.#announced.clear();
+        this.#strongerSuite = undefined;
         return this.#clearTroubles();
       case "epoch_changed": {
         const { epoch, added, removed, roster, code } = fact;
@@ -487,6 +495,9 @@ export class Conference extends Emitter<ConferenceEvents> {
       }
       case "sending_in":
         return this.emit("sending", { epoch: fact.epoch, reason: fact.reason });
+      case "stronger_suite_possible":
+        this.#strongerSuite = fact.suite;
+        return this.emit("strongerSuite", fact.suite);
       case "media_ready":
         this.#mediaReady = true;
         return this.emit("media", undefined);

@@ -62,6 +62,7 @@ export type GroupFact =
       readonly epoch: number;
       readonly reason: "first" | "removal" | "all_ready" | "cap";
     }
+  | { readonly type: "stronger_suite_possible"; readonly suite: string }
   | { readonly type: "media_ready" | "keyframe_wanted" | "stalled" | "stall_ended" }
   | {
       readonly type: "untrusted";
@@ -143,6 +144,8 @@ export interface SenderCounters {
 
 /** Where the key manager stands and what it has done with frames. */
 export interface CoreCounters {
+  /** Name of the MLS cipher suite of the room's group. */
+  readonly suite: string | null;
   readonly group: string | null;
   readonly epoch: number | null;
   readonly sendingEpoch: number | null;

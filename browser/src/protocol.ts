@@ -31,6 +31,7 @@ export type ToWorker =
       readonly room: string;
       readonly participant: ParticipantId;
       readonly token: string | undefined;
+      readonly requirePostQuantum: boolean;
     }
   | { readonly kind: "leave" }
   | { readonly kind: "announce"; readonly streams: readonly AnnouncedStream[] }

@@ -46,9 +46,9 @@ export function launch() {
   return chromium.launch({ executablePath: browser, args: ARGS });
 }
 
-/** Starts `serve` with bots in room `demo`; `origin` is where the page is. */
-export async function serve(bots = 0) {
-  const args = ["serve", "--open", "--listen", "127.0.0.1:0", "--media", "127.0.0.1:0", "--bots", String(bots)];
+/** Starts `serve` with bots in room `demo`, and other arguments; `origin` is where the page is. */
+export async function serve(bots = 0, more = []) {
+  const args = ["serve", "--open", "--listen", "127.0.0.1:0", "--media", "127.0.0.1:0", "--bots", String(bots), ...more];
   // Nothing is written where a user's own files are.
   const env = { ...process.env, MLS_SRTP_STORE: "memory" };
   const child = spawn(binary, args, { env, stdio: ["ignore", "pipe", "inherit"] });

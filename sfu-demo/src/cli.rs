@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher, Profile, Suite};
 use mls_srtp_signaling::access::AccessArgs;
@@ -135,7 +136,7 @@ pub struct Serve {
     pub access: AccessArgs,
 }
 
-/// How media is protected end to end.
+/// How media and keys are protected end to end.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Protection {
     /// What is protected end to end: srtp (RTP packets) or sframe (encoded frames, as browsers
@@ -149,15 +150,33 @@ pub struct Protection {
     /// How frames are protected: aes_128_gcm_sha256_128 (default) or aes_256_gcm_sha512_128.
     #[arg(long, value_name = "SUITE")]
     pub suite: Option<Suite>,
+    /// Rooms have keys that a later quantum computer does not give away: X25519 and ML-KEM-768
+    /// together.
+    #[arg(long)]
+    pub post_quantum: bool,
 }
 
 impl Protection {
+    /// The MLS cipher suite of the rooms.
+    pub fn ciphersuite(self) -> MlsSuite {
+        MlsSuite::of_rooms(self.post_quantum)
+    }
+
     /// The mode of the rooms, `otherwise` if none was asked for.
     ///
     /// # Errors
     /// [`OtherModesCipher`], for a person.
     pub fn mode(self, otherwise: ModeKind) -> Result<MediaMode, OtherModesCipher> {
         MediaMode::choose(self.mode.unwrap_or(otherwise), self.profile, self.suite)
+    }
+}
+
+impl Participant {
+    /// The MLS cipher suites that are accepted.
+    pub fn ciphersuites(&self) -> Vec<MlsSuite> {
+        let all = MlsSuite::ALL.into_iter();
+        all.filter(|suite| suite.is_post_quantum() || !self.require_post_quantum)
+            .collect()
     }
 }
 
@@ -179,6 +198,10 @@ pub struct Participant {
     /// The room token, where the service asks for one; "@FILE" reads it from a file.
     #[arg(long, env = "MLS_SRTP_TOKEN", hide_env_values = true, value_parser = parse_token)]
     pub token: Option<String>,
+    /// Enter only a room whose keys a later quantum computer does not give away; see `serve
+    /// --post-quantum`.
+    #[arg(long)]
+    pub require_post_quantum: bool,
     /// Leave after this many seconds; without it, stay until Ctrl-C.
     #[arg(long)]
     pub seconds: Option<u64>,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{Epoch, ParticipantId, RoomName};
 use mls_srtp::pipeline::{MediaStats, MediaUpdate};
 use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher};
@@ -80,6 +81,7 @@ pub struct Conference {
     pub outage: Option<Outage>,
     record: Option<PathBuf>,
     pub mode: MediaMode,
+    pub ciphersuite: MlsSuite,
     view: View,
 }
 
@@ -100,6 +102,7 @@ pub async fn run(args: &Demo, mut interrupt: Interrupt) -> Result<Option<Report>
 impl Conference {
     async fn start(args: &Demo) -> Result<Self, DemoError> {
         let mode = args.protection.mode(ModeKind::Srtp)?;
+        let ciphersuite = args.protection.ciphersuite();
         let media = SampleMedia::load().map_err(DemoError::Samples)?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (events, inbox) = mpsc::unbounded_channel();
@@ -108,6 +111,7 @@ impl Conference {
             media: loopback,
             public: None,
             mode,
+            ciphersuite,
             page: false,
         };
         let host = Host::start(config, events).await?;
@@ -139,6 +143,7 @@ impl Conference {
             outage: None,
             record: args.record.clone(),
             mode,
+            ciphersuite,
             view,
         })
     }

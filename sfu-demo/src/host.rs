@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mls_srtp::delivery::MediaSignal;
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind};
 use mls_srtp_sfu::{
@@ -51,6 +52,8 @@ pub struct HostConfig {
     pub public: Option<SocketAddr>,
     /// How media is protected in the rooms.
     pub mode: MediaMode,
+    /// The MLS cipher suite of their groups.
+    pub ciphersuite: MlsSuite,
     /// Whether browsers are served the conference page on `listen`.
     pub page: bool,
 }
@@ -90,6 +93,7 @@ impl Host {
             listen: config.listen,
             room: RoomConfig {
                 mode: config.mode,
+                ciphersuite: config.ciphersuite,
                 ..RoomConfig::default()
             },
             ..ServiceConfig::default()

@@ -38,6 +38,7 @@ pub async fn run(args: Participant) -> ExitCode {
 
 async fn take_part(args: Participant) -> Result<(), String> {
     let media = SampleMedia::load()?;
+    let ciphersuites = args.ciphersuites();
     let state = args.state.map(SqliteStateStore::open).transpose();
     let mut state = state.map_err(|error| error.to_string())?;
     args.identity.forget(state.as_mut())?;
@@ -45,6 +46,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
     let identity = args.identity.identity(&args.name)?;
     let manager = ManagerConfig {
         validator: args.identity.validator()?,
+        ciphersuites,
         ..ManagerConfig::default()
     };
     let (teller, mut told) = mpsc::unbounded_channel();
@@ -133,6 +135,9 @@ async fn take_part(args: Participant) -> Result<(), String> {
         println!("{}: {} frames", recording.path.display(), recording.frames);
     }
     let progress = ended.progress;
+    if let Some(suite) = progress.stronger_suite {
+        println!("the service gave the room a weaker MLS cipher suite than all could do: {suite}");
+    }
     match (progress.trouble, progress.joined_at, progress.media_at) {
         (Some(trouble), ..) => Err(trouble + &remedy),
         (None, None, _) => Err("was never admitted to the room".into()),

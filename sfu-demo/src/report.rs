@@ -16,6 +16,10 @@ pub struct Report {
     pub mode: &'static str,
     /// How.
     pub profile: &'static str,
+    /// The MLS cipher suite of the room's group.
+    pub ciphersuite: &'static str,
+    /// The stronger one that all members signed they can do; null if theirs is the strongest.
+    pub stronger_ciphersuite: Option<&'static str>,
     /// Distinct epochs seen, epoch 0 included.
     pub epochs: usize,
     /// Everybody who took part.
@@ -164,10 +168,14 @@ impl Report {
                 exposure.unwrap_or_default()
             );
         }
+        let _ = writeln!(text, "\nMLS cipher suite: {}", self.ciphersuite);
+        if let Some(stronger) = self.stronger_ciphersuite {
+            let _ = writeln!(text, "all members could do {stronger} (--post-quantum)");
+        }
         let sfu = &self.sfu;
         let _ = writeln!(
             text,
-            "\nSFU: {} packets forwarded, {} µs of CPU each; {} of {} payloads readable \
+            "SFU: {} packets forwarded, {} µs of CPU each; {} of {} payloads readable \
              (check: {} of {} plain ones)",
             sfu.forwarded_packets,
             sfu.cpu_us_per_packet,

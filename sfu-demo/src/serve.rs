@@ -26,6 +26,7 @@ pub async fn run(args: &Serve) -> ExitCode {
         media: args.media,
         public: args.public,
         mode,
+        ciphersuite: args.protection.ciphersuite(),
         page: true,
     };
     let store = match args.store.open() {

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+const WEAK: &str = "mls_128_dhkemx25519_aes128gcm_sha256_ed25519";
+const STRONG: &str = "mls_128_mlkem768x25519_aes128gcm_sha256_ed25519";
+
 fn sfu_demo(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sfu-demo"));
     // Unless a test says otherwise: nothing is written where a user's own files are.
@@ -94,6 +97,8 @@ fn a_whole_conference_holds_and_its_recordings_play() {
             .unwrap_or_else(|| panic!("no number: {value}"))
     };
     assert!(number(&report["epochs"]) >= 4);
+    assert_eq!(report["ciphersuite"], WEAK);
+    assert_eq!(report["stronger_ciphersuite"], STRONG);
     let participants = report["participants"].as_array().expect("a list");
     assert_eq!(participants.len(), 4);
     for one in participants {
@@ -186,7 +191,7 @@ fn a_conference_outlives_its_sfu() {
 }
 
 #[test]
-fn a_conference_in_counter_mode_holds() {
+fn a_post_quantum_conference_in_counter_mode_holds() {
     let (profile, seconds) = ("aes128_cm_hmac_sha1_80", "20");
     let output = run(&[
         "demo",
@@ -196,6 +201,7 @@ fn a_conference_in_counter_mode_holds() {
         seconds,
         "--profile",
         profile,
+        "--post-quantum",
         "--json",
     ]);
     let text = String::from_utf8_lossy(&output.stdout);
@@ -203,6 +209,17 @@ fn a_conference_in_counter_mode_holds() {
     let report: Value = serde_json::from_str(last).expect("the last line is JSON");
     assert_eq!(report["verdict"], "ok", "{}", report["reasons"]);
     assert_eq!(report["profile"], profile);
+    assert_eq!(report["ciphersuite"], STRONG);
+    assert_eq!(report["stronger_ciphersuite"], Value::Null);
+}
+
+#[test]
+fn who_requires_a_post_quantum_room_enters_no_other() {
+    let serve = Serve::start();
+    let output = run(&["participant", "--url", &serve.url, "--require-post-quantum"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains(WEAK), "{error}");
 }
 
 /// A running `serve` on ports of its own.

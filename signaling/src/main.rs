@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use issuing::{Token, TokenKey};
+use mls_srtp::group::MlsSuite;
 use mls_srtp::schedule::{MediaMode, ModeKind, Profile, Suite};
 use mls_srtp_signaling::access::{AccessArgs, AccessControl};
 use mls_srtp_signaling::store::Place;
@@ -64,6 +65,10 @@ struct Cli {
     /// How frames are protected: aes_128_gcm_sha256_128 (default) or aes_256_gcm_sha512_128.
     #[arg(long, value_name = "SUITE")]
     suite: Option<Suite>,
+    /// Groups that are created here have keys that a later quantum computer does not give away:
+    /// X25519 and ML-KEM-768 together.
+    #[arg(long)]
+    post_quantum: bool,
     /// What to log to stderr, such as "info" or "mls_srtp_signaling=debug".
     #[arg(long, default_value = "info", env = "RUST_LOG", value_name = "FILTER", value_parser = filter)]
     log: String,
@@ -137,6 +142,7 @@ async fn main() -> ExitCode {
     let room = RoomConfig {
         max_participants: cli.max_participants as usize,
         grace: Duration::from_secs(cli.grace),
+        ciphersuite: MlsSuite::of_rooms(cli.post_quantum),
         mode,
         ..RoomConfig::default()
     };

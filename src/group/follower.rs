@@ -13,7 +13,9 @@ use openmls::prelude::{
     StagedCommit,
 };
 
-use super::{GroupError, RoomPolicy, Roster, ServiceIdentity, decode, rules, submission, terms};
+use super::{
+    GroupError, MlsSuite, RoomPolicy, Roster, ServiceIdentity, decode, rules, submission, terms,
+};
 use crate::delivery::Blob;
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
 use crate::trust::NamesOnly;
@@ -82,10 +84,9 @@ impl GroupFollower {
         )
         .map_err(|e| GroupError::invalid("the GroupInfo", &e))?;
         let context = info.group_context();
-        terms::check(context.extensions(), policy, &service.info()).map_err(GroupError::from)?;
-        if context.group_id().as_slice() != group_id.as_bytes()
-            || context.ciphersuite() != terms::CIPHERSUITE
-        {
+        let (suite, stated) = (context.ciphersuite(), context.extensions());
+        terms::check(suite, stated, policy, &service.info()).map_err(GroupError::from)?;
+        if context.group_id().as_slice() != group_id.as_bytes() {
             return Err(FollowError::WrongGroupInfo);
         }
         let members = Members::of(&group)?;
@@ -105,7 +106,10 @@ impl GroupFollower {
     pub fn requeue(&mut self, proposal: &Blob) -> Result<Requeued, FollowError> {
         let (reference, proposal) = self.take_proposal(proposal)?;
         let what = match proposal {
-            Proposal::Add(add) => Requeuing::Add(rules::check_key_package(add.key_package())?),
+            Proposal::Add(add) => {
+                let suite = self.group.ciphersuite();
+                Requeuing::Add(rules::check_key_package(add.key_package(), suite)?)
+            }
             Proposal::Remove(remove) => {
                 let leaf = LeafIndex::try_from(remove.removed().u32());
                 Requeuing::Remove(leaf.map_err(|_| GroupError::TooLarge)?)
@@ -161,27 +165,32 @@ impl GroupFollower {
             .map_err(|e| GroupError::library("exporting the tree", &e))?)
     }
 
-    /// Checks the key package that a client brings for itself; says its raw signature key.
+    /// Checks the key package that a client brings for itself into a room of that suite; says its
+    /// raw signature key.
     ///
     /// # Errors
-    /// [`FollowError`] if it is invalid or names somebody else.
+    /// [`FollowError`] if it is invalid, of another suite, or names somebody else.
     pub fn check_key_package(
         key_package: &Blob,
         participant: &ParticipantId,
+        suite: MlsSuite,
     ) -> Result<Blob, FollowError> {
-        check_own(key_package, participant).map(|(_, key)| key)
+        check_own(key_package, participant, suite).map(|(_, key)| key)
     }
 
-    /// Checks a key package that a client publishes for itself; says its raw signature key.
+    /// Checks a key package that a client publishes for itself, for rooms of that suite; says its
+    /// raw signature key.
     ///
     /// # Errors
-    /// [`FollowError`] if it is invalid, names somebody else, or is not of the kind that is said.
+    /// [`FollowError`] if it is invalid, of another suite, names somebody else, or is not of the
+    /// kind that is said.
     pub fn check_published(
         key_package: &Blob,
         participant: &ParticipantId,
+        suite: MlsSuite,
         last_resort: bool,
     ) -> Result<Blob, FollowError> {
-        let (key_package, key) = check_own(key_package, participant)?;
+        let (key_package, key) = check_own(key_package, participant, suite)?;
         if key_package.last_resort() == last_resort {
             Ok(key)
         } else {
@@ -382,7 +391,7 @@ impl GroupFollower {
         let ProcessedMessageContent::ProposalMessage(proposal) = processed.into_content() else {
             return Err(GroupError::Malformed("a proposal").into());
         };
-        rules::check_proposal(&proposal)?;
+        rules::check_proposal(&proposal, self.group.ciphersuite())?;
         let reference = proposal.proposal_reference_ref().clone();
         let content = proposal.proposal().clone();
         self.queue.insert(reference.clone(), &content)?;
@@ -397,9 +406,10 @@ impl GroupFollower {
 fn check_own(
     key_package: &Blob,
     participant: &ParticipantId,
+    suite: MlsSuite,
 ) -> Result<(KeyPackage, Blob), FollowError> {
     let key_package = decode::key_package(&Provider::default(), key_package)?;
-    let named = rules::check_key_package(&key_package)?;
+    let named = rules::check_key_package(&key_package, suite.mls())?;
     if named != *participant {
         return Err(FollowError::NotYours(named.to_string()));
     }

@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use openmls::prelude::{
-    Credential, Extensions, GroupContext, KeyPackage, LeafNode, LeafNodeIndex, Proposal,
-    ProposalOrRefType, QueuedProposal, Sender, SenderExtensionIndex, StagedCommit,
+    Ciphersuite, Credential, Extensions, GroupContext, KeyPackage, LeafNode, LeafNodeIndex,
+    Proposal, ProposalOrRefType, QueuedProposal, Sender, SenderExtensionIndex, StagedCommit,
 };
 
 use super::{CredentialError, Roster, credential, terms};
@@ -34,8 +34,8 @@ pub enum RuleViolation {
     /// An added or renewed leaf lacks a capability that the room asks for.
     #[error("a leaf does not support what the room requires")]
     Capabilities,
-    /// A key package is for another ciphersuite than the one that all rooms have.
-    #[error("a key package is for another ciphersuite")]
+    /// A key package is for another cipher suite than the room's.
+    #[error("a key package is for another cipher suite than the room's")]
     Ciphersuite,
     /// A key package brings a key that is in the group already, or about to be.
     #[error("a key package holds a key that is in use")]
@@ -74,11 +74,15 @@ pub enum RuleViolation {
     Full,
 }
 
-/// A proposal must be the service's Add or Remove, and an Add's key package must be in order.
-pub(crate) fn check_proposal(proposal: &QueuedProposal) -> Result<(), RuleViolation> {
+/// A proposal must be the service's Add or Remove, and an Add's key package must be in order and of
+/// the group's suite.
+pub(crate) fn check_proposal(
+    proposal: &QueuedProposal,
+    suite: Ciphersuite,
+) -> Result<(), RuleViolation> {
     check_kind(proposal)?;
     match proposal.proposal() {
-        Proposal::Add(add) => check_key_package(add.key_package()).map(|_| ()),
+        Proposal::Add(add) => check_key_package(add.key_package(), suite).map(|_| ()),
         _ => Ok(()),
     }
 }
@@ -95,14 +99,17 @@ pub(crate) fn check_kind(proposal: &QueuedProposal) -> Result<(), RuleViolation>
 }
 
 /// A key package must name a participant, support the room's terms and not live too long.
-pub(crate) fn check_key_package(key_package: &KeyPackage) -> Result<ParticipantId, RuleViolation> {
-    if key_package.ciphersuite() != terms::CIPHERSUITE {
+pub(crate) fn check_key_package(
+    key_package: &KeyPackage,
+    suite: Ciphersuite,
+) -> Result<ParticipantId, RuleViolation> {
+    if key_package.ciphersuite() != suite {
         return Err(RuleViolation::Ciphersuite);
     }
     if !key_package.life_time().has_acceptable_range() {
         return Err(RuleViolation::Lifetime);
     }
-    check_leaf(key_package.leaf_node())
+    check_leaf(key_package.leaf_node(), suite)
 }
 
 /// Asks the trust settings about a leaf that enters the group of a room.
@@ -139,8 +146,8 @@ pub(crate) fn check_key(
     trusted.map_err(|error| RuleViolation::Untrusted { participant, error })
 }
 
-fn check_leaf(leaf: &LeafNode) -> Result<ParticipantId, RuleViolation> {
-    if !terms::are_supported_by(leaf.capabilities()) {
+fn check_leaf(leaf: &LeafNode, suite: Ciphersuite) -> Result<ParticipantId, RuleViolation> {
+    if !terms::are_supported_by(leaf.capabilities(), suite) {
         return Err(RuleViolation::Capabilities);
     }
     Ok(credential::participant(leaf.credential())?)
@@ -181,7 +188,7 @@ pub(crate) fn check_commit(
                 if proposal.proposal_or_ref_type() != ProposalOrRefType::Reference {
                     return Err(RuleViolation::InlineProposal);
                 }
-                check_proposal(proposal)?;
+                check_proposal(proposal, staged.group_context().ciphersuite())?;
             }
             check_own_leaf(staged, *committer, before)?;
         }
@@ -201,6 +208,7 @@ pub(crate) fn external_joiner(staged: &StagedCommit) -> Result<ParticipantId, Ru
         staged
             .update_path_leaf_node()
             .ok_or(RuleViolation::ExternalCommit)?,
+        staged.group_context().ciphersuite(),
     )
 }
 
@@ -250,7 +258,7 @@ fn check_own_leaf(
     let Some(renewed) = staged.update_path_leaf_node() else {
         return Ok(());
     };
-    check_leaf(renewed)?;
+    check_leaf(renewed, staged.group_context().ciphersuite())?;
     let key = renewed.signature_key().as_slice();
     let same = |(credential, old): (Credential, Vec<u8>)| {
         credential == *renewed.credential() && old == key

@@ -33,7 +33,7 @@ use crate::config::ManagerConfig;
 use crate::delivery::{Blob, ClientMessage, MAX_ENVELOPE_BYTES, MediaSignal, ServiceMessage};
 use crate::epoch::GroupCode;
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{Door, GroupError, Identity, Roster, SafetyNumber};
+use crate::group::{Door, GroupError, Identity, MlsSuite, Roster, SafetyNumber};
 use crate::id::{Epoch, GroupId, ParticipantId, RoomName};
 use crate::pipeline::{MediaEvent, MediaUpdate, Stream};
 use crate::schedule::MediaMode;
@@ -291,6 +291,7 @@ impl KeyManager {
                     policy,
                     external_sender,
                     validator: Arc::clone(&self.config.validator),
+                    accepted: self.config.ciphersuites.clone(),
                 };
                 let stands = Standing {
                     group,
@@ -432,6 +433,11 @@ impl KeyManager {
     /// How the room protects media, once the service has said so.
     pub fn mode(&self) -> Option<MediaMode> {
         self.room.as_ref().map(|door| door.policy.mode)
+    }
+
+    /// The MLS cipher suite of the room's group, once the service has said so.
+    pub fn suite(&self) -> Option<MlsSuite> {
+        self.room.as_ref().map(|door| door.policy.ciphersuite)
     }
 
     /// Ends the stay: keys are erased, and `event` says how it ended.

@@ -51,6 +51,8 @@ pub(super) struct Stay {
     /// The announcement that has not come back in the log, and whether a ping has come since.
     pub(super) announcing: Option<(Blob, bool)>,
     pub(super) media_start: MediaStart,
+    /// The application knows that the group could have a stronger suite.
+    pub(super) told_stronger: bool,
 }
 
 /// A proposal of the current epoch.
@@ -126,6 +128,7 @@ impl Stay {
             has_announced: false,
             announcing: None,
             media_start: MediaStart::default(),
+            told_stronger: false,
         })
     }
 

@@ -76,6 +76,7 @@ function handle(
         ...ours,
         message.room,
         message.token,
+        message.requirePostQuantum,
         message.url,
         transforms,
         post,

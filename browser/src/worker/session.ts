@@ -43,12 +43,13 @@ export class Session {
     pins: Pins,
     room: string,
     token: string | undefined,
+    requirePostQuantum: boolean,
     url: string,
     transforms: Transforms,
     post: (message: FromWorker) => void,
     closed: () => void,
   ) {
-    this.#core = new Core(participant, identity, pins.known);
+    this.#core = new Core(participant, identity, pins.known, requirePostQuantum);
     this.#pins = pins;
     this.#post = post;
     this.#closed = closed;

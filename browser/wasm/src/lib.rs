@@ -17,7 +17,7 @@ mod vectors;
 
 use std::sync::Arc;
 
-use mls_srtp::group::Identity;
+use mls_srtp::group::{Identity, MlsSuite};
 use mls_srtp::id::{ParticipantId, RoomName, StreamNumber};
 use mls_srtp::media::sframe::Codec;
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaUpdate};
@@ -44,7 +44,8 @@ pub struct Core {
 impl Core {
     /// A core for `user@domain/device`: with the signature key in `identity`, as
     /// [`Core::new_identity`] made it, or for this stay only with a new one. `pins` are the keys of
-    /// others that are remembered, as [`Core::changed_pins`] gave them.
+    /// others that are remembered, as [`Core::changed_pins`] gave them. With
+    /// `require_post_quantum` it enters no room whose keys a later quantum computer gives away.
     ///
     /// # Errors
     /// The name does not parse, the identity is another's or none, the pins are none, or the browser
@@ -54,6 +55,7 @@ impl Core {
         participant: &str,
         identity: Option<Vec<u8>>,
         pins: Option<String>,
+        require_post_quantum: bool,
     ) -> Result<Core, JsError> {
         let participant: ParticipantId = participant.parse()?;
         let identity: Identity = match identity {
@@ -67,9 +69,12 @@ impl Core {
             serde_json::from_str::<Vec<Pin>>(&json)
         })?;
         let pinned = Arc::new(PinnedKeys::with_pins(OnChange::Warn, pins));
+        let mut ciphersuites = MlsSuite::ALL.to_vec();
+        ciphersuites.retain(|suite| suite.is_post_quantum() || !require_post_quantum);
         let config = ManagerConfig {
             modes: vec![ModeKind::Sframe],
             validator: Arc::clone(&pinned) as _,
+            ciphersuites,
             ..ManagerConfig::default()
         };
         Ok(Core {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mls_srtp::ManagerConfig;
 use mls_srtp::event::Event;
-use mls_srtp::group::{Identity, SafetyNumber};
+use mls_srtp::group::{Identity, MlsSuite, SafetyNumber};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaPipeline};
 use mls_srtp::schedule::ModeKind;
@@ -95,6 +95,8 @@ pub enum HeadlessError {
 pub struct Progress {
     /// The last epoch change: epoch, roster, code.
     pub epoch: Option<Event>,
+    /// The stronger suite that all members could have, if the group's is weaker.
+    pub stronger_suite: Option<MlsSuite>,
     /// How many epochs it has been in.
     pub epochs: Vec<u64>,
     /// When it asked to join.

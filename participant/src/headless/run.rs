@@ -118,6 +118,10 @@ impl Run {
                 self.note(|progress, _| progress.trouble = Some(trouble));
                 return true;
             }
+            Event::StrongerSuitePossible { suite } => {
+                tracing::warn!(%suite, "the service gives the room a weaker MLS cipher suite than all members can do");
+                self.note(|progress, _| progress.stronger_suite = Some(suite));
+            }
             Event::Fatal(cause) => {
                 self.note(|progress, _| progress.trouble = Some(cause.to_string()));
                 return true;

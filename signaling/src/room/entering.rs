@@ -129,7 +129,8 @@ impl Room {
             token,
             resumes,
         })?;
-        if self.clients.len() >= self.config.max_participants && !self.clients.knows(participant) {
+        if self.clients.len() >= self.config.most_participants() && !self.clients.knows(participant)
+        {
             return refuse(Refusal::RoomFull, "the room is full");
         }
         Ok(admission)

@@ -241,6 +241,7 @@ impl Room {
         RoomPolicy {
             room: self.name.clone(),
             generation: self.generation,
+            ciphersuite: self.config.ciphersuite,
             mode: self.config.mode,
             locked: false,
         }

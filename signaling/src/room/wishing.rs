@@ -30,7 +30,8 @@ impl Room {
         if !handshake.proposals.may_add(participant) {
             return refuse(Refusal::Declined, "declined a moment ago");
         }
-        let key = GroupFollower::check_key_package(&key_package, participant)
+        let suite = self.config.ciphersuite;
+        let key = GroupFollower::check_key_package(&key_package, participant, suite)
             .map_err(|error| (error.refusal(), error.to_string()))?;
         self.check_key(participant, &key)?;
         if self.wishes.why_goes(participant) == Some(Why::Evicted) {

@@ -175,7 +175,7 @@ fn not_even_the_service_may_propose_other_terms() {
         panic!("not a proposal");
     };
     assert_eq!(
-        rules::check_proposal(&proposal),
+        rules::check_proposal(&proposal, SUITE.mls()),
         Err(RuleViolation::ProposalType)
     );
 }
@@ -219,7 +219,7 @@ fn a_member_may_not_propose() {
         .next()
         .expect("just proposed");
     assert_eq!(
-        rules::check_proposal(proposal),
+        rules::check_proposal(proposal, SUITE.mls()),
         Err(RuleViolation::Proposer)
     );
     let submitted = call.commit();
@@ -280,7 +280,7 @@ fn an_external_commit_is_refused() {
     let mallory = Client::new("mallory");
     let provider = &mallory.provider;
     let parameters = LeafNodeParameters::builder()
-        .with_capabilities(terms::capabilities())
+        .with_capabilities(terms::capabilities(&[SUITE]))
         .build();
     let (_, bundle) = MlsGroup::external_commit_builder()
         .with_config(MlsGroupJoinConfig::default())
