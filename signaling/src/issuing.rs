@@ -46,7 +46,8 @@ pub struct Token {
     valid: Duration,
     /// The thumbprint of the one signature key that it is good for, as the participant shows it.
     /// Members can check such a token themselves.
-    #[arg(long, value_name = "THUMBPRINT")]
+    // One in 64 begins with a hyphen.
+    #[arg(long, allow_hyphen_values = true, value_name = "THUMBPRINT")]
     bind: Option<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use openmls::prelude::{Capabilities, Ciphersuite, CredentialType, ExtensionType};
+use openmls::prelude::{Capabilities, Ciphersuite, ExtensionType};
 
 use super::*;
 use crate::trust::NamesOnly;
@@ -157,7 +157,7 @@ fn a_leaf_that_does_not_sign_the_rooms_suite_is_not_proposed() {
             Some(suites),
             Some(&[ExtensionType::Unknown(ROOM_POLICY_EXTENSION)]),
             None,
-            Some(&[CredentialType::Basic]),
+            Some(&credential::TYPES),
         );
         terms::are_supported_by(&capabilities, STRONG.mls())
     };
