@@ -18,18 +18,26 @@
 //! - [`access`]: who may do what.
 //! - [`media`]: the way to the SFU.
 //! - [`site`]: pages for browsers on the same port.
+//! - [`tls`], [`origin`], [`http`]: what is between a service and the internet; [`transport`] has
+//!   the options for it.
 
 pub mod access;
+mod addresses;
 mod bucket;
 pub mod config;
 mod connection;
+mod door;
+pub mod http;
 pub mod media;
+pub mod origin;
 pub mod room;
 mod server;
 mod service;
 pub mod site;
 mod stats;
 pub mod store;
+pub mod tls;
+pub mod transport;
 
 pub use config::{RoomConfig, ServiceConfig};
 pub use room::{RoomEvent, RoomEventKind};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use mls_srtp::schedule::{MediaMode, ModeKind, Profile, Suite};
 use mls_srtp_signaling::store::Place;
+use mls_srtp_signaling::transport::TransportArgs;
 use mls_srtp_signaling::{RoomConfig, Server, ServerBuilder, ServiceConfig};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -50,6 +51,8 @@ struct Cli {
     /// How frames are protected: aes_128_gcm_sha256_128 (default) or aes_256_gcm_sha512_128.
     #[arg(long, value_name = "SUITE")]
     suite: Option<Suite>,
+    #[command(flatten)]
+    transport: TransportArgs,
     /// What to log to stderr, such as "info" or "mls_srtp_signaling=debug".
     #[arg(long, default_value = "info", env = "RUST_LOG", value_name = "FILTER", value_parser = filter)]
     log: String,
@@ -97,33 +100,46 @@ async fn main() -> ExitCode {
         mode,
         ..RoomConfig::default()
     };
-    let config = ServiceConfig {
+    let mut config = ServiceConfig {
         listen: cli.listen,
         silence: Duration::from_secs(cli.silence),
         room,
         ..ServiceConfig::default()
     };
-    let server = match start(config, &cli.store).await {
-        Ok(server) => server,
+    cli.transport.apply(&mut config);
+    let (server, notice) = match start(config, &cli).await {
+        Ok(started) => started,
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::FAILURE;
         }
     };
     // Whoever started us may have closed the pipe; that is no reason to end.
-    let _ = writeln!(
-        std::io::stdout(),
-        "signaling on ws://{}",
-        server.local_addr()
-    );
+    let _ = writeln!(std::io::stdout(), "signaling on {}", server.url());
+    if let Some(notice) = notice {
+        let _ = writeln!(std::io::stdout(), "{notice}");
+    }
     server.run(told_to_end()).await;
     ExitCode::SUCCESS
 }
 
-async fn start(config: ServiceConfig, store: &Place) -> Result<Server, Box<dyn Error>> {
-    let builder = ServerBuilder::new(config).boxed_store(store.open()?);
+/// A service that listens, and what is to be said about its certificate.
+async fn start(
+    config: ServiceConfig,
+    Cli {
+        store, transport, ..
+    }: &Cli,
+) -> Result<(Server, Option<String>), Box<dyn Error>> {
+    let listen = config.listen.ip();
+    let mut builder = ServerBuilder::new(config).boxed_store(store.open()?);
     tracing::info!(%store, "rooms are kept here");
-    Ok(builder.bind().await?)
+    let chosen = transport.tls(listen, store)?;
+    let mut notice = None;
+    if let Some(chosen) = chosen {
+        builder = builder.tls(chosen.tls);
+        notice = chosen.notice;
+    }
+    Ok((builder.bind().await?, notice))
 }
 
 /// Ctrl-C, or SIGTERM where there is such a thing.
