@@ -8,6 +8,7 @@ use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig};
 use mls_srtp_participant::leg::LegConfig;
 use mls_srtp_participant::session::LinkConfig;
+use mls_srtp_participant::trust::Trust;
 
 use crate::media::SampleMedia;
 
@@ -22,6 +23,7 @@ impl Bots {
     pub async fn start(
         count: u16,
         url: &str,
+        trust: Trust,
         room: &RoomName,
         mode: ModeKind,
     ) -> Result<Self, String> {
@@ -37,7 +39,10 @@ impl Bots {
                 participant: participant.map_err(|error| error.to_string())?,
                 token: None,
                 leg: LegConfig::new("0.0.0.0:0"),
-                link: LinkConfig::default(),
+                link: LinkConfig {
+                    trust: trust.clone(),
+                    ..LinkConfig::default()
+                },
                 state: None,
                 sound: Arc::clone(&media.sound),
                 picture: Arc::clone(&media.picture),

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher, Profile, Suite};
 use mls_srtp_signaling::store::Place;
+use mls_srtp_signaling::transport::TransportArgs;
 
 /// End-to-end encrypted conferences: MLS keys, SRTP media, an SFU that cannot read it.
 ///
@@ -126,6 +127,8 @@ pub struct Serve {
     pub bots_room: RoomName,
     #[command(flatten)]
     pub protection: Protection,
+    #[command(flatten)]
+    pub transport: TransportArgs,
 }
 
 /// How media is protected end to end.
@@ -156,9 +159,12 @@ impl Protection {
 
 #[derive(Debug, Args)]
 pub struct Participant {
-    /// The signaling service, ws://host:port.
+    /// The signaling service, ws://host:port or wss://host.
     #[arg(long, default_value = "ws://127.0.0.1:8080")]
     pub url: String,
+    /// Trust the certificates in this PEM file as well, for a wss:// service.
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
     /// The room to enter.
     #[arg(long, default_value = "demo", value_parser = parse_room)]
     pub room: RoomName,

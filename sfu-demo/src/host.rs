@@ -56,7 +56,8 @@ pub struct HostConfig {
 
 /// Running services.
 pub struct Host {
-    address: SocketAddr,
+    url: String,
+    page: String,
     sfu: Unit,
     stop: Option<oneshot::Sender<()>>,
     tasks: Vec<JoinHandle<()>>,
@@ -89,6 +90,8 @@ impl Host {
                 mode: config.mode,
                 ..RoomConfig::default()
             },
+            // Who runs a whole conference in one process has all of it at one address.
+            max_per_address: 0,
             ..ServiceConfig::default()
         };
         let server = ServerBuilder::new(service)
@@ -115,7 +118,7 @@ impl Host {
             sfu_config.default_format = PayloadFormat::Opaque;
         }
         let (sfu, sfu_events) = Unit::start(config.media, sfu_config)?;
-        let address = server.local_addr();
+        let (url, page) = (server.url(), server.page());
         let bridge = Bridge::new(sfu.clone(), server.handle());
         let (stop, stopped) = oneshot::channel();
         let tasks = vec![
@@ -126,7 +129,8 @@ impl Host {
             })),
         ];
         Ok(Self {
-            address,
+            url,
+            page,
             sfu,
             stop: Some(stop),
             tasks,
@@ -135,12 +139,12 @@ impl Host {
 
     /// Where participants connect.
     pub fn url(&self) -> String {
-        format!("ws://{}", self.address)
+        self.url.clone()
     }
 
     /// Where browsers find the page.
     pub fn page(&self) -> String {
-        format!("http://{}/", self.address)
+        self.page.clone()
     }
 
     /// Where media goes.

@@ -10,6 +10,7 @@ use mls_srtp_participant::headless::{Headless, HeadlessConfig};
 use mls_srtp_participant::leg::LegConfig;
 use mls_srtp_participant::session::LinkConfig;
 use mls_srtp_participant::state::{SqliteStateStore, StateConfig};
+use mls_srtp_participant::trust::Trust;
 
 use crate::cli::Participant;
 use crate::interrupt::Interrupt;
@@ -36,6 +37,10 @@ async fn take_part(args: Participant) -> Result<(), String> {
     let state = args.state.map(SqliteStateStore::open).transpose();
     let state = state.map_err(|error| error.to_string())?;
     let keeps_state = state.is_some();
+    let mut link = LinkConfig::default();
+    if let Some(file) = &args.tls_ca {
+        link.trust = Trust::with_file(file).map_err(|error| error.to_string())?;
+    }
     let origin = ClockOrigin::start();
     println!("{} enters {} at {}", args.name, args.room, args.url);
     let headless = Headless::start(HeadlessConfig {
@@ -44,7 +49,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
         participant: args.name,
         token: None,
         leg: LegConfig::new("0.0.0.0:0"),
-        link: LinkConfig::default(),
+        link,
         state: state.map(StateConfig::new),
         sound: Arc::clone(&media.sound),
         picture: Arc::clone(&media.picture),

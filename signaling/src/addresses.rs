@@ -54,14 +54,15 @@ impl Addresses {
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr, now: Instant) -> Admission {
         let address = holder(address);
         let mut known = self.lock();
-        let burst = u32::try_from(self.limit).unwrap_or(u32::MAX);
+        // As many again are told why; telling costs a TLS handshake each.
+        let most = self.limit.saturating_mul(2);
+        let burst = u32::try_from(most).unwrap_or(u32::MAX);
         let one = known.entry(address).or_insert_with(|| Known {
             open: 0,
             coming: Bucket::full(burst, self.rate, now),
         });
         let unlimited = self.limit == 0;
-        // As many again are told why; telling costs a TLS handshake each.
-        if !unlimited && (!one.coming.take(now) || one.open >= self.limit.saturating_mul(2)) {
+        if !unlimited && (!one.coming.take(now) || one.open >= most) {
             return Admission::Dropped;
         }
         one.open += 1;
@@ -147,12 +148,12 @@ mod tests {
 
     #[test]
     fn one_address_comes_so_often_and_is_forgotten_after_a_while() {
-        let (addresses, now) = (Arc::new(Addresses::new(3, 1)), Instant::now());
+        let (addresses, now) = (Arc::new(Addresses::new(3, 2)), Instant::now());
         let come = |at| match addresses.admit(address("192.0.2.1"), at) {
             Admission::Dropped => false,
             Admission::Served(_) | Admission::Refused(_) => true,
         };
-        assert!((0..3).all(|_| come(now)) && !come(now));
+        assert!((0..6).all(|_| come(now)) && !come(now));
         assert!(come(now + Duration::from_secs(1)));
         addresses.forget_old(now + Duration::from_secs(2));
         assert_eq!(addresses.lock().len(), 1, "its bucket is not full");

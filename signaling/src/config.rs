@@ -22,8 +22,8 @@ pub struct ServiceConfig {
     /// and nearly a hundred addresses are needed to take every place of the service. Behind a proxy
     /// all come from one address, and this must be 0.
     pub max_per_address: usize,
-    /// New connections per second from one address in the long run; `max_per_address` of them may
-    /// come at once, and none are counted if that is 0. Default 20: each may cost a TLS handshake.
+    /// New connections per second from one address in the long run; twice `max_per_address` of them
+    /// may come at once, and none are counted if that is 0. Default 20: each may cost a TLS handshake.
     pub address_rate: u32,
     /// Origins whose pages may connect besides the service's own. Default none.
     pub allowed_origins: Vec<AllowedOrigin>,

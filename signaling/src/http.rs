@@ -25,7 +25,7 @@ use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
@@ -149,13 +149,14 @@ pub(crate) async fn receive<S>(stream: S, answers: Answers, head_within: Duratio
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (peer, opening) = (answers.peer, Arc::new(Mutex::new(None)));
-    let slot = Arc::clone(&opening);
+    let (peer, asked) = (answers.peer, Arc::new(Mutex::new(None)));
+    let slot = Arc::clone(&asked);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let response = answers.to(&request);
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        if request.headers().contains_key(UPGRADE) {
+            let opens = response.status() == StatusCode::SWITCHING_PROTOCOLS;
             let upgrade = hyper::upgrade::on(&mut request);
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some((upgrade, opens));
         }
         ready(Ok::<_, Infallible>(response))
     });
@@ -171,11 +172,14 @@ where
         Ok(Err(error)) => tracing::debug!(%peer, %error, "no request"),
         Err(_) => tracing::debug!(%peer, "stayed too long"),
     }
-    let upgrade = opening
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take()?;
-    let stream = TokioIo::new(upgrade.await.ok()?);
+    let asked = asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (upgrade, opens) = asked?;
+    // After a request for another protocol hyper leaves the connection to us, whatever the answer.
+    let mut stream = TokioIo::new(upgrade.await.ok()?);
+    if !opens {
+        let _ = timeout(head_within, stream.shutdown()).await;
+        return None;
+    }
     let limits = Some(connection::limits());
     Some(WebSocketStream::from_raw_socket(stream, Role::Server, limits).await)
 }

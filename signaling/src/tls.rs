@@ -3,21 +3,21 @@
 //! Keys of media do not depend on it. It keeps tokens, names and the course of a call from those who
 //! listen on the way, and the page from those who would change it there.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{CertificateParams, DnType, KeyPair};
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use tokio_rustls::rustls::{Error as RustlsError, ServerConfig};
 
-/// How long a certificate that is made here is good. Default 397 days: the longest that browsers
+/// How long a certificate that is made here is good: 397 days, the longest that browsers
 /// take from anybody.
 const GOOD_FOR: Duration = Duration::from_secs(397 * 24 * 60 * 60);
 /// What browsers and our participants speak over it.
@@ -127,6 +127,11 @@ impl Tls {
         Self::load(cert, key)
     }
 
+    /// The certificate, DER.
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
     /// SHA-256 of the certificate, as `openssl x509 -fingerprint -sha256` and browsers show it.
     pub fn fingerprint(&self) -> String {
         let hash = Sha256::digest(&self.certificate);
@@ -159,6 +164,8 @@ fn make(cert: &Path, key: &Path, listen: IpAddr) -> Result<(), TlsError> {
         names.push(listen);
     }
     let mut params = CertificateParams::new(names)?;
+    let name = &mut params.distinguished_name;
+    name.push(DnType::CommonName, "MLS-SRTP, self-signed");
     let now = SystemTime::now();
     params.not_before = now.into();
     params.not_after = (now + GOOD_FOR).into();
@@ -174,9 +181,9 @@ fn write(path: &Path, text: &str) -> Result<(), TlsError> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = path.parent().map_or(Ok(()), fs::create_dir_all);
-    let written = written.and_then(|()| options.open(path));
-    let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = options
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|source| TlsError::Write {
         path: path.into(),
         source,

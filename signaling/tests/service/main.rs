@@ -7,3 +7,6 @@ mod hostile;
 mod limits;
 mod peer;
 mod process;
+mod slow;
+mod tls;
+mod web;
