@@ -183,3 +183,34 @@ where
     let limits = Some(connection::limits());
     Some(WebSocketStream::from_raw_socket(stream, Role::Server, limits).await)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+    use crate::site::Found;
+
+    /// A browser that asks for a page and takes only a few bytes of it.
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_take_an_answer_does_not_stay() {
+        let large = Found::File {
+            content_type: "text/plain",
+            body: &[b'x'; 100_000],
+        };
+        let answers = Answers {
+            peer: ([127, 0, 0, 1], 9).into(),
+            refuse_all: None,
+            over_tls: false,
+            allowed_origins: Vec::new(),
+            site: Some(Arc::new(move |_| Some(large))),
+        };
+        let (mut browser, stream) = tokio::io::duplex(1_000);
+        let receiving = tokio::spawn(receive(stream, answers, Duration::from_secs(10)));
+        let request = b"GET / HTTP/1.1\r\n\r\n";
+        browser.write_all(request).await.expect("sent");
+        let mut few = [0; 10];
+        browser.read_exact(&mut few).await.expect("an answer");
+        assert!(receiving.await.expect("no panic").is_none());
+    }
+}
