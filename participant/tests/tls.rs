@@ -146,6 +146,23 @@ async fn a_self_signed_certificate_is_taken_only_by_those_who_were_told() {
 }
 
 #[tokio::test]
+async fn one_certificate_can_be_the_only_one() {
+    let setup = Setup::new();
+    let tls = setup.issue("calls.example.org", |params| {
+        params.not_after = date_time_ymd(2020, 1, 1);
+    });
+    let only = Trust::only(tls.certificate());
+    let port = serve(Some(tls)).await;
+    let url = format!("wss://localhost:{port}/");
+    assert!(connect(&url, &only).await.is_ok(), "whatever is in it");
+    let port = serve(Some(setup.issue("localhost", |_| {}))).await;
+    assert_eq!(
+        problem(port, &only).await,
+        CertificateProblem::UnknownIssuer
+    );
+}
+
+#[tokio::test]
 async fn whoever_takes_tls_for_none_or_none_for_tls_is_told() {
     let setup = Setup::new();
     let with = serve(Some(setup.issue("localhost", |_| {}))).await;

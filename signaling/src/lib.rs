@@ -7,7 +7,7 @@
 //!
 //! # async fn run() -> Result<(), mls_srtp_signaling::StartError> {
 //! let server = ServerBuilder::new(ServiceConfig::default()).bind().await?;
-//! println!("listening on ws://{}", server.local_addr());
+//! println!("listening on {}", server.url());
 //! server.run(async { let _ = tokio::signal::ctrl_c().await; }).await;
 //! # Ok(())
 //! # }
