@@ -205,6 +205,7 @@ mod tests {
             allowed_origins: Vec::new(),
             site: Some(Arc::new(move |_| Some(large))),
         };
+        let began = tokio::time::Instant::now();
         let (mut browser, stream) = tokio::io::duplex(1_000);
         let receiving = tokio::spawn(receive(stream, answers, Duration::from_secs(10)));
         let request = b"GET / HTTP/1.1\r\n\r\n";
@@ -212,5 +213,6 @@ mod tests {
         let mut few = [0; 10];
         browser.read_exact(&mut few).await.expect("an answer");
         assert!(receiving.await.expect("no panic").is_none());
+        assert_eq!(began.elapsed(), VISIT, "as virtual time goes");
     }
 }
