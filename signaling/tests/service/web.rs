@@ -169,7 +169,7 @@ async fn only_pages_of_this_host_and_allowed_ones_may_open_a_websocket() {
     let app = "https://app.example.org";
     let strict = Service::start(&[]);
     let lenient = Service::start(&["--allow-origin", app, "--allow-origin", "https://b.example"]);
-    let open = Service::start(&["--allow-origin", "*"]);
+    let mut open = Service::start(&["--allow-origin", "*"]);
     for (service, origin, may) in [
         (&strict, "http://calls.example.org", true),
         (&strict, "https://calls.example.org", true),
@@ -194,6 +194,14 @@ async fn only_pages_of_this_host_and_allowed_ones_may_open_a_websocket() {
     }
     // Programs send none.
     two(&strict.address).await;
+    open.kill();
+    let mut stderr = String::new();
+    let mut pipe = open.child.stderr.take().expect("is piped");
+    std::io::Read::read_to_string(&mut pipe, &mut stderr).expect("UTF-8");
+    assert!(
+        stderr.contains("pages of any origin may connect"),
+        "{stderr}"
+    );
 }
 
 #[tokio::test]
