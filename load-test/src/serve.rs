@@ -37,6 +37,8 @@ async fn serve(args: &cli::Service) -> Result<(), String> {
     let config = ServiceConfig {
         listen: args.listen,
         max_connections: ROOM_FOR,
+        // All clients are on this machine.
+        max_per_address: 0,
         room,
         ..ServiceConfig::default()
     };

@@ -7,6 +7,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mls_srtp_participant::signaling::SignalingError;
+use mls_srtp_participant::trust::TrustError;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
@@ -26,6 +28,12 @@ pub enum ServiceError {
     /// It ended, or did not say where it listens.
     #[error("the service did not say where it listens; what it said instead: {0:?}")]
     Silent(String),
+    /// The file with trusted certificates cannot be used.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The certificate of somebody else's service is refused.
+    #[error(transparent)]
+    Certificate(SignalingError),
 }
 
 /// The process that serves.

@@ -32,7 +32,7 @@ const COMMANDS: usize = 64;
 /// What to join, and as whom.
 #[derive(Debug)]
 pub struct SessionConfig {
-    /// The signaling service, `ws://host:port/`.
+    /// The signaling service, `ws://host:port/` or `wss://host/`.
     pub url: String,
     /// The room.
     pub room: RoomName,
@@ -47,7 +47,7 @@ pub struct SessionConfig {
     pub streams: Vec<Stream>,
     /// Times and trust of the key manager. Its modes are those of the media that is joined with.
     pub manager: ManagerConfig,
-    /// Times of the connection to the service.
+    /// Times of the connection to the service, and whom it trusts.
     pub link: LinkConfig,
     /// Where the signature key and the stay are kept, if they are. What is there already is gone on
     /// with: the same key, and at the same leaf if this is the room that it was in.

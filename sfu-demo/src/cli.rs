@@ -10,6 +10,7 @@ use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher, Profile, Suite};
 use mls_srtp_signaling::access::AccessArgs;
 use mls_srtp_signaling::store::Place;
+use mls_srtp_signaling::transport::TransportArgs;
 
 use crate::identity::IdentityArgs;
 
@@ -134,6 +135,8 @@ pub struct Serve {
     pub protection: Protection,
     #[command(flatten)]
     pub access: AccessArgs,
+    #[command(flatten)]
+    pub transport: TransportArgs,
 }
 
 /// How media and keys are protected end to end.
@@ -182,9 +185,12 @@ impl Participant {
 
 #[derive(Debug, Args)]
 pub struct Participant {
-    /// The signaling service, ws://host:port.
+    /// The signaling service, ws://host:port or wss://host.
     #[arg(long, default_value = "ws://127.0.0.1:8080")]
     pub url: String,
+    /// Trust the certificates in this PEM file as well, for a wss:// service.
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
     /// The room to enter.
     #[arg(long, default_value = "demo", value_parser = parse_room)]
     pub room: RoomName,

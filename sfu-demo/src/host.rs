@@ -14,9 +14,8 @@ use mls_srtp_sfu::{
     DisconnectReason, Event, ParticipantId as SfuParticipant, PayloadFormat, RoomId, ServerStats,
     SfuConfig, SfuError, Tap,
 };
-use mls_srtp_signaling::access::{AccessControl, OpenAccess};
+use mls_srtp_signaling::access::OpenAccess;
 use mls_srtp_signaling::media::{MediaRequest, MediaRequestKind};
-use mls_srtp_signaling::store::{MemoryStore, Store};
 use mls_srtp_signaling::{
     RoomConfig, RoomEvent, ServerBuilder, ServerHandle, ServiceConfig, StartError,
 };
@@ -60,33 +59,20 @@ pub struct HostConfig {
 
 /// Running services.
 pub struct Host {
-    address: SocketAddr,
+    url: String,
+    page: String,
     sfu: Unit,
     stop: Option<oneshot::Sender<()>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Host {
-    /// Starts both services, open to anybody. What the signaling service accepts is told to `events`.
+    /// Starts both services, open to anybody and in memory. What the signaling service accepts is told to `events`.
     ///
     /// # Errors
     /// [`HostError`], naming the address that is taken.
     pub async fn start(
         config: HostConfig,
-        events: mpsc::UnboundedSender<RoomEvent>,
-    ) -> Result<Self, HostError> {
-        let (store, access) = (MemoryStore::default(), OpenAccess);
-        Self::start_over(config, Box::new(store), Box::new(access), events).await
-    }
-
-    /// The same with a door, and over a store that outlives this process.
-    ///
-    /// # Errors
-    /// [`HostError`], naming the address that is taken or the room that cannot be gone on with.
-    pub async fn start_over(
-        config: HostConfig,
-        store: Box<dyn Store>,
-        access: Box<dyn AccessControl>,
         events: mpsc::UnboundedSender<RoomEvent>,
     ) -> Result<Self, HostError> {
         let service = ServiceConfig {
@@ -96,16 +82,15 @@ impl Host {
                 ciphersuite: config.ciphersuite,
                 ..RoomConfig::default()
             },
+            // Who runs a whole conference in one process has all of it at one address.
+            max_per_address: 0,
             ..ServiceConfig::default()
         };
-        let server = ServerBuilder::new(service, access)
-            .events(events)
-            .boxed_store(store);
+        let server = ServerBuilder::new(service, OpenAccess).events(events);
         Self::start_with(config, server).await
     }
 
-    /// The same with a signaling service of the caller's making, for instance with a store of its
-    /// own. It listens where its own configuration says, in rooms of the mode that is stated there.
+    /// The same with a signaling service of the caller's making, with a door and a store of its own. It listens where its own configuration says, in rooms of the mode that is stated there.
     ///
     /// # Errors
     /// [`HostError`], naming the address that is taken.
@@ -122,7 +107,7 @@ impl Host {
             sfu_config.default_format = PayloadFormat::Opaque;
         }
         let (sfu, sfu_events) = Unit::start(config.media, sfu_config)?;
-        let address = server.local_addr();
+        let (url, page) = (server.url(), server.page());
         let bridge = Bridge::new(sfu.clone(), server.handle());
         let (stop, stopped) = oneshot::channel();
         let tasks = vec![
@@ -133,7 +118,8 @@ impl Host {
             })),
         ];
         Ok(Self {
-            address,
+            url,
+            page,
             sfu,
             stop: Some(stop),
             tasks,
@@ -142,12 +128,12 @@ impl Host {
 
     /// Where participants connect.
     pub fn url(&self) -> String {
-        format!("ws://{}", self.address)
+        self.url.clone()
     }
 
     /// Where browsers find the page.
     pub fn page(&self) -> String {
-        format!("http://{}/", self.address)
+        self.page.clone()
     }
 
     /// Where media goes.

@@ -12,6 +12,7 @@ use mls_srtp_participant::headless::{Headless, HeadlessConfig};
 use mls_srtp_participant::leg::LegConfig;
 use mls_srtp_participant::session::LinkConfig;
 use mls_srtp_participant::state::{SqliteStateStore, StateConfig};
+use mls_srtp_participant::trust::Trust;
 use tokio::sync::mpsc;
 
 use crate::cli::Participant;
@@ -49,6 +50,10 @@ async fn take_part(args: Participant) -> Result<(), String> {
         ciphersuites,
         ..ManagerConfig::default()
     };
+    let mut link = LinkConfig::default();
+    if let Some(file) = &args.tls_ca {
+        link.trust = Trust::with_file(file).map_err(|error| error.to_string())?;
+    }
     let (teller, mut told) = mpsc::unbounded_channel();
     let origin = ClockOrigin::start();
     println!("{} enters {} at {}", args.name, args.room, args.url);
@@ -61,7 +66,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
         manager,
         token: args.token,
         leg: LegConfig::new("0.0.0.0:0"),
-        link: LinkConfig::default(),
+        link,
         state: state.map(StateConfig::new),
         sound: Arc::clone(&media.sound),
         picture: Arc::clone(&media.picture),

@@ -231,6 +231,12 @@ struct Serve {
 
 impl Serve {
     fn start() -> Self {
+        let serve = Self::start_with(&[]);
+        assert!(serve.url.starts_with("ws://127.0.0.1:"), "{}", serve.url);
+        serve
+    }
+
+    fn start_with(extra: &[&str]) -> Self {
         let args = [
             "serve",
             "--open",
@@ -240,6 +246,7 @@ impl Serve {
             "127.0.0.1:0",
         ];
         let mut child = sfu_demo(&args)
+            .args(extra)
             .stdout(Stdio::piped())
             .spawn()
             .expect("runs");
@@ -251,7 +258,6 @@ impl Serve {
             .nth(1)
             .expect("an address")
             .to_owned();
-        assert!(url.starts_with("ws://127.0.0.1:"), "{line}");
         Self { child, url, output }
     }
 
@@ -340,6 +346,34 @@ fn same_codes(alice: &Output, bob: &Output) {
     assert_eq!(digits.split(' ').map(str::len).collect::<Vec<_>>(), [5; 12]);
     assert_eq!(digits, number(&texts[1], "alice"));
     assert!(!texts[0].contains('█') && texts[1].contains('█'));
+}
+
+/// Bots and guests, over TLS with a certificate of the service's own.
+#[test]
+fn a_room_is_entered_over_tls_by_those_who_trust_the_certificate() {
+    let folder = Folder::new("mls-srtp-tls");
+    let file = |name: &str| folder.0.join(name).display().to_string();
+    let (cert, key) = (file("cert.pem"), file("key.pem"));
+    let tls = ["--tls-self-signed", "--tls-cert", &cert, "--tls-key", &key];
+    let mut serve = Serve::start_with(&[&tls[..], &["--bots", "1"]].concat());
+    assert!(serve.url.starts_with("wss://127.0.0.1:"), "{}", serve.url);
+    let mut page = String::new();
+    serve.output.read_line(&mut page).expect("a line");
+    assert!(page.contains("page https://127.0.0.1:"), "{page}");
+
+    let join = |extra: &[&str]| {
+        let args = ["participant", "--url", &serve.url, "--name", "alice"];
+        run(&[&args[..], &["--seconds", "6"], extra].concat())
+    };
+    let output = join(&["--tls-ca", &cert]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("bot1@localhost/headless: "), "{text}");
+    let output = join(&[]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("--tls-ca"), "{text}");
+    assert_eq!(serve.interrupt(), Some(0));
 }
 
 /// Nothing that is waited for takes that long.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use mls_srtp::group::MlsSuite;
 use mls_srtp::schedule::MediaMode;
 
+use crate::origin::AllowedOrigin;
+
 /// Everything an operator can set; each default states its reason.
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
@@ -15,6 +17,17 @@ pub struct ServiceConfig {
     pub max_rooms: usize,
     /// Connections at once. Default 10,000.
     pub max_connections: usize,
+    /// Connections at once from one address, which is an IPv4 address or an IPv6 /64; as many again
+    /// are told why they are refused, the rest are dropped. 0 is no limit. Default 128: people of an
+    /// office share an address, and a browser that loads the page has six connections for a moment;
+    /// and nearly a hundred addresses are needed to take every place of the service. Behind a proxy
+    /// all come from one address, and this must be 0.
+    pub max_per_address: usize,
+    /// New connections per second from one address in the long run; twice `max_per_address` of them
+    /// may come at once, and none are counted if that is 0. Default 20: each may cost a TLS handshake.
+    pub address_rate: u32,
+    /// Origins whose pages may connect besides the service's own. Default none.
+    pub allowed_origins: Vec<AllowedOrigin>,
     /// Messages of a room that may wait for one client before it counts as too slow. Default
     /// 1,024: a client that is so far behind catches up faster by resuming.
     pub client_queue: usize,
@@ -22,7 +35,8 @@ pub struct ServiceConfig {
     pub burst: u32,
     /// Envelopes per second that a client may send in the long run. Default 50.
     pub rate: u32,
-    /// How long a client may take to open its WebSocket, and then to say hello. Default 10 s.
+    /// How long a client may take for the TLS handshake, for the head of its request, and then to
+    /// say hello. Default 10 s each: a phone on a bad network needs one or two.
     pub hello_timeout: Duration,
     /// How often a client is asked for a sign of life (WebSocket ping). Default 2 s.
     pub heartbeat: Duration,
@@ -41,6 +55,9 @@ impl Default for ServiceConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             max_rooms: 1_000,
             max_connections: 10_000,
+            max_per_address: 128,
+            address_rate: 20,
+            allowed_origins: Vec::new(),
             client_queue: 1_024,
             burst: 200,
             rate: 50,

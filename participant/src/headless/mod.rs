@@ -39,7 +39,7 @@ pub type EventObserver = Box<dyn FnMut(&Event) + Send>;
 
 /// What a headless participant does.
 pub struct HeadlessConfig {
-    /// The signaling service, `ws://host:port/`.
+    /// The signaling service, `ws://host:port/` or `wss://host/`.
     pub url: String,
     /// The room.
     pub room: RoomName,
@@ -53,7 +53,7 @@ pub struct HeadlessConfig {
     pub token: Option<String>,
     /// Where its media is sent from, and how it is connected again.
     pub leg: LegConfig,
-    /// Times of the connection to the service.
+    /// Times of the connection to the service, and whom it trusts.
     pub link: LinkConfig,
     /// Where its key and its stay are kept, if they are.
     pub state: Option<StateConfig>,

@@ -167,6 +167,7 @@ async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
         link: LinkConfig {
             silence: Duration::from_secs(3),
             retry: quick,
+            ..LinkConfig::default()
         },
         sound: Arc::clone(&media.sound),
         picture: Arc::clone(&media.picture),

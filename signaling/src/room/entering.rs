@@ -23,7 +23,7 @@ impl Room {
         now: Moment,
     ) -> Result<(), Refused> {
         let entered = self.enter(client, message, now);
-        self.flush();
+        self.flush(now);
         entered
     }
 
@@ -186,7 +186,7 @@ impl Room {
         }
         self.publish_committers();
         self.check_ready();
-        self.flush();
+        self.flush(now);
     }
 
     /// Tells a client how the room stands.

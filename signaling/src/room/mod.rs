@@ -47,6 +47,7 @@ use clients::Clients;
 pub use events::{RoomEvent, RoomEventKind, RoomOutput};
 use handshake::Handshake;
 use log::RoomLog;
+use remembering::Held;
 use wishes::{Why, Wishes};
 
 /// What all rooms of a service share.
@@ -78,6 +79,8 @@ pub struct Room {
     next_ping: Moment,
     /// What the store has still to be told.
     unwritten: Vec<Change>,
+    /// What may not be told before that is written.
+    held: Held,
     outputs: VecDeque<RoomOutput>,
 }
 
@@ -112,13 +115,14 @@ impl Room {
             bars: Bars::default(),
             next_ping: Moment::default(),
             unwritten: Vec::new(),
+            held: Held::default(),
             outputs: VecDeque::new(),
             name,
             config,
             shared,
         };
         room.restore(record.group, record.facts, now)?;
-        room.flush();
+        room.flush(now);
         Ok(room)
     }
 
@@ -138,7 +142,7 @@ impl Room {
                 self.turn_out(&participant);
             }
         }
-        self.flush();
+        self.flush(now);
     }
 
     /// Tells a client that a message was refused, for which no room logic was reached.
@@ -180,7 +184,7 @@ impl Room {
             self.repeat_committers();
             self.trim();
         }
-        self.flush();
+        self.flush(now);
     }
 
     /// The next thing to do.
