@@ -112,7 +112,7 @@ async fn main() -> ExitCode {
         .with_env_filter(&cli.log)
         .with_writer(std::io::stderr)
         .init();
-    let made = match cli.command {
+    let made = match &cli.command {
         Some(Command::TokenKey(args)) => Some(args.run()),
         Some(Command::Token(args)) => Some(args.run()),
         None => None,
