@@ -32,6 +32,13 @@ pub enum Event {
         /// What people compare; it changes with every epoch.
         code: GroupCode,
     },
+    /// A moderator has locked or unlocked the room: while it is locked nobody new comes in.
+    RoomLocked {
+        /// How it is now.
+        locked: bool,
+        /// Who did it.
+        by: ParticipantId,
+    },
     /// The service has so many key packages of this device, without the last resort.
     KeyPackages {
         /// How many.
@@ -163,7 +170,7 @@ pub enum FatalCause {
         /// Why, for a person.
         reason: String,
     },
-    /// The group's terms are no longer the room's, though no commit may change them.
+    /// The group's terms are no longer the room's, or the lock was turned by somebody who may not.
     #[error("the group broke the terms of its room")]
     TermsBroken,
     /// The service closed the connection for good.

@@ -265,6 +265,7 @@ fn the_follower_walks_with_the_group() {
         epoch: Epoch::new(2),
         author: LeafIndex::new(0),
         external: false,
+        locked: None,
         added: vec![name("carol")],
         removed: vec![(gone, name("bob"))],
     };
