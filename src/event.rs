@@ -32,12 +32,13 @@ pub enum Event {
         /// What people compare; it changes with every epoch.
         code: GroupCode,
     },
-    /// A moderator has locked or unlocked the room: while it is locked nobody new comes in.
+    /// A moderator has locked or unlocked the room, or it was locked when we entered: while it is,
+    /// nobody new comes in.
     RoomLocked {
         /// How it is now.
         locked: bool,
-        /// Who did it.
-        by: ParticipantId,
+        /// Who did it, if that was while we were there.
+        by: Option<ParticipantId>,
     },
     /// The service has so many key packages of this device, without the last resort.
     KeyPackages {

@@ -21,6 +21,11 @@ export type TransformOptions =
 /** Kind of the track behind a transform. */
 export type MediaKind = "audio" | "video";
 
+/** What a moderator does. */
+export type Moderation =
+  | { readonly act: "remove" | "readmit"; readonly participant: ParticipantId }
+  | { readonly act: "lock"; readonly locked: boolean };
+
 /** Page to worker. */
 export type ToWorker =
   | {
@@ -31,6 +36,7 @@ export type ToWorker =
       readonly token: string | undefined;
     }
   | { readonly kind: "leave" }
+  | { readonly kind: "moderate"; readonly what: Moderation }
   | { readonly kind: "announce"; readonly streams: readonly AnnouncedStream[] }
   | { readonly kind: "signal"; readonly signal: MediaSignal }
   | { readonly kind: "reconnect" }

@@ -86,8 +86,20 @@ pub enum SessionError {
     State(#[from] StateError),
 }
 
+/// What a moderator does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moderation {
+    /// Removes a user, with all devices, and keeps it out.
+    Remove(ParticipantId),
+    /// Lets a removed user come again.
+    Readmit(ParticipantId),
+    /// Locks or unlocks the room.
+    SetLocked(bool),
+}
+
 enum Command {
     Leave,
+    Moderate(Moderation),
     Announce(Vec<Stream>),
     Signal(MediaSignal),
     Suspend(oneshot::Sender<Result<(), StateError>>),
@@ -171,6 +183,12 @@ impl Session {
     /// Replaces the announcement of our streams.
     pub async fn announce(&self, streams: Vec<Stream>) {
         let _ = self.commands.send(Command::Announce(streams)).await;
+    }
+
+    /// Does what a moderator may do. What comes of it are events: [`Event::RoomLocked`], an epoch
+    /// without the removed user, or [`Event::Refused`].
+    pub async fn moderate(&self, what: Moderation) {
+        let _ = self.commands.send(Command::Moderate(what)).await;
     }
 
     /// Sends media signaling to the SFU.

@@ -49,7 +49,13 @@ impl KeyManager {
         if let Some(door) = &mut self.room {
             door.policy.locked = locked;
         }
-        if let Some(by) = by {
+        self.event(Event::RoomLocked { locked, by });
+    }
+
+    /// We have entered, or gone on after a restart.
+    pub(super) fn tell_lock(&mut self) {
+        if self.is_locked() == Some(true) {
+            let (locked, by) = (true, None);
             self.event(Event::RoomLocked { locked, by });
         }
     }

@@ -234,6 +234,16 @@ impl KeyManager {
         Ok(())
     }
 
+    /// Asks the service to let a user come again who was removed.
+    ///
+    /// # Errors
+    /// [`Misuse::NotInRoom`]. A service that does not allow it answers with [`Event::Refused`].
+    pub fn readmit(&mut self, participant: ParticipantId) -> Result<(), Misuse> {
+        self.stay().ok_or(Misuse::NotInRoom)?;
+        self.send(ClientMessage::Readmit { participant });
+        Ok(())
+    }
+
     /// Says which streams are ours, now and to everybody who joins later: SSRCs or numbers, by the
     /// room's [`mode`](Self::mode). Media of streams that were not announced is refused by all
     /// receivers.

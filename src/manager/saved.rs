@@ -201,6 +201,7 @@ impl KeyManager {
         self.phase = Phase::Member(Box::new(stay));
         self.event(Event::Joined { group_id, leaf });
         self.enter_epoch(&RosterChange::default(), now);
+        self.tell_lock();
         for (participant, streams) in wire.streams {
             self.streams_of(participant, streams);
         }

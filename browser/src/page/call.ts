@@ -15,6 +15,7 @@ const banner = byId("banner", HTMLParagraphElement);
 const people = byId("people", HTMLSpanElement);
 const code = byId("code", HTMLParagraphElement);
 const codeShort = byId("code-short", HTMLSpanElement);
+const lock = byId("lock", HTMLButtonElement);
 const buttons = {
   microphone: byId("mic", HTMLButtonElement),
   camera: byId("camera", HTMLButtonElement),
@@ -84,6 +85,7 @@ class CallView {
     this.#listen();
     this.#buttons();
     this.#paintOwn();
+    this.#paintLock();
     // The lobby, which had the focus, is about to be hidden.
     roomName.focus();
   }
@@ -97,6 +99,14 @@ class CallView {
       const came = added.map((who) => `${who} came`);
       const went = removed.map((who) => `${who} went`);
       this.#drawer.note(`Epoch ${epoch}: ${[...came, ...went].join(", ") || "keys renewed"}`);
+    });
+    call.on("lock", ({ locked, by }) => {
+      this.#drawer.note(`${by ?? "Somebody"} ${locked ? "locked" : "unlocked"} the room`);
+      this.#paintLock();
+    });
+    call.on("refused", ({ detail }) => {
+      this.#drawer.note(detail);
+      this.#say("device", `That was refused: ${detail}.`);
     });
     call.on("sending", ({ epoch, reason }) => this.#drawer.switched(epoch, reason));
     call.on("state", (change) => this.#state(change));
@@ -127,6 +137,7 @@ class CallView {
     buttons.screen.onclick = () => void this.#toggle("screen");
     buttons.screen.disabled = !("getDisplayMedia" in navigator.mediaDevices);
     byId("leave", HTMLButtonElement).onclick = () => this.#call.leave();
+    lock.onclick = () => this.#call.setLocked(!this.#call.locked);
     byId("code-open", HTMLButtonElement).onclick = () => dialogs.code.showModal();
     byId("invite", HTMLButtonElement).onclick = (event) => {
       const room = roomName.textContent ?? "";
@@ -187,6 +198,15 @@ class CallView {
     this.#grid.announced(self, sources);
   }
 
+  /** Everybody sees whether the room is locked; moderators have the button besides. */
+  #paintLock(): void {
+    const { locked, moderates } = this.#call;
+    byId("locked", HTMLSpanElement).hidden = !locked || moderates;
+    lock.hidden = !moderates;
+    lock.textContent = locked ? "Unlock" : "Lock";
+    lock.setAttribute("aria-pressed", String(locked));
+  }
+
   #roster(): void {
     const roster = this.#call.roster.map(({ participant }) => participant);
     this.#grid.keep(new Set(roster));
@@ -205,6 +225,9 @@ class CallView {
     if (!digits) return;
     byId("safety-who", HTMLParagraphElement).textContent = participant;
     paintDigits(byId("safety", HTMLParagraphElement), digits);
+    const remove = byId("remove", HTMLButtonElement);
+    remove.hidden = !this.#call.moderates || participant === this.#call.participant;
+    remove.onclick = () => this.#call.remove(participant);
     if (!this.#over && !dialogs.safety.open) dialogs.safety.showModal();
   }
 

@@ -5,6 +5,7 @@ mod entries;
 mod external;
 mod forged;
 mod key_packages;
+mod lock;
 mod withdrawn;
 
 use openmls::prelude::tls_codec::Serialize as _;
