@@ -32,12 +32,12 @@ impl Room {
         let key = GroupFollower::check_key_package(&key_package, participant)
             .map_err(|error| (error.refusal(), error.to_string()))?;
         self.check_key(participant, &key)?;
-        self.check_not_removed(participant)?;
-        self.check_open(participant, &key)?;
         if self.wishes.why_goes(participant) == Some(Why::Evicted) {
             self.turn_away(client, participant);
             return Ok(());
         }
+        self.check_not_removed(participant)?;
+        self.check_open(participant, &key)?;
         let join = Join {
             participant: participant.clone(),
             client,
