@@ -39,6 +39,14 @@ pub enum Event {
         /// The strongest that all can do.
         suite: MlsSuite,
     },
+    /// A moderator has locked or unlocked the room, or it was locked when we entered: while it is,
+    /// nobody new comes in.
+    RoomLocked {
+        /// How it is now.
+        locked: bool,
+        /// Who did it, if that was while we were there.
+        by: Option<ParticipantId>,
+    },
     /// The service has so many key packages of this device, without the last resort.
     KeyPackages {
         /// How many.
@@ -177,7 +185,7 @@ pub enum FatalCause {
         /// Why, for a person.
         reason: String,
     },
-    /// The group's terms are no longer the room's, though no commit may change them.
+    /// The group's terms are no longer the room's, or the lock was turned by somebody who may not.
     #[error("the group broke the terms of its room")]
     TermsBroken,
     /// The service closed the connection for good.

@@ -89,6 +89,8 @@ export class Conference extends Emitter<ConferenceEvents> {
   #sources: readonly Source[];
   #announced = new Map<ParticipantId, readonly Source[]>();
   #mediaReady = false;
+  #locked = false;
+  #moderates: boolean;
   #latecomers = new Set<Latecomer>();
   #attached = new Map<number, Attached>();
   /** Kept when an end is forgotten: its frames still go through its transform. */
@@ -119,6 +121,7 @@ export class Conference extends Emitter<ConferenceEvents> {
     const address = options.name.includes("@") ? options.name : `${options.name}@localhost`;
     this.participant = `${address}/${options.device}`;
     this.#ends = ends;
+    this.#moderates = rightsOf(options.token).includes("moderate");
     this.#sources = options.sources ?? ["microphone", "camera"];
     this.#worker = new Worker(new URL("./worker/main.js", import.meta.url), {
       type: "module",
@@ -158,6 +161,34 @@ export class Conference extends Emitter<ConferenceEvents> {
   /** The MLS cipher suite that all members could have, if the service gives the room a weaker one. */
   get strongerSuite(): string | undefined {
     return this.#strongerSuite;
+  }
+
+  /** Whether the room is locked: nobody new comes in. */
+  get locked(): boolean {
+    return this.#locked;
+  }
+
+  /** Whether our token says that we may remove others, and lock the room. */
+  get moderates(): boolean {
+    return this.#moderates;
+  }
+
+  /** Removes a user, with all devices, and keeps it out until {@link readmit}. For moderators. */
+  remove(participant: ParticipantId): void {
+    this.#tell({ kind: "moderate", what: { act: "remove", participant } });
+  }
+
+  /** Lets a removed user come again. For moderators. */
+  readmit(participant: ParticipantId): void {
+    this.#tell({ kind: "moderate", what: { act: "readmit", participant } });
+  }
+
+  /**
+   * Locks the room, or unlocks it. For moderators whose token stands in their credential, where
+   * every member checks it. The event `lock` follows, or `refused`.
+   */
+  setLocked(locked: boolean): void {
+    this.#tell({ kind: "moderate", what: { act: "lock", locked } });
   }
 
   /** What we announced that we send. */
@@ -520,6 +551,15 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "resyncing":
         this.#clearTroubles();
         return this.#become("resyncing", fact.reason, fact.detail);
+      case "room_locked":
+        this.#locked = fact.locked;
+        return this.emit("lock", { locked: fact.locked, by: fact.by ?? undefined });
+      case "refused": {
+        // A lock that the service does not allow is a commit to it; other refused commits are made anew.
+        const ours = fact.request === "commit" && fact.reason === "unauthorised";
+        if (!ours && !MODERATING.has(fact.request)) return;
+        return this.emit("refused", fact);
+      }
       case "left":
       case "removed":
         return this.#over(fact.type, "", "");
@@ -642,6 +682,20 @@ const STANDING: ReadonlySet<keyof ConferenceEvents> = new Set<Standing>([
   "owner",
   "trust",
 ]);
+
+/** The requests of moderators. */
+const MODERATING = new Set(["evict", "readmit", "remove", "lock"]);
+
+/** What a room token of our own grants, for what is shown. The service and the members check it. */
+function rightsOf(token: string | undefined): readonly string[] {
+  try {
+    const claims = (token?.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const { rights } = JSON.parse(atob(claims)) as { rights?: unknown };
+    return Array.isArray(rights) ? rights : [];
+  } catch {
+    return [];
+  }
+}
 
 function isStanding(name: keyof ConferenceEvents): name is Standing {
   return STANDING.has(name);

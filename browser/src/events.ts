@@ -94,6 +94,10 @@ export interface ConferenceEvents {
   state: StateChange;
   /** Who is in the current epoch. */
   roster: readonly Member[];
+  /** The room was locked or unlocked, by whom if that was while we were here. */
+  lock: { readonly locked: boolean; readonly by: ParticipantId | undefined };
+  /** The service or our own core refused what a moderator asked for. */
+  refused: { readonly request: string; readonly reason: string; readonly detail: string };
   /** A new epoch, and who came or went with it. */
   epoch: EpochChange;
   /** Sending moved to an epoch. */

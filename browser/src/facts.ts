@@ -79,6 +79,12 @@ export type GroupFact =
       readonly detail: string;
     }
   | { readonly type: "trust_restored"; readonly participant: ParticipantId }
+  | {
+      readonly type: "room_locked";
+      readonly locked: boolean;
+      /** Nobody in particular where it was locked when we came. */
+      readonly by: ParticipantId | null;
+    }
   | { readonly type: "room_reset"; readonly author: ParticipantId }
   | { readonly type: "resyncing"; readonly reason: string; readonly detail: string }
   | {

@@ -23,6 +23,11 @@ export type TransformOptions =
 /** Kind of the track behind a transform. */
 export type MediaKind = "audio" | "video";
 
+/** What a moderator does. */
+export type Moderation =
+  | { readonly act: "remove" | "readmit"; readonly participant: ParticipantId }
+  | { readonly act: "lock"; readonly locked: boolean };
+
 /** Page to worker. */
 export type ToWorker =
   | {
@@ -34,6 +39,7 @@ export type ToWorker =
       readonly requirePostQuantum: boolean;
     }
   | { readonly kind: "leave" }
+  | { readonly kind: "moderate"; readonly what: Moderation }
   | { readonly kind: "announce"; readonly streams: readonly AnnouncedStream[] }
   | { readonly kind: "signal"; readonly signal: MediaSignal }
   | { readonly kind: "reconnect" }

@@ -99,8 +99,20 @@ pub enum SessionError {
     State(#[from] StateError),
 }
 
+/// What a moderator does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moderation {
+    /// Removes a user, with all devices, and keeps it out.
+    Remove(ParticipantId),
+    /// Lets a removed user come again.
+    Readmit(ParticipantId),
+    /// Locks or unlocks the room.
+    SetLocked(bool),
+}
+
 enum Command {
     Leave,
+    Moderate(Moderation),
     Announce(Vec<Stream>),
     Signal(MediaSignal),
     AcceptKey(ParticipantId, SafetyNumber, oneshot::Sender<bool>),
@@ -205,6 +217,12 @@ impl Session {
         let command = Command::AcceptKey(participant, compared, done);
         let _ = self.commands.send(command).await;
         accepted.await.unwrap_or(false)
+    }
+
+    /// Does what a moderator may do. What comes of it are events: [`Event::RoomLocked`], an epoch
+    /// without the removed user, or [`Event::Refused`].
+    pub async fn moderate(&self, what: Moderation) {
+        let _ = self.commands.send(Command::Moderate(what)).await;
     }
 
     /// Sends media signaling to the SFU.

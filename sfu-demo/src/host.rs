@@ -10,9 +10,10 @@ use mls_srtp::delivery::MediaSignal;
 use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind};
+use mls_srtp::token::Right;
 use mls_srtp_sfu::{
-    DisconnectReason, Event, ParticipantId as SfuParticipant, PayloadFormat, RoomId, ServerStats,
-    SfuConfig, SfuError, Tap,
+    DisconnectReason, Event, ParticipantId as SfuParticipant, PayloadFormat, Permissions, RoomId,
+    ServerStats, SfuConfig, SfuError, Tap,
 };
 use mls_srtp_signaling::access::OpenAccess;
 use mls_srtp_signaling::media::{MediaRequest, MediaRequestKind};
@@ -184,7 +185,7 @@ impl Host {
 struct Bridge {
     sfu: Unit,
     signaling: ServerHandle,
-    /// Those to whom nothing is forwarded any more, until they are members again.
+    /// Those to and from whom nothing is forwarded any more, until they are members again.
     removed: Arc<Mutex<HashSet<(RoomName, ParticipantId)>>>,
 }
 
@@ -202,11 +203,12 @@ impl Bridge {
             room,
             participant,
             kind,
+            rights,
         }) = requests.recv().await
         {
             match kind {
                 MediaRequestKind::Signal(MediaSignal::Offer { sdp }) => {
-                    self.offer(room, participant, sdp);
+                    self.offer(room, participant, (permissions(&rights), sdp));
                 }
                 MediaRequestKind::Signal(MediaSignal::Answer { sdp }) => {
                     self.answer(room, participant, sdp);
@@ -217,7 +219,12 @@ impl Bridge {
         }
     }
 
-    fn offer(&self, room: RoomName, participant: ParticipantId, sdp: String) {
+    fn offer(
+        &self,
+        room: RoomName,
+        participant: ParticipantId,
+        (permissions, sdp): (Permissions, String),
+    ) {
         let Some((sfu_room, who)) = ids(&room, &participant) else {
             return;
         };
@@ -236,7 +243,7 @@ impl Bridge {
             signaling.media_signal(&room, &participant, signal);
         };
         let sfu = self.sfu.handle();
-        sfu.connect(sfu_room, who, sdp, Box::new(reply));
+        sfu.connect_with(sfu_room, who, permissions, sdp, Box::new(reply));
     }
 
     fn answer(&self, room: RoomName, participant: ParticipantId, sdp: String) {
@@ -259,7 +266,7 @@ impl Bridge {
         };
         self.sfu
             .handle()
-            .forward_nothing_to(sfu_room.clone(), who.clone(), Box::new(|_| {}));
+            .silence(sfu_room.clone(), who.clone(), Box::new(|_| {}));
         self.lock().insert((room.clone(), participant.clone()));
         let bridge = self.clone();
         tokio::spawn(async move {
@@ -323,6 +330,13 @@ impl Bridge {
 fn ids(room: &RoomName, participant: &ParticipantId) -> Option<(RoomId, SfuParticipant)> {
     let room = RoomId::new(room.as_str()).ok()?;
     Some((room, SfuParticipant::new(&participant.to_string()).ok()?))
+}
+
+fn permissions(rights: &[Right]) -> Permissions {
+    Permissions {
+        publish: rights.contains(&Right::Publish),
+        subscribe: rights.contains(&Right::Subscribe),
+    }
 }
 
 fn disconnected(detail: &str) -> MediaSignal {

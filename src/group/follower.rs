@@ -14,7 +14,8 @@ use openmls::prelude::{
 };
 
 use super::{
-    GroupError, MlsSuite, RoomPolicy, Roster, ServiceIdentity, decode, rules, submission, terms,
+    GroupError, MlsSuite, RoomPolicy, Roster, ServiceIdentity, TermsError, decode, rules,
+    submission, terms,
 };
 use crate::delivery::Blob;
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
@@ -50,6 +51,10 @@ impl GroupFollower {
         tree: &Blob,
     ) -> Result<Self, FollowError> {
         let follower = Self::restore(policy, service, group_id, group_info, tree)?;
+        if follower.is_locked() != policy.locked {
+            let differs = TermsError::Other("the room policy differs");
+            return Err(GroupError::from(differs).into());
+        }
         if follower.epoch() != Epoch::default() {
             return Err(FollowError::WrongGroupInfo);
         }
@@ -136,6 +141,12 @@ impl GroupFollower {
     /// Its current epoch.
     pub fn epoch(&self) -> Epoch {
         Epoch::new(self.group.group_context().epoch().as_u64())
+    }
+
+    /// Whether it is locked: nobody new may be added.
+    pub fn is_locked(&self) -> bool {
+        let policy = terms::policy(self.group.group_context().extensions());
+        policy.is_ok_and(|policy| policy.locked)
     }
 
     /// Who is in it.
@@ -269,7 +280,10 @@ impl GroupFollower {
         let author = submission::author(&sender, author, &self.members.roster)?;
         submission::welcome(&self.provider, &staged, welcome)?;
         submission::group_info(&staged, group_info)?;
-        let outcome = submission::outcome(&staged, author, &self.members.roster);
+        let mut outcome = submission::outcome(&staged, author, &self.members.roster);
+        let policy = terms::policy(staged.group_context().extensions());
+        let locked = policy.map(|policy| policy.locked).ok();
+        outcome.locked = locked.filter(|locked| *locked != self.is_locked());
         Ok(StagedChange { staged, outcome })
     }
 

@@ -85,15 +85,45 @@ pub(crate) fn policy(extensions: &Extensions<GroupContext>) -> Result<RoomPolicy
     RoomPolicy::decode(&stated.0)
 }
 
+/// Whether two contexts differ in nothing but the room policy.
+pub(crate) fn differ_in_policy_only(
+    one: &Extensions<GroupContext>,
+    other: &Extensions<GroupContext>,
+) -> bool {
+    let is_policy = |e: &&Extension| matches!(e, Extension::Unknown(ROOM_POLICY_EXTENSION, _));
+    let rest = |all: &Extensions<GroupContext>| -> Vec<Extension> {
+        all.iter().filter(|e| !is_policy(e)).cloned().collect()
+    };
+    rest(one) == rest(other)
+}
+
+/// The same terms, but locked or not.
+pub(crate) fn with_lock(
+    extensions: &Extensions<GroupContext>,
+    locked: bool,
+) -> Result<Extensions<GroupContext>, GroupError> {
+    let stated = policy(extensions).map_err(TermsError::from)?;
+    let policy = RoomPolicy { locked, ..stated };
+    let mut changed = extensions.clone();
+    let extension = Extension::Unknown(ROOM_POLICY_EXTENSION, UnknownExtension(policy.encode()));
+    changed
+        .add_or_replace(extension)
+        .map_err(|e| GroupError::library("stating the room's terms", &e))?;
+    Ok(changed)
+}
+
 /// Checks that a group states exactly a room's terms and nothing else, and has the suite that it
-/// states: a joiner before it joins, the service before it accepts a group.
+/// states: a joiner before it joins, the service before it accepts a group. Whether it is locked may
+/// have changed since the room's terms were told; [`rules`](super::rules) say who may change it.
 pub(crate) fn check(
     suite: Ciphersuite,
     extensions: &Extensions<GroupContext>,
     policy: &RoomPolicy,
     external_sender: &ExternalSenderInfo,
 ) -> Result<(), TermsError> {
-    if self::policy(extensions)? != *policy {
+    let locked = policy.locked;
+    let stated = self::policy(extensions)?;
+    if (RoomPolicy { locked, ..stated }) != *policy {
         return Err(TermsError::Other("the room policy differs"));
     }
     if policy.ciphersuite.mls() != suite {

@@ -273,6 +273,7 @@ impl KeyManager {
         self.phase = Phase::Member(Box::new(stay));
         self.event(Event::Joined { group_id, leaf });
         self.enter_epoch(&RosterChange::default(), now);
+        self.tell_lock();
         self.meet(None);
         self.announce();
         self.report_applied();

@@ -105,7 +105,11 @@ impl KeyManager {
             return Ok(());
         }
         stay.epoch_began(author, own, now);
-        let terms_hold = stay.engine.states(&stay.door);
+        let unlawful = matches!(
+            violation,
+            Some(RuleViolation::Terms | RuleViolation::NotModerator)
+        );
+        let terms_hold = !unlawful && stay.engine.states(&stay.door);
         let owed = stay.owes_announcement;
         self.resyncs = 0;
         if !terms_hold {
@@ -113,6 +117,7 @@ impl KeyManager {
             self.end(Event::Fatal(FatalCause::TermsBroken));
             return Ok(());
         }
+        self.review_lock(author, own);
         self.new_epoch(author, &change, violation, owed, now);
         Ok(())
     }

@@ -19,6 +19,7 @@ mod exposure;
 mod following;
 mod inviting;
 mod link;
+mod locking;
 mod media_start;
 mod returning;
 mod saved;
@@ -75,6 +76,13 @@ pub enum Misuse {
     /// A command for members while not in a room.
     #[error("not in a room; join one first")]
     NotInRoom,
+    /// A lock without the right to it that every member could check.
+    #[error(
+        "this device's credential carries no token with the right to moderate, so no member would \
+         accept the lock; enter with an EdDSA token bound to the device's key (one with a shared \
+         secret, HS256, cannot stand in a credential)"
+    )]
+    CannotLock,
 }
 
 /// A message that is none. The service's fault; the state has not changed.
@@ -233,13 +241,23 @@ impl KeyManager {
         Ok(())
     }
 
-    /// Asks the service to have somebody removed.
+    /// Asks the service to have a user removed, with all devices, and kept out.
     ///
     /// # Errors
     /// [`Misuse::NotInRoom`]. A service that does not allow it answers with [`Event::Refused`].
     pub fn evict(&mut self, participant: ParticipantId) -> Result<(), Misuse> {
         self.stay().ok_or(Misuse::NotInRoom)?;
         self.send(ClientMessage::Evict { participant });
+        Ok(())
+    }
+
+    /// Asks the service to let a user come again who was removed.
+    ///
+    /// # Errors
+    /// [`Misuse::NotInRoom`]. A service that does not allow it answers with [`Event::Refused`].
+    pub fn readmit(&mut self, participant: ParticipantId) -> Result<(), Misuse> {
+        self.stay().ok_or(Misuse::NotInRoom)?;
+        self.send(ClientMessage::Readmit { participant });
         Ok(())
     }
 

@@ -15,6 +15,7 @@ const roomName = byId("call-room", HTMLHeadingElement);
 const banner = byId("banner", HTMLParagraphElement);
 const people = byId("people", HTMLSpanElement);
 const codeShort = byId("code-short", HTMLSpanElement);
+const lock = byId("lock", HTMLButtonElement);
 const buttons = {
   microphone: byId("mic", HTMLButtonElement),
   camera: byId("camera", HTMLButtonElement),
@@ -89,6 +90,7 @@ class CallView {
     this.#listen();
     this.#buttons();
     this.#paintOwn();
+    this.#paintLock();
     // The lobby, which had the focus, is about to be hidden.
     roomName.focus();
   }
@@ -102,6 +104,14 @@ class CallView {
       const came = added.map((who) => `${who} came`);
       const went = removed.map((who) => `${who} went`);
       this.#drawer.note(`Epoch ${epoch}: ${[...came, ...went].join(", ") || "keys renewed"}`);
+    });
+    call.on("lock", ({ locked, by }) => {
+      this.#drawer.note(`${by ?? "Somebody"} ${locked ? "locked" : "unlocked"} the room`);
+      this.#paintLock();
+    });
+    call.on("refused", ({ detail }) => {
+      this.#drawer.note(detail);
+      this.#say("device", `That was refused: ${detail}.`);
     });
     call.on("sending", ({ epoch, reason }) => this.#drawer.switched(epoch, reason));
     call.on("state", (change) => this.#state(change));
@@ -136,6 +146,7 @@ class CallView {
     buttons.screen.onclick = () => void this.#toggle("screen");
     buttons.screen.disabled = !("getDisplayMedia" in navigator.mediaDevices);
     byId("leave", HTMLButtonElement).onclick = () => this.#call.leave();
+    lock.onclick = () => this.#call.setLocked(!this.#call.locked);
     byId("code-open", HTMLButtonElement).onclick = () => void this.#group().catch(() => {});
     byId("invite", HTMLButtonElement).onclick = (event) => {
       const room = roomName.textContent ?? "";
@@ -196,6 +207,15 @@ class CallView {
     this.#grid.announced(self, sources);
   }
 
+  /** Everybody sees whether the room is locked; moderators have the button besides. */
+  #paintLock(): void {
+    const { locked, moderates } = this.#call;
+    byId("locked", HTMLSpanElement).hidden = !locked || moderates;
+    lock.hidden = !moderates;
+    lock.textContent = locked ? "Unlock" : "Lock";
+    lock.setAttribute("aria-pressed", String(locked));
+  }
+
   #roster(): void {
     const roster = this.#call.roster.map(({ participant }) => participant);
     this.#grid.keep(new Set(roster));
@@ -221,6 +241,9 @@ class CallView {
     const accept = byId("safety-accept", HTMLButtonElement);
     accept.onclick = () => void this.#accept(participant, number.digits).catch(() => {});
     byId("safety-who", HTMLParagraphElement).textContent = participant;
+    const remove = byId("remove", HTMLButtonElement);
+    remove.hidden = !this.#call.moderates || participant === this.#call.participant;
+    remove.onclick = () => this.#call.remove(participant);
     dialogs.safety.show(number, (text) => this.#call.compareCode(text, participant));
   }
 

@@ -85,6 +85,8 @@ function handle(
       return;
     case "leave":
       return session?.leave();
+    case "moderate":
+      return session?.moderate(message.what);
     case "announce":
       return session?.announce(message.streams);
     case "signal":

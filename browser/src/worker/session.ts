@@ -9,7 +9,7 @@ import type {
   GroupFact,
   MediaSignal,
 } from "../facts.js";
-import type { FromWorker, WorkerSnapshot } from "../protocol.js";
+import type { FromWorker, Moderation, WorkerSnapshot } from "../protocol.js";
 import { Link } from "./link.js";
 import type { Pins } from "./pins.js";
 import type { Told } from "./told.js";
@@ -79,6 +79,22 @@ export class Session {
 
   signal(signal: MediaSignal): void {
     this.#run(() => this.#core.signal(JSON.stringify(signal)));
+  }
+
+  /** Why it could not be asked for is told as a refusal. */
+  moderate(what: Moderation): void {
+    this.#run(() => {
+      try {
+        if (what.act === "lock") this.#core.setLocked(what.locked, performance.now());
+        else if (what.act === "remove") this.#core.remove(what.participant);
+        else this.#core.readmit(what.participant);
+      } catch (error) {
+        if (isTrap(error)) throw error;
+        const detail = error instanceof Error ? error.message : String(error);
+        const fact = { type: "refused", request: what.act, reason: "unauthorised", detail } as const;
+        this.#post({ kind: "group", fact });
+      }
+    });
   }
 
   leave(): void {

@@ -58,6 +58,9 @@ pub(crate) fn group(event: &Event) -> Value {
         Event::TrustRestored { participant } => {
             json!({ "type": "trust_restored", "participant": participant })
         }
+        Event::RoomLocked { locked, by } => {
+            json!({ "type": "room_locked", "locked": locked, "by": by })
+        }
         Event::RoomReset { author } => json!({ "type": "room_reset", "author": author }),
         Event::Resyncing { cause } => {
             json!({ "type": "resyncing", "reason": resync_reason(cause), "detail": cause.to_string() })

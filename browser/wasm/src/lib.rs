@@ -161,6 +161,31 @@ impl Core {
         Ok(self.manager.leave()?)
     }
 
+    /// Asks the service to remove a user, with all devices, and to keep it out.
+    ///
+    /// # Errors
+    /// The name does not parse, or in no room.
+    pub fn remove(&mut self, participant: &str) -> Result<(), JsError> {
+        Ok(self.manager.evict(participant.parse()?)?)
+    }
+
+    /// Asks the service to let a removed user come again.
+    ///
+    /// # Errors
+    /// The name does not parse, or in no room.
+    pub fn readmit(&mut self, participant: &str) -> Result<(), JsError> {
+        Ok(self.manager.readmit(participant.parse()?)?)
+    }
+
+    /// Locks or unlocks the room.
+    ///
+    /// # Errors
+    /// In no room, or our credential does not say that we may.
+    #[wasm_bindgen(js_name = setLocked)]
+    pub fn set_locked(&mut self, locked: bool, now: f64) -> Result<(), JsError> {
+        Ok(self.manager.set_locked(locked, moment(now))?)
+    }
+
     /// Says which streams are ours: JSON, a list of `{ "number": …, "source": … }`, where `number`
     /// is the one given to [`Core::protect`].
     ///

@@ -77,6 +77,8 @@ impl Room {
             let detail = format!("{inviter} may not invite {whom}");
             return refuse(Refusal::Unauthorised, detail);
         }
+        self.check_not_removed(whom)?;
+        self.check_may_knock(whom)?;
         if self.leaf_of(whom).is_some() {
             return refuse(Refusal::PolicyViolation, "it is in the group already");
         }

@@ -17,6 +17,7 @@ mod handshake;
 mod history;
 mod inviting;
 mod log;
+mod moderating;
 mod proposals;
 mod remembering;
 mod reports;
@@ -47,6 +48,7 @@ use clients::Clients;
 pub use events::{RoomEvent, RoomEventKind, RoomOutput};
 use handshake::Handshake;
 use log::RoomLog;
+use moderating::Removed;
 use remembering::Held;
 use wishes::{Why, Wishes};
 
@@ -76,6 +78,7 @@ pub struct Room {
     clients: Clients,
     wishes: Wishes,
     bars: Bars,
+    removed: Removed,
     next_ping: Moment,
     /// What the store has still to be told.
     unwritten: Vec<Change>,
@@ -113,6 +116,7 @@ impl Room {
             clients: Clients::default(),
             wishes: Wishes::default(),
             bars: Bars::default(),
+            removed: Removed::default(),
             next_ping: Moment::default(),
             unwritten: Vec::new(),
             held: Held::default(),
@@ -178,6 +182,7 @@ impl Room {
         self.check_complaints(now);
         self.end_if_over();
         self.check_stalled(now);
+        self.forget_removed_if_deserted();
         if now >= self.next_ping {
             self.next_ping = now + self.config.ping_every;
             self.ping();
@@ -228,15 +233,19 @@ impl Room {
         if !self.shared.has_media {
             return refuse(Refusal::NoMedia, "this service has no SFU");
         }
+        // Its leaf may still wait for somebody to remove it.
+        self.check_not_removed(&participant)?;
         if self.leaf_of(&participant).is_none() || self.clients.follower_of(&participant).is_none()
         {
             return refuse(Refusal::Unauthorised, "media is for members of the group");
         }
-        let (room, kind) = (self.name.clone(), MediaRequestKind::Signal(signal));
+        let admission = self.clients.admission(&participant);
+        let rights = admission.map(|admission| admission.rights.clone());
         self.outputs.push_back(RoomOutput::Media(MediaRequest {
-            room,
+            room: self.name.clone(),
             participant,
-            kind,
+            kind: MediaRequestKind::Signal(signal),
+            rights: rights.unwrap_or_default(),
         }));
         Ok(())
     }
@@ -247,7 +256,7 @@ impl Room {
             generation: self.generation,
             ciphersuite: self.config.ciphersuite,
             mode: self.config.mode,
-            locked: false,
+            locked: self.is_locked(),
         }
     }
 

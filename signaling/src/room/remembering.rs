@@ -51,6 +51,7 @@ impl Room {
         self.unwritten.append(&mut self.clients.changes);
         self.unwritten.append(&mut self.wishes.changes);
         self.unwritten.append(&mut self.bars.changes);
+        self.unwritten.append(&mut self.removed.changes);
     }
 
     /// Writes what is not written yet. To be called before anybody hears what follows from it; what

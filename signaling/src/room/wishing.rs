@@ -7,7 +7,6 @@ use mls_srtp::delivery::{Blob, CloseReason, LogBody, Refusal};
 use mls_srtp::group::{GroupFollower, Proposed};
 use mls_srtp::id::{ParticipantId, Seq};
 use mls_srtp::time::Moment;
-use mls_srtp::token::Right;
 
 use super::proposals::{Pending, What};
 use super::wishes::{Join, Why};
@@ -38,6 +37,8 @@ impl Room {
             self.turn_away(client, participant);
             return Ok(());
         }
+        self.check_not_removed(participant)?;
+        self.check_open(participant, &key)?;
         let join = Join {
             participant: participant.clone(),
             client,
@@ -126,28 +127,6 @@ impl Room {
             self.sign_wishes(now);
             self.end_if_over();
         }
-        Ok(())
-    }
-
-    pub(super) fn wish_to_evict(
-        &mut self,
-        participant: &ParticipantId,
-        whom: &ParticipantId,
-        now: Moment,
-    ) -> Result<(), Refused> {
-        if !self.clients.grants(participant, Right::Moderate) {
-            return refuse(
-                Refusal::Unauthorised,
-                format!("{participant} may not remove others"),
-            );
-        }
-        if self.leaf_of(whom).is_none() {
-            return refuse(
-                Refusal::PolicyViolation,
-                format!("{whom} is not in the group"),
-            );
-        }
-        self.evict(whom, now);
         Ok(())
     }
 

@@ -140,13 +140,14 @@ fn a_commit_may_not_bring_proposals_of_its_own() {
 }
 
 #[test]
-fn a_commit_may_not_change_the_rooms_terms() {
+fn a_commit_may_not_change_the_rooms_terms_beyond_the_lock() {
     let mut call = Call::new();
-    let locked = RoomPolicy {
+    let other = RoomPolicy {
         locked: true,
+        generation: Generation::new(9),
         ..policy()
     };
-    let terms = terms::extensions(&locked, &call.service.info()).expect("terms");
+    let terms = terms::extensions(&other, &call.service.info()).expect("terms");
     let Client {
         provider, signer, ..
     } = &call.alice;

@@ -80,6 +80,7 @@ fn a_device_takes_its_own_leaf_back_and_the_group_goes_on() {
         epoch: Epoch::new(2),
         author: LeafIndex::new(1),
         external: true,
+        locked: None,
         added: vec![name("bob")],
         removed: vec![(LeafIndex::new(1), name("bob"))],
     };

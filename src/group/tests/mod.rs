@@ -5,6 +5,7 @@ mod entries;
 mod external;
 mod forged;
 mod key_packages;
+mod lock;
 mod suites;
 mod withdrawn;
 
@@ -265,6 +266,7 @@ fn the_follower_walks_with_the_group() {
         epoch: Epoch::new(2),
         author: LeafIndex::new(0),
         external: false,
+        locked: None,
         added: vec![name("carol")],
         removed: vec![(gone, name("bob"))],
     };
