@@ -120,7 +120,7 @@ impl Person {
         .await
     }
 
-    async fn is_in(mut self) -> Self {
+    async fn entered(mut self) -> Self {
         let joined = |event: &Event| matches!(event, Event::Joined { .. });
         self.until_group(joined).await;
         self
@@ -150,8 +150,8 @@ impl Person {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sfu_takes_media_from_who_may_publish() {
     let host = host().await;
-    let mut chair = Person::join(&host, "chair").await.is_in().await;
-    let mut listener = Person::join(&host, "listener").await.is_in().await;
+    let mut chair = Person::join(&host, "chair").await.entered().await;
+    let mut listener = Person::join(&host, "listener").await.entered().await;
     let answer = chair.offer(11).await;
     assert!(matches!(answer, MediaSignal::Answer { .. }), "{answer:?}");
     let refused = listener.offer(21).await;
@@ -165,8 +165,8 @@ async fn the_sfu_takes_media_from_who_may_publish() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_removed_is_out_and_stays_out() {
     let host = host().await;
-    let chair = Person::join(&host, "chair").await.is_in().await;
-    let mut bob = Person::join(&host, "bob").await.is_in().await;
+    let chair = Person::join(&host, "chair").await.entered().await;
+    let mut bob = Person::join(&host, "bob").await.entered().await;
     assert!(matches!(bob.offer(21).await, MediaSignal::Answer { .. }));
     let remove = Moderation::Remove(name("bob"));
     chair.session.moderate(remove).await;
@@ -184,7 +184,7 @@ async fn who_is_removed_is_out_and_stays_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_moderator_without_a_token_in_its_credential_hears_why_it_cannot_lock() {
     let host = host().await;
-    let mut chair = Person::join(&host, "chair").await.is_in().await;
+    let mut chair = Person::join(&host, "chair").await.entered().await;
     chair.session.moderate(Moderation::SetLocked(true)).await;
     let refused = |event: &Event| matches!(event, Event::Refused { .. });
     let Event::Refused {
