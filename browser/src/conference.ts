@@ -22,6 +22,7 @@ import {
 } from "./facts.js";
 import type { FromWorker, MediaKind, Owner, ToWorker, TransformOptions, WorkerSnapshot } from "./protocol.js";
 import { hasScriptTransform, LACK_IN_WORDS, lacks } from "./support.js";
+import { claimsOf } from "./token.js";
 
 /** How something that was asked for comes out. */
 interface Outcome<T> {
@@ -121,7 +122,7 @@ export class Conference extends Emitter<ConferenceEvents> {
     const address = options.name.includes("@") ? options.name : `${options.name}@localhost`;
     this.participant = `${address}/${options.device}`;
     this.#ends = ends;
-    this.#moderates = rightsOf(options.token).includes("moderate");
+    this.#moderates = claimsOf(options.token).rights?.includes("moderate") ?? false;
     this.#sources = options.sources ?? ["microphone", "camera"];
     this.#worker = new Worker(new URL("./worker/main.js", import.meta.url), {
       type: "module",
@@ -132,9 +133,9 @@ export class Conference extends Emitter<ConferenceEvents> {
       this.#endWorker();
       this.#over("failed", "worker", event.message || "the worker could not be started");
     };
-    const { url, room, token, requirePostQuantum = false } = options;
+    const { url, room, token, requirePostQuantum = false, issuers = [] } = options;
     const { participant } = this;
-    this.#tell({ kind: "join", url, room, token, requirePostQuantum, participant });
+    this.#tell({ kind: "join", url, room, token, requirePostQuantum, issuers, participant });
     this.#announce();
   }
 
@@ -685,17 +686,6 @@ const STANDING: ReadonlySet<keyof ConferenceEvents> = new Set<Standing>([
 
 /** The requests of moderators. */
 const MODERATING = new Set(["evict", "readmit", "remove", "lock"]);
-
-/** What a room token of our own grants, for what is shown. The service and the members check it. */
-function rightsOf(token: string | undefined): readonly string[] {
-  try {
-    const claims = (token?.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
-    const { rights } = JSON.parse(atob(claims)) as { rights?: unknown };
-    return Array.isArray(rights) ? rights : [];
-  } catch {
-    return [];
-  }
-}
 
 function isStanding(name: keyof ConferenceEvents): name is Standing {
   return STANDING.has(name);

@@ -13,8 +13,17 @@ export interface JoinOptions {
   readonly name: string;
   /** Which of the user's devices this is; see {@link tabDevice}. */
   readonly device: string;
-  /** Proof of admission where the service asks for one. It goes to the service only. */
+  /**
+   * The room token, where the service asks for one. One that is bound to our key (see
+   * {@link deviceKey}) also goes into our credential, where members check it; any other goes to the
+   * service only.
+   */
   readonly token?: string;
+  /**
+   * Public keys (PEM) of those who make the room's tokens. With any, members without a token of
+   * theirs in the credential are refused, whatever the service says. Default: none.
+   */
+  readonly issuers?: readonly string[];
   /** Enter no room whose keys a later quantum computer gives away. Default: `false`. */
   readonly requirePostQuantum?: boolean;
   /** What we send, announced to every member. Default: microphone and camera. */

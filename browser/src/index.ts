@@ -17,6 +17,8 @@ export type {
 } from "./events.js";
 export { Code } from "./code.js";
 export { tabDevice } from "./device.js";
+export { deviceKey } from "./key.js";
+export { claimsOf, type TokenClaims } from "./token.js";
 export type {
   CodeComparison,
   CoreCounters,

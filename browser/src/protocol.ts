@@ -37,7 +37,10 @@ export type ToWorker =
       readonly participant: ParticipantId;
       readonly token: string | undefined;
       readonly requirePostQuantum: boolean;
+      readonly issuers: readonly string[];
     }
+  /** Only says which key a device has. */
+  | { readonly kind: "key"; readonly participant: ParticipantId }
   | { readonly kind: "leave" }
   | { readonly kind: "moderate"; readonly what: Moderation }
   | { readonly kind: "announce"; readonly streams: readonly AnnouncedStream[] }
@@ -101,6 +104,7 @@ export type FromWorker =
       readonly comparison: CodeComparison | undefined;
     }
   | { readonly kind: "key_accepted"; readonly id: number; readonly accepted: boolean }
+  | { readonly kind: "key"; readonly thumbprint: string | undefined }
   | { readonly kind: "failed"; readonly reason: string }
   /** The last message: the stay is over, the last key is erased, and the worker ends. */
   | { readonly kind: "closed" };

@@ -7,8 +7,9 @@ use clap::{Args, ValueEnum};
 use mls_srtp::event::{Event, FatalCause};
 use mls_srtp::group::{Identity, SafetyNumber};
 use mls_srtp::id::ParticipantId;
+use mls_srtp::token::TokenKeys;
 use mls_srtp::trust::{
-    CertificateChains, CredentialValidator, NamesOnly, OnChange, PinnedKeys, TrustCode,
+    CertificateChains, CredentialValidator, NamesOnly, OnChange, PinnedKeys, TokenBound, TrustCode,
     TrustWarning,
 };
 use mls_srtp_participant::state::StateStore;
@@ -24,13 +25,17 @@ pub struct IdentityArgs {
     #[arg(long, value_name = "FILE")]
     pub identity_cert: Option<PathBuf>,
     /// Whom to trust: pinned (a device keeps the key that it was first met with; warns of a
-    /// change), pinned-strict (refuses a change), certificates (of --trust-ca), names (everybody
-    /// whom the service lets in). What is pinned lasts with --state.
+    /// change), pinned-strict (refuses a change), certificates (of --trust-ca), tokens (of
+    /// --trust-issuer, in the credential), names (everybody whom the service lets in). What is
+    /// pinned lasts with --state.
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     pub trust: Trust,
     /// The authorities whose certificates are trusted, in PEM.
     #[arg(long, value_name = "FILE")]
     pub trust_ca: Option<PathBuf>,
+    /// The public key, in PEM, of whoever makes the room's tokens; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub trust_issuer: Vec<PathBuf>,
     /// Forget the key that is pinned for this device, and pin its next one: when you know why it
     /// has changed. Needs --state.
     #[arg(long, value_name = "USER@DOMAIN/DEVICE")]
@@ -44,6 +49,7 @@ pub enum Trust {
     Pinned,
     PinnedStrict,
     Certificates,
+    Tokens,
     Names,
 }
 
@@ -73,6 +79,7 @@ impl IdentityArgs {
             Trust::Pinned => Arc::new(PinnedKeys::new(OnChange::Warn)),
             Trust::PinnedStrict => Arc::new(PinnedKeys::new(OnChange::Refuse)),
             Trust::Certificates => Arc::new(self.authorities()?),
+            Trust::Tokens => Arc::new(self.issuers()?),
             Trust::Names => Arc::new(NamesOnly),
         })
     }
@@ -91,6 +98,22 @@ impl IdentityArgs {
             store.save_pins(&pins)
         });
         forgotten.map_err(|error| error.to_string())
+    }
+
+    fn issuers(&self) -> Result<TokenBound, String> {
+        let mut all: Option<TokenKeys> = None;
+        for path in &self.trust_issuer {
+            let failed = |reason: String| format!("{}: {reason}", path.display());
+            let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+            let keys = TokenKeys::read(&text).and_then(TokenKeys::only_public);
+            let keys = keys.map_err(|error| failed(error.to_string()))?;
+            all = Some(match all {
+                Some(others) => others.and(keys),
+                None => keys,
+            });
+        }
+        let all = all.ok_or("--trust tokens needs --trust-issuer")?;
+        TokenBound::new(all, clock::unix_time).map_err(|error| error.to_string())
     }
 
     fn authorities(&self) -> Result<CertificateChains, String> {

@@ -53,7 +53,8 @@ export async function enterCall(entry: Entry, ended: (end: End) => void): Promis
     url: `${scheme}//${location.host}/`,
     room: entry.room,
     name: entry.name,
-    device: await tabDevice(),
+    device: entry.device ?? (await tabDevice()),
+    token: entry.token,
     sources: [],
   });
   const view = new CallView(call, entry, ended);

@@ -1,6 +1,6 @@
 /** Before the call: who, where, and with which devices. */
 
-import { LACK_IN_WORDS, lacks } from "../index.js";
+import { claimsOf, LACK_IN_WORDS, lacks } from "../index.js";
 import { OneAtATime, open, openDevices, type Device } from "./devices.js";
 import { byId, press, show } from "./dom.js";
 
@@ -8,6 +8,9 @@ import { byId, press, show } from "./dom.js";
 export interface Entry {
   readonly name: string;
   readonly room: string;
+  /** The device and the token of an invitation, if we came by one. */
+  readonly device: string | undefined;
+  readonly token: string | undefined;
   readonly microphone: MediaStreamTrack | undefined;
   readonly camera: MediaStreamTrack | undefined;
 }
@@ -26,6 +29,9 @@ const buttons = {
 };
 const tracks: Partial<Record<Device, MediaStreamTrack>> = {};
 const opening = new OneAtATime<Device>();
+/** Behind the `#`, so that it is not sent to any server with the page's address. */
+const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? undefined;
+const claims = claimsOf(token);
 /** Whether devices are still the lobby's: once we join, nobody would stop what comes late. */
 let waiting = true;
 
@@ -37,6 +43,7 @@ export function lobby(join: (entry: Entry) => Promise<void>): void {
   const query = new URLSearchParams(location.search);
   room.value = query.get("room") ?? "demo";
   name.value = query.get("name") ?? "";
+  if (token) takeInvitation();
   const [lack] = lacks();
   if (lack) {
     show(error, LACK_IN_WORDS[lack]);
@@ -50,6 +57,16 @@ export function lobby(join: (entry: Entry) => Promise<void>): void {
     void submit(join);
   };
   void start();
+}
+
+/** A token says who we are and where we go. */
+function takeInvitation(): void {
+  const { sub, room: place = "" } = claims;
+  if (sub) name.value = sub;
+  name.readOnly = Boolean(sub);
+  if (!place || place.endsWith("*")) return;
+  room.value = place;
+  room.readOnly = true;
 }
 
 async function start(): Promise<void> {
@@ -93,6 +110,7 @@ async function submit(join: (entry: Entry) => Promise<void>): Promise<void> {
     [name, "What is your name?"],
     [room, "Which room?"],
   ] as const) {
+    if (field.readOnly) continue;
     const wrong = nameProblem(field.value, missing);
     if (!wrong) continue;
     show(error, wrong);
@@ -104,7 +122,9 @@ async function submit(join: (entry: Entry) => Promise<void>): Promise<void> {
     await Promise.race([opening.idle(), after(DEVICES_WITHIN)]);
     waiting = false;
     const { microphone, camera } = tracks;
-    await join({ name: safeName(name.value), room: safeName(room.value), microphone, camera });
+    const who = claims.sub ?? safeName(name.value);
+    const { device } = claims;
+    await join({ name: who, room: safeName(room.value), device, token, microphone, camera });
   } catch (reason) {
     waiting = true;
     show(error, reason instanceof Error ? reason.message : String(reason));

@@ -1,6 +1,6 @@
 /** The worker: owns the keys, the group and the connection to the service. */
 
-import init from "../wasm/mls_srtp_browser.js";
+import init, { Core } from "../wasm/mls_srtp_browser.js";
 import type { FromWorker, ToWorker, TransformOptions } from "../protocol.js";
 import { identityOf } from "./identity.js";
 import { Pins } from "./pins.js";
@@ -49,6 +49,10 @@ scope.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
     return transforms.pipe(data.options, data.readable, data.writable, {});
   }
   if (!(await loaded)) return;
+  if (data.kind === "key") {
+    const identity = await identityOf(data.participant);
+    return post({ kind: "key", thumbprint: identity && Core.thumbprintOf(identity) });
+  }
   if (data.kind === "join") kept = Promise.all([identityOf(data.participant), Pins.open()]);
   // What follows the join waits behind it.
   const ours = await kept;
@@ -65,7 +69,7 @@ function finish(): void {
 }
 
 function handle(
-  message: Exclude<ToWorker, { kind: "encoded_streams" }>,
+  message: Exclude<ToWorker, { kind: "encoded_streams" | "key" }>,
   ours: readonly [Uint8Array | undefined, Pins] | undefined,
 ): void {
   switch (message.kind) {
@@ -77,6 +81,7 @@ function handle(
         message.room,
         message.token,
         message.requirePostQuantum,
+        message.issuers,
         message.url,
         transforms,
         post,

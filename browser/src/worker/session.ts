@@ -44,12 +44,13 @@ export class Session {
     room: string,
     token: string | undefined,
     requirePostQuantum: boolean,
+    issuers: readonly string[],
     url: string,
     transforms: Transforms,
     post: (message: FromWorker) => void,
     closed: () => void,
   ) {
-    this.#core = new Core(participant, identity, pins.known, requirePostQuantum);
+    this.#core = new Core(participant, identity, pins.known, requirePostQuantum, [...issuers]);
     this.#pins = pins;
     this.#post = post;
     this.#closed = closed;

@@ -16,6 +16,7 @@ mod told;
 mod vectors;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mls_srtp::group::{Identity, MlsSuite};
 use mls_srtp::id::{ParticipantId, RoomName, StreamNumber};
@@ -23,7 +24,8 @@ use mls_srtp::media::sframe::Codec;
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaUpdate};
 use mls_srtp::schedule::ModeKind;
 use mls_srtp::time::Moment;
-use mls_srtp::trust::{OnChange, Pin, PinnedKeys};
+use mls_srtp::token::{TokenKeyError, TokenKeys, thumbprint};
+use mls_srtp::trust::{OnChange, Pin, PinnedKeys, TokenBound};
 use mls_srtp::{KeyManager, ManagerConfig, Output};
 use wasm_bindgen::prelude::*;
 
@@ -45,17 +47,19 @@ impl Core {
     /// A core for `user@domain/device`: with the signature key in `identity`, as
     /// [`Core::new_identity`] made it, or for this stay only with a new one. `pins` are the keys of
     /// others that are remembered, as [`Core::changed_pins`] gave them. With
-    /// `require_post_quantum` it enters no room whose keys a later quantum computer gives away.
+    /// `require_post_quantum` it enters no room whose keys a later quantum computer gives away. With
+    /// `issuers`, public keys in PEM, it trusts those alone whose credential holds a token of theirs.
     ///
     /// # Errors
-    /// The name does not parse, the identity is another's or none, the pins are none, or the browser
-    /// has no randomness.
+    /// The name does not parse, the identity is another's or none, the pins or issuers are none, or
+    /// the browser has no randomness.
     #[wasm_bindgen(constructor)]
     pub fn new(
         participant: &str,
         identity: Option<Vec<u8>>,
         pins: Option<String>,
         require_post_quantum: bool,
+        issuers: Vec<String>,
     ) -> Result<Core, JsError> {
         let participant: ParticipantId = participant.parse()?;
         let identity: Identity = match identity {
@@ -73,7 +77,10 @@ impl Core {
         ciphersuites.retain(|suite| suite.is_post_quantum() || !require_post_quantum);
         let config = ManagerConfig {
             modes: vec![ModeKind::Sframe],
-            validator: Arc::clone(&pinned) as _,
+            validator: match token_bound(&issuers)? {
+                Some(by_token) => Arc::new(by_token),
+                None => Arc::clone(&pinned) as _,
+            },
             ciphersuites,
             ..ManagerConfig::default()
         };
@@ -94,6 +101,16 @@ impl Core {
         Ok(serde_json::to_vec(&Identity::generate(
             participant.parse()?,
         )?)?)
+    }
+
+    /// The thumbprint (RFC 7638) of such an identity's key, for whoever makes room tokens for it.
+    ///
+    /// # Errors
+    /// It is no identity.
+    #[wasm_bindgen(js_name = thumbprintOf)]
+    pub fn thumbprint_of(identity: &[u8]) -> Result<String, JsError> {
+        let identity: Identity = serde_json::from_slice(identity)?;
+        Ok(thumbprint(identity.public_key().as_slice()))
     }
 
     /// What to compare with another member to know each other's keys, or without one what all
@@ -359,6 +376,17 @@ fn streams_of(update: &MediaUpdate) -> Option<Told> {
         }),
         _ => None,
     }
+}
+
+/// Trust in the tokens of these issuers, if there are any.
+fn token_bound(issuers: &[String]) -> Result<Option<TokenBound>, TokenKeyError> {
+    let keys = issuers.iter().map(|pem| TokenKeys::read(pem));
+    let all = keys.reduce(|all, keys| Ok(all?.and(keys?))).transpose()?;
+    all.map(|keys| TokenBound::new(keys, unix_time)).transpose()
+}
+
+fn unix_time() -> Duration {
+    Duration::from_millis(js_sys::Date::now() as u64)
 }
 
 /// Times that are no times count as the origin.
