@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::group::MlsSuite;
 use crate::schedule::ModeKind;
 use crate::trust::{CredentialValidator, PinnedKeys};
 
@@ -54,6 +55,10 @@ pub struct ManagerConfig {
     /// Above so many members, every second member that was added renews its leaf soon: until then
     /// the tree is blank above it, and every commit costs more for all. Default 32.
     pub fill_above: usize,
+    /// The MLS cipher suites that are accepted. Each leaf and key package signs this list, and no
+    /// room of another suite is created or entered: the weakest of them is a floor that no service
+    /// can lower. Default [`MlsSuite::ALL`].
+    pub ciphersuites: Vec<MlsSuite>,
     /// The media modes that the application has a pipeline for; rooms of other modes are not
     /// entered. Default SRTP.
     pub modes: Vec<ModeKind>,
@@ -82,6 +87,7 @@ impl Default for ManagerConfig {
             rotation: Duration::from_secs(3_600),
             renewal_gap: Duration::from_secs(2),
             fill_above: 32,
+            ciphersuites: MlsSuite::ALL.to_vec(),
             modes: vec![ModeKind::Srtp],
             keeps_group: false,
             validator: Arc::new(PinnedKeys::default()),

@@ -2,7 +2,7 @@
 
 use crate::delivery::{CloseReason, Refusal};
 use crate::epoch::{GroupCode, SwitchReason};
-use crate::group::{GroupError, Roster};
+use crate::group::{GroupError, MlsSuite, Roster};
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
 use crate::schedule::MediaMode;
 use crate::trust::{TrustCode, TrustWarning};
@@ -31,6 +31,21 @@ pub enum Event {
         roster: Roster,
         /// What people compare; it changes with every epoch.
         code: GroupCode,
+    },
+    /// Once in every stay at most: all members have signed that they can do a stronger MLS cipher
+    /// suite than the one that the service has given the room. Nothing is wrong with the group, but
+    /// it could be better, and a service that keeps it weak is seen.
+    StrongerSuitePossible {
+        /// The strongest that all can do.
+        suite: MlsSuite,
+    },
+    /// A moderator has locked or unlocked the room, or it was locked when we entered: while it is,
+    /// nobody new comes in.
+    RoomLocked {
+        /// How it is now.
+        locked: bool,
+        /// Who did it, if that was while we were there.
+        by: Option<ParticipantId>,
     },
     /// The service has so many key packages of this device, without the last resort.
     KeyPackages {
@@ -150,6 +165,13 @@ pub enum FatalCause {
         /// The room's.
         mode: MediaMode,
     },
+    /// The room's group has an MLS cipher suite that is not accepted here, as
+    /// [`ManagerConfig::ciphersuites`](crate::ManagerConfig::ciphersuites) says.
+    #[error("rooms of this service have the MLS cipher suite {suite}, which is not accepted here")]
+    SuiteNotAccepted {
+        /// The room's.
+        suite: MlsSuite,
+    },
     /// Entering anew did not help, several times over.
     #[error("entering the room anew did not help: {0}")]
     CannotStay(ResyncCause),
@@ -163,7 +185,7 @@ pub enum FatalCause {
         /// Why, for a person.
         reason: String,
     },
-    /// The group's terms are no longer the room's, though no commit may change them.
+    /// The group's terms are no longer the room's, or the lock was turned by somebody who may not.
     #[error("the group broke the terms of its room")]
     TermsBroken,
     /// The service closed the connection for good.

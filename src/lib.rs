@@ -1,6 +1,7 @@
 //! MLS-SRTP conference key manager.
 #![forbid(unsafe_code)]
 
+pub mod codes;
 pub mod config;
 pub mod delivery;
 mod digits;

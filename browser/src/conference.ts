@@ -1,3 +1,4 @@
+import { Code } from "./code.js";
 import { Emitter, type Listener } from "./emitter.js";
 import type {
   CallState,
@@ -10,6 +11,8 @@ import type {
 } from "./events.js";
 import {
   STREAM_NUMBER,
+  type CodeComparison,
+  type CodeFact,
   type GroupFact,
   type MediaFact,
   type MediaSignal,
@@ -33,7 +36,10 @@ interface Attached {
 }
 
 /** What the worker tells during the stay: no answers, and not the end. */
-type News = Exclude<FromWorker, { kind: "snapshot" | "safety_number" | "key_accepted" | "failed" | "closed" }>;
+type News = Exclude<
+  FromWorker,
+  { kind: "snapshot" | "code" | "code_comparison" | "key_accepted" | "failed" | "closed" }
+>;
 
 /** Events that tell where something stands, not only that it changed. */
 type Standing = "state" | "roster" | "code" | "sources" | "owner" | "trust";
@@ -79,16 +85,20 @@ export class Conference extends Emitter<ConferenceEvents> {
   #roster: readonly Member[] = [];
   #code = "";
   #epoch: number | undefined;
+  #strongerSuite: string | undefined;
   #sources: readonly Source[];
   #announced = new Map<ParticipantId, readonly Source[]>();
   #mediaReady = false;
+  #locked = false;
+  #moderates: boolean;
   #latecomers = new Set<Latecomer>();
   #attached = new Map<number, Attached>();
   /** Kept when an end is forgotten: its frames still go through its transform. */
   #transforms = new WeakMap<RTCRtpSender | RTCRtpReceiver, number>();
   #nextTransform = 1;
   #snapshots = new Map<number, Outcome<WorkerSnapshot>>();
-  #numbers = new Map<number, Outcome<string | undefined>>();
+  #codes = new Map<number, Outcome<CodeFact | undefined>>();
+  #comparisons = new Map<number, Outcome<CodeComparison | undefined>>();
   #acceptances = new Map<number, Outcome<boolean>>();
   #nextQuestion = 1;
   /** The worker has ended, and nothing is answered any more. */
@@ -111,6 +121,7 @@ export class Conference extends Emitter<ConferenceEvents> {
     const address = options.name.includes("@") ? options.name : `${options.name}@localhost`;
     this.participant = `${address}/${options.device}`;
     this.#ends = ends;
+    this.#moderates = rightsOf(options.token).includes("moderate");
     this.#sources = options.sources ?? ["microphone", "camera"];
     this.#worker = new Worker(new URL("./worker/main.js", import.meta.url), {
       type: "module",
@@ -121,8 +132,9 @@ export class Conference extends Emitter<ConferenceEvents> {
       this.#endWorker();
       this.#over("failed", "worker", event.message || "the worker could not be started");
     };
-    const { url, room, token } = options;
-    this.#tell({ kind: "join", url, room, token, participant: this.participant });
+    const { url, room, token, requirePostQuantum = false } = options;
+    const { participant } = this;
+    this.#tell({ kind: "join", url, room, token, requirePostQuantum, participant });
     this.#announce();
   }
 
@@ -144,6 +156,39 @@ export class Conference extends Emitter<ConferenceEvents> {
   /** The current epoch. */
   get epoch(): number | undefined {
     return this.#epoch;
+  }
+
+  /** The MLS cipher suite that all members could have, if the service gives the room a weaker one. */
+  get strongerSuite(): string | undefined {
+    return this.#strongerSuite;
+  }
+
+  /** Whether the room is locked: nobody new comes in. */
+  get locked(): boolean {
+    return this.#locked;
+  }
+
+  /** Whether our token says that we may remove others, and lock the room. */
+  get moderates(): boolean {
+    return this.#moderates;
+  }
+
+  /** Removes a user, with all devices, and keeps it out until {@link readmit}. For moderators. */
+  remove(participant: ParticipantId): void {
+    this.#tell({ kind: "moderate", what: { act: "remove", participant } });
+  }
+
+  /** Lets a removed user come again. For moderators. */
+  readmit(participant: ParticipantId): void {
+    this.#tell({ kind: "moderate", what: { act: "readmit", participant } });
+  }
+
+  /**
+   * Locks the room, or unlocks it. For moderators whose token stands in their credential, where
+   * every member checks it. The event `lock` follows, or `refused`.
+   */
+  setLocked(locked: boolean): void {
+    this.#tell({ kind: "moderate", what: { act: "lock", locked } });
   }
 
   /** What we announced that we send. */
@@ -272,14 +317,34 @@ export class Conference extends Emitter<ConferenceEvents> {
   }
 
   /**
-   * Sixty digits in twelve groups to compare with another member, equal for both for as long as
-   * both devices keep their keys: they show that somebody is who they were the last time. Nothing
-   * if they are no member.
+   * What all members compare: the digits of {@link code}, and a QR code of them. It shows that all
+   * are in one group, and changes with every epoch. Nothing if we are no member.
    *
    * @throws when the call is over.
    */
-  safetyNumber(participant: ParticipantId): Promise<string | undefined> {
-    return this.#ask(this.#numbers, (id) => ({ kind: "safety_number", id, participant }));
+  groupCode(): Promise<Code | undefined> {
+    return this.#codeWith(undefined);
+  }
+
+  /**
+   * What to compare with another member: sixty digits in twelve groups, equal for both for as long
+   * as both devices keep their keys. They show that somebody is who they were the last time.
+   * Nothing if they are no member.
+   *
+   * @throws when the call is over.
+   */
+  safetyNumber(participant: ParticipantId): Promise<Code | undefined> {
+    return this.#codeWith(participant);
+  }
+
+  /**
+   * Compares the text of a QR code that somebody else is shown: with the safety number that we have
+   * with `participant`, or without one with the group code. Nothing if they, or we, are no member.
+   *
+   * @throws when the call is over.
+   */
+  compareCode(text: string, participant?: ParticipantId): Promise<CodeComparison | undefined> {
+    return this.#ask(this.#comparisons, (id) => ({ kind: "compare_code", id, text, participant }));
   }
 
   /**
@@ -303,6 +368,11 @@ export class Conference extends Emitter<ConferenceEvents> {
   async snapshot(): Promise<Snapshot> {
     const answer = await this.#ask(this.#snapshots, (id) => ({ kind: "snapshot", id }));
     return { ...answer, state: this.state, roster: this.#roster, code: this.#code };
+  }
+
+  async #codeWith(participant: ParticipantId | undefined): Promise<Code | undefined> {
+    const fact = await this.#ask(this.#codes, (id) => ({ kind: "code", id, participant }));
+    return fact && new Code(fact);
   }
 
   /** Asks the worker something that it answers, unless it ends before. */
@@ -363,9 +433,13 @@ export class Conference extends Emitter<ConferenceEvents> {
         this.#snapshots.get(message.id)?.resolve(message.snapshot);
         this.#snapshots.delete(message.id);
         return;
-      case "safety_number":
-        this.#numbers.get(message.id)?.resolve(message.digits);
-        this.#numbers.delete(message.id);
+      case "code":
+        this.#codes.get(message.id)?.resolve(message.code);
+        this.#codes.delete(message.id);
+        return;
+      case "code_comparison":
+        this.#comparisons.get(message.id)?.resolve(message.comparison);
+        this.#comparisons.delete(message.id);
         return;
       case "key_accepted":
         this.#acceptances.get(message.id)?.resolve(message.accepted);
@@ -437,6 +511,7 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "joined":
         // What is announced in another group follows.
         this.#announced.clear();
+        this.#strongerSuite = undefined;
         return this.#clearTroubles();
       case "epoch_changed": {
         const { epoch, added, removed, roster, code } = fact;
@@ -451,6 +526,9 @@ export class Conference extends Emitter<ConferenceEvents> {
       }
       case "sending_in":
         return this.emit("sending", { epoch: fact.epoch, reason: fact.reason });
+      case "stronger_suite_possible":
+        this.#strongerSuite = fact.suite;
+        return this.emit("strongerSuite", fact.suite);
       case "media_ready":
         this.#mediaReady = true;
         return this.emit("media", undefined);
@@ -473,6 +551,15 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "resyncing":
         this.#clearTroubles();
         return this.#become("resyncing", fact.reason, fact.detail);
+      case "room_locked":
+        this.#locked = fact.locked;
+        return this.emit("lock", { locked: fact.locked, by: fact.by ?? undefined });
+      case "refused": {
+        // A lock that the service does not allow is a commit to it; other refused commits are made anew.
+        const ours = fact.request === "commit" && fact.reason === "unauthorised";
+        if (!ours && !MODERATING.has(fact.request)) return;
+        return this.emit("refused", fact);
+      }
       case "left":
       case "removed":
         return this.#over(fact.type, "", "");
@@ -543,7 +630,12 @@ export class Conference extends Emitter<ConferenceEvents> {
   #endWorker(): void {
     this.#ended = true;
     this.#worker.terminate();
-    for (const questions of [this.#snapshots, this.#numbers, this.#acceptances]) {
+    for (const questions of [
+      this.#snapshots,
+      this.#codes,
+      this.#comparisons,
+      this.#acceptances,
+    ]) {
       for (const { reject } of questions.values()) reject(new Error(OVER));
       questions.clear();
     }
@@ -590,6 +682,20 @@ const STANDING: ReadonlySet<keyof ConferenceEvents> = new Set<Standing>([
   "owner",
   "trust",
 ]);
+
+/** The requests of moderators. */
+const MODERATING = new Set(["evict", "readmit", "remove", "lock"]);
+
+/** What a room token of our own grants, for what is shown. The service and the members check it. */
+function rightsOf(token: string | undefined): readonly string[] {
+  try {
+    const claims = (token?.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const { rights } = JSON.parse(atob(claims)) as { rights?: unknown };
+    return Array.isArray(rights) ? rights : [];
+  } catch {
+    return [];
+  }
+}
 
 function isStanding(name: keyof ConferenceEvents): name is Standing {
   return STANDING.has(name);

@@ -15,6 +15,8 @@ export interface JoinOptions {
   readonly device: string;
   /** Proof of admission where the service asks for one. It goes to the service only. */
   readonly token?: string;
+  /** Enter no room whose keys a later quantum computer gives away. Default: `false`. */
+  readonly requirePostQuantum?: boolean;
   /** What we send, announced to every member. Default: microphone and camera. */
   readonly sources?: readonly Source[];
 }
@@ -92,10 +94,16 @@ export interface ConferenceEvents {
   state: StateChange;
   /** Who is in the current epoch. */
   roster: readonly Member[];
+  /** The room was locked or unlocked, by whom if that was while we were here. */
+  lock: { readonly locked: boolean; readonly by: ParticipantId | undefined };
+  /** The service or our own core refused what a moderator asked for. */
+  refused: { readonly request: string; readonly reason: string; readonly detail: string };
   /** A new epoch, and who came or went with it. */
   epoch: EpochChange;
   /** Sending moved to an epoch. */
   sending: { readonly epoch: number; readonly reason: string };
+  /** All members could have this stronger MLS cipher suite; the service gives the room a weaker one. */
+  strongerSuite: string;
   /** The digits that people compare; they change with every epoch. */
   code: string;
   /** Frames of a participant are being refused, or are accepted again. */

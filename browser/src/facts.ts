@@ -62,6 +62,7 @@ export type GroupFact =
       readonly epoch: number;
       readonly reason: "first" | "removal" | "all_ready" | "cap";
     }
+  | { readonly type: "stronger_suite_possible"; readonly suite: string }
   | { readonly type: "media_ready" | "keyframe_wanted" | "stalled" | "stall_ended" }
   | {
       readonly type: "untrusted";
@@ -78,6 +79,12 @@ export type GroupFact =
       readonly detail: string;
     }
   | { readonly type: "trust_restored"; readonly participant: ParticipantId }
+  | {
+      readonly type: "room_locked";
+      readonly locked: boolean;
+      /** Nobody in particular where it was locked when we came. */
+      readonly by: ParticipantId | null;
+    }
   | { readonly type: "room_reset"; readonly author: ParticipantId }
   | { readonly type: "resyncing"; readonly reason: string; readonly detail: string }
   | {
@@ -110,6 +117,25 @@ export type MediaFact =
   | { readonly type: "key_worn_out"; readonly epoch: number }
   | { readonly type: "other"; readonly detail: string };
 
+/** What people compare, as the core writes it. */
+export interface CodeFact {
+  readonly digits: string;
+  readonly qrText: string;
+  readonly qrSvg: string;
+}
+
+/** What a comparison with somebody else's text came to. */
+export interface CodeComparison {
+  /**
+   * `match` or `differs`; or why there was nothing to compare, which says nothing for or against
+   * anybody: `malformed` is no text of a code, `version` one of another version, `kind` one of the
+   * other kind, and `own` our own text of a safety number.
+   */
+  readonly outcome: "match" | "differs" | "malformed" | "version" | "kind" | "own";
+  /** Why there was nothing to compare, for a person; empty if there was. */
+  readonly detail: string;
+}
+
 /** Frames of one sender, by what became of them. */
 export interface SenderCounters {
   readonly participant: ParticipantId;
@@ -124,6 +150,8 @@ export interface SenderCounters {
 
 /** Where the key manager stands and what it has done with frames. */
 export interface CoreCounters {
+  /** Name of the MLS cipher suite of the room's group. */
+  readonly suite: string | null;
   readonly group: string | null;
   readonly epoch: number | null;
   readonly sendingEpoch: number | null;

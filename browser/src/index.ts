@@ -15,8 +15,10 @@ export type {
   StateChange,
   TrustNotice,
 } from "./events.js";
+export { Code } from "./code.js";
 export { tabDevice } from "./device.js";
 export type {
+  CodeComparison,
   CoreCounters,
   MediaSignal,
   Member,

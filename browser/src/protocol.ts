@@ -5,6 +5,8 @@
 
 import type {
   AnnouncedStream,
+  CodeComparison,
+  CodeFact,
   CoreCounters,
   GroupFact,
   MediaFact,
@@ -21,6 +23,11 @@ export type TransformOptions =
 /** Kind of the track behind a transform. */
 export type MediaKind = "audio" | "video";
 
+/** What a moderator does. */
+export type Moderation =
+  | { readonly act: "remove" | "readmit"; readonly participant: ParticipantId }
+  | { readonly act: "lock"; readonly locked: boolean };
+
 /** Page to worker. */
 export type ToWorker =
   | {
@@ -29,13 +36,22 @@ export type ToWorker =
       readonly room: string;
       readonly participant: ParticipantId;
       readonly token: string | undefined;
+      readonly requirePostQuantum: boolean;
     }
   | { readonly kind: "leave" }
+  | { readonly kind: "moderate"; readonly what: Moderation }
   | { readonly kind: "announce"; readonly streams: readonly AnnouncedStream[] }
   | { readonly kind: "signal"; readonly signal: MediaSignal }
   | { readonly kind: "reconnect" }
   | { readonly kind: "snapshot"; readonly id: number }
-  | { readonly kind: "safety_number"; readonly id: number; readonly participant: ParticipantId }
+  /** The safety number with a participant, or the group code. */
+  | { readonly kind: "code"; readonly id: number; readonly participant: ParticipantId | undefined }
+  | {
+      readonly kind: "compare_code";
+      readonly id: number;
+      readonly text: string;
+      readonly participant: ParticipantId | undefined;
+    }
   | {
       readonly kind: "accept_key";
       readonly id: number;
@@ -78,7 +94,12 @@ export type FromWorker =
       readonly reason: string;
     }
   | { readonly kind: "snapshot"; readonly id: number; readonly snapshot: WorkerSnapshot }
-  | { readonly kind: "safety_number"; readonly id: number; readonly digits: string | undefined }
+  | { readonly kind: "code"; readonly id: number; readonly code: CodeFact | undefined }
+  | {
+      readonly kind: "code_comparison";
+      readonly id: number;
+      readonly comparison: CodeComparison | undefined;
+    }
   | { readonly kind: "key_accepted"; readonly id: number; readonly accepted: boolean }
   | { readonly kind: "failed"; readonly reason: string }
   /** The last message: the stay is over, the last key is erased, and the worker ends. */

@@ -64,9 +64,16 @@ pub struct Common {
     /// Packets that each client sends per second.
     #[arg(long, default_value_t = 10, value_name = "N", requires = "media", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub media_rate: u32,
-    /// Test the service that listens there, ws://host:port/, instead of one of our own.
+    /// The room's keys are of X25519 and ML-KEM-768 together.
+    #[arg(long, conflicts_with = "url")]
+    pub post_quantum: bool,
+    /// Test the service that listens there, ws://host:port/ or wss://host/, instead of one of our
+    /// own. It must have no limit for our address (--max-per-address 0).
     #[arg(long, value_name = "URL", value_parser = parse_url)]
     pub url: Option<String>,
+    /// Trust the certificates in this PEM file as well, for a wss:// service.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub tls_ca: Option<PathBuf>,
     /// Print the report as one JSON object on the last line of stdout.
     #[arg(long)]
     pub json: bool,
@@ -115,6 +122,9 @@ pub struct Service {
     /// With an SFU beside it.
     #[arg(long)]
     pub media: bool,
+    /// With a post-quantum suite for its rooms.
+    #[arg(long)]
+    pub post_quantum: bool,
 }
 
 impl Command {
@@ -198,7 +208,7 @@ fn parse_url(text: &str) -> Result<String, String> {
     let known = ["ws://", "wss://"];
     match known.iter().any(|scheme| text.starts_with(scheme)) {
         true => Ok(text.to_owned()),
-        false => Err("a WebSocket's address: ws://host:port/".into()),
+        false => Err("a WebSocket's address: ws://host:port/ or wss://host/".into()),
     }
 }
 

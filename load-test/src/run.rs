@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use mls_srtp::id::RoomName;
 use mls_srtp_participant::clock::ClockOrigin;
+use mls_srtp_participant::connect::connect;
+use mls_srtp_participant::signaling::SignalingError;
+use mls_srtp_participant::trust::Trust;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -55,16 +58,20 @@ pub async fn run(profile: Profile, common: &Common) -> Result<Outcome, ServiceEr
     let script = Script::of(&profile);
     let service = match &common.url {
         Some(_) => None,
-        None => Some(Arc::new(Service::start(common.media).await?)),
+        None => Some(Arc::new(
+            Service::start(common.media, common.post_quantum).await?,
+        )),
     };
     let url = match (&common.url, &service) {
         (Some(url), _) => url.clone(),
         (None, Some(service)) => service.url(),
         (None, None) => String::new(),
     };
+    let trust = trust(common).await?;
     let (killed, kills) = mpsc::unbounded_channel();
     let world = Arc::new(World {
         url,
+        trust,
         room: room(&profile, common),
         notebook: Notebook::new(ClockOrigin::start(), script.users),
         traps: Traps::default(),
@@ -91,6 +98,21 @@ pub async fn run(profile: Profile, common: &Common) -> Result<Outcome, ServiceEr
         keeping.abort();
     }
     Ok(outcome)
+}
+
+/// Whose certificates are believed. One that is not would keep every client out, so it is looked at
+/// before the run.
+async fn trust(common: &Common) -> Result<Trust, ServiceError> {
+    let trust = match &common.tls_ca {
+        Some(file) => Trust::with_file(file)?,
+        None => Trust::SYSTEM,
+    };
+    if let Some(url) = &common.url
+        && let Err(error @ SignalingError::Certificate { .. }) = connect(url, &trust).await
+    {
+        return Err(ServiceError::Certificate(error));
+    }
+    Ok(trust)
 }
 
 /// Rooms of somebody else's service may be in use; one of our own is always new.

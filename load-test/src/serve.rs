@@ -4,6 +4,7 @@ use std::future::pending;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use mls_srtp::group::MlsSuite;
 use mls_srtp::schedule::MediaMode;
 use mls_srtp_signaling::access::OpenAccess;
 use mls_srtp_signaling::{RoomConfig, ServerBuilder, ServiceConfig};
@@ -27,13 +28,17 @@ pub async fn run(args: &cli::Service) -> ExitCode {
 }
 
 async fn serve(args: &cli::Service) -> Result<(), String> {
+    let ciphersuite = MlsSuite::of_rooms(args.post_quantum);
     let room = RoomConfig {
+        ciphersuite,
         max_participants: ROOM_FOR,
         ..RoomConfig::default()
     };
     let config = ServiceConfig {
         listen: args.listen,
         max_connections: ROOM_FOR,
+        // All clients are on this machine.
+        max_per_address: 0,
         room,
         ..ServiceConfig::default()
     };
@@ -45,6 +50,7 @@ async fn serve(args: &cli::Service) -> Result<(), String> {
             media: ([127, 0, 0, 1], 0).into(),
             public: None,
             mode: MediaMode::default(),
+            ciphersuite,
             page: false,
         };
         let host = Host::start_with(config, builder).await;

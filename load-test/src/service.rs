@@ -7,6 +7,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mls_srtp_participant::signaling::SignalingError;
+use mls_srtp_participant::trust::TrustError;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
@@ -26,6 +28,12 @@ pub enum ServiceError {
     /// It ended, or did not say where it listens.
     #[error("the service did not say where it listens; what it said instead: {0:?}")]
     Silent(String),
+    /// The file with trusted certificates cannot be used.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The certificate of somebody else's service is refused.
+    #[error(transparent)]
+    Certificate(SignalingError),
 }
 
 /// The process that serves.
@@ -33,6 +41,7 @@ pub struct Service {
     /// With the database.
     folder: TempDir,
     media: bool,
+    post_quantum: bool,
     address: Mutex<SocketAddr>,
     process: Mutex<Process>,
 }
@@ -62,12 +71,13 @@ impl Service {
     ///
     /// # Errors
     /// [`ServiceError`].
-    pub async fn start(media: bool) -> Result<Self, ServiceError> {
+    pub async fn start(media: bool, post_quantum: bool) -> Result<Self, ServiceError> {
         let service = Self {
             folder: tempfile::Builder::new()
                 .prefix("mls-srtp-load-")
                 .tempdir()?,
             media,
+            post_quantum,
             address: Mutex::new(([127, 0, 0, 1], 0).into()),
             process: Mutex::default(),
         };
@@ -88,6 +98,9 @@ impl Service {
             .arg(self.store());
         if self.media {
             command.arg("--media");
+        }
+        if self.post_quantum {
+            command.arg("--post-quantum");
         }
         let mut child = command
             .stdin(Stdio::piped())

@@ -134,3 +134,13 @@ fn a_service_that_is_not_there_fails_the_verdict() {
     assert_eq!(report["never_joined"], 2);
     assert_eq!(report["join_to_keys_ms"]["p50"], Value::Null);
 }
+
+#[test]
+fn a_file_that_is_no_certificate_ends_it_before_it_begins() {
+    let output =
+        load("flash-crowd --participants 2 --url wss://127.0.0.1:9/ --tls-ca /nowhere/ca.pem");
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("/nowhere/ca.pem"), "{text}");
+    assert!(output.stdout.is_empty());
+}

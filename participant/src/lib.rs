@@ -15,6 +15,7 @@
 //! - [`connection`]: one peer connection to an SFU with all of that in place.
 //! - [`leg`]: such a connection that is made again whenever it is lost.
 //! - [`session`]: the key manager, driven over a WebSocket.
+//! - [`connect`], [`trust`]: that WebSocket, with TLS or without.
 //! - [`state`]: what of it is kept on disk.
 //! - [`identity`]: a signature key and certificates from files.
 //! - [`headless`]: all of it put together, without a screen.
@@ -24,6 +25,7 @@
 #![warn(missing_docs)]
 
 pub mod clock;
+pub mod connect;
 pub mod connection;
 pub mod e2e;
 pub mod files;
@@ -42,6 +44,7 @@ pub mod session;
 pub mod signaling;
 pub mod state;
 pub mod stream;
+pub mod trust;
 
 #[cfg(test)]
 mod testing;

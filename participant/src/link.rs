@@ -9,9 +9,10 @@ use tokio::time::Instant;
 
 use crate::retry::{Backoff, RetryConfig};
 use crate::signaling::{Signaling, SignalingError};
+use crate::trust::Trust;
 
-/// Times of the connection to the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Times of the connection to the service, and whom it trusts.
+#[derive(Debug, Clone)]
 pub struct LinkConfig {
     /// A connection on which nothing was received for so long, pings included, counts as lost.
     /// Default [`ManagerConfig::silence`]: a connection whose other end has vanished gives no other
@@ -19,6 +20,9 @@ pub struct LinkConfig {
     pub silence: Duration,
     /// Delays between attempts to connect again. Default 200 ms to 5 s.
     pub retry: RetryConfig,
+    /// Whose certificates are believed if the service's address is `wss://`. Default
+    /// [`Trust::SYSTEM`].
+    pub trust: Trust,
 }
 
 impl Default for LinkConfig {
@@ -29,6 +33,7 @@ impl Default for LinkConfig {
                 first: Duration::from_millis(200),
                 last: Duration::from_secs(5),
             },
+            trust: Trust::SYSTEM,
         }
     }
 }
@@ -79,11 +84,11 @@ pub(crate) struct Link {
 impl Link {
     /// Connects for the first time.
     pub(crate) async fn connect(url: &str, config: LinkConfig) -> Result<Self, SignalingError> {
-        let signaling = Signaling::connect(url, config.silence).await?;
+        let signaling = Signaling::connect(url, config.silence, &config.trust).await?;
         Ok(Self {
             url: url.to_owned(),
-            config,
             backoff: Backoff::new(config.retry),
+            config,
             state: State::up(signaling),
         })
     }
@@ -130,6 +135,10 @@ impl Link {
                         return LinkEvent::Back;
                     }
                     Err(error) => {
+                        // This does not mend itself as an outage does.
+                        if let SignalingError::Certificate { .. } = error {
+                            tracing::warn!(%error, "not back yet");
+                        }
                         tracing::debug!(%error, "not back yet");
                         self.go_down();
                     }
@@ -147,10 +156,11 @@ impl Link {
 
     /// Prepares the next attempt and returns the state before it.
     fn go_down(&mut self) -> State {
-        let (url, silence, delay) = (self.url.clone(), self.config.silence, self.backoff.delay());
+        let (url, delay) = (self.url.clone(), self.backoff.delay());
+        let (silence, trust) = (self.config.silence, self.config.trust.clone());
         let attempt: Attempt = Box::pin(async move {
             tokio::time::sleep(delay).await;
-            Signaling::connect(&url, silence).await
+            Signaling::connect(&url, silence, &trust).await
         });
         std::mem::replace(&mut self.state, State::Down(attempt))
     }

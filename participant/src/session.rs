@@ -32,7 +32,7 @@ const COMMANDS: usize = 64;
 /// What to join, and as whom.
 #[derive(Debug)]
 pub struct SessionConfig {
-    /// The signaling service, `ws://host:port/`.
+    /// The signaling service, `ws://host:port/` or `wss://host/`.
     pub url: String,
     /// The room.
     pub room: RoomName,
@@ -47,7 +47,7 @@ pub struct SessionConfig {
     pub streams: Vec<Stream>,
     /// Times and trust of the key manager. Its modes are those of the media that is joined with.
     pub manager: ManagerConfig,
-    /// Times of the connection to the service.
+    /// Times of the connection to the service, and whom it trusts.
     pub link: LinkConfig,
     /// Where the signature key and the stay are kept, if they are. What is there already is gone on
     /// with: the same key, and at the same leaf if this is the room that it was in.
@@ -99,8 +99,20 @@ pub enum SessionError {
     State(#[from] StateError),
 }
 
+/// What a moderator does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moderation {
+    /// Removes a user, with all devices, and keeps it out.
+    Remove(ParticipantId),
+    /// Lets a removed user come again.
+    Readmit(ParticipantId),
+    /// Locks or unlocks the room.
+    SetLocked(bool),
+}
+
 enum Command {
     Leave,
+    Moderate(Moderation),
     Announce(Vec<Stream>),
     Signal(MediaSignal),
     AcceptKey(ParticipantId, SafetyNumber, oneshot::Sender<bool>),
@@ -188,12 +200,13 @@ impl Session {
         let _ = self.commands.send(Command::Announce(streams)).await;
     }
 
-    /// What to compare with another member to know each other's keys; `None` if it is no member.
-    pub async fn safety_number(&self, participant: ParticipantId) -> Option<SafetyNumber> {
-        let (done, number) = oneshot::channel();
-        let command = Command::SafetyNumber(participant, done);
-        let _ = self.commands.send(command).await;
-        number.await.ok().flatten()
+    /// What to compare with another member to know each other's keys, a few milliseconds of work;
+    /// `None` if it is no member.
+    pub async fn safety_number(&self, participant: &ParticipantId) -> Option<SafetyNumber> {
+        let (answer, number) = oneshot::channel();
+        let question = Command::SafetyNumber(participant.clone(), answer);
+        self.commands.send(question).await.ok()?;
+        number.await.ok()?
     }
 
     /// From now on a member's key is the one that is remembered for its device: a person has
@@ -204,6 +217,12 @@ impl Session {
         let command = Command::AcceptKey(participant, compared, done);
         let _ = self.commands.send(command).await;
         accepted.await.unwrap_or(false)
+    }
+
+    /// Does what a moderator may do. What comes of it are events: [`Event::RoomLocked`], an epoch
+    /// without the removed user, or [`Event::Refused`].
+    pub async fn moderate(&self, what: Moderation) {
+        let _ = self.commands.send(Command::Moderate(what)).await;
     }
 
     /// Sends media signaling to the SFU.

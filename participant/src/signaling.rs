@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use mls_srtp::delivery::{ClientMessage, MAX_ENVELOPE_BYTES};
-use tokio::net::TcpStream;
+use mls_srtp::delivery::ClientMessage;
 use tokio::time::{Instant, timeout_at};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-/// How long a connection attempt and a single write may take.
-const IO_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::connect::{CertificateProblem, IO_TIMEOUT, Socket, connect};
+use crate::trust::{Trust, TrustError};
 
 /// Why the service could not be reached or was lost.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +22,17 @@ pub enum SignalingError {
         /// The system's or the library's words.
         reason: String,
     },
+    /// Its certificate is not to be believed.
+    #[error("the certificate of {url} is refused: {problem}")]
+    Certificate {
+        /// The address tried.
+        url: String,
+        /// What is wrong with it.
+        problem: CertificateProblem,
+    },
+    /// We believe nobody.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// No answer, or the peer took nothing, for ten seconds.
     #[error("the signaling service does not answer")]
     TimedOut,
@@ -38,7 +46,7 @@ pub enum SignalingError {
 
 /// An open connection.
 pub(crate) struct Signaling {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: Socket,
     /// Longest silence that is believed.
     silence: Duration,
     /// When the last frame of any kind came.
@@ -46,24 +54,18 @@ pub(crate) struct Signaling {
 }
 
 impl Signaling {
-    /// Connects to `ws://host:port/`; a connection that is silent for `silence` counts as lost.
-    pub(crate) async fn connect(url: &str, silence: Duration) -> Result<Self, SignalingError> {
-        let limits = WebSocketConfig::default()
-            .max_message_size(Some(MAX_ENVELOPE_BYTES))
-            .max_frame_size(Some(MAX_ENVELOPE_BYTES));
-        let connecting = connect_async_with_config(url, Some(limits), true);
-        match tokio::time::timeout(IO_TIMEOUT, connecting).await {
-            Err(_) => Err(SignalingError::TimedOut),
-            Ok(Err(error)) => Err(SignalingError::Unreachable {
-                url: url.to_owned(),
-                reason: error.to_string(),
-            }),
-            Ok(Ok((socket, _))) => Ok(Self {
-                socket,
-                silence,
-                heard: Instant::now(),
-            }),
-        }
+    /// Connects to `ws://host:port/` or `wss://`; a connection that is silent for `silence` counts
+    /// as lost.
+    pub(crate) async fn connect(
+        url: &str,
+        silence: Duration,
+        trust: &Trust,
+    ) -> Result<Self, SignalingError> {
+        Ok(Self {
+            socket: connect(url, trust).await?,
+            silence,
+            heard: Instant::now(),
+        })
     }
 
     /// Sends one envelope.

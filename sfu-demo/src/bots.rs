@@ -9,6 +9,7 @@ use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig};
 use mls_srtp_participant::leg::LegConfig;
 use mls_srtp_participant::session::LinkConfig;
+use mls_srtp_participant::trust::Trust;
 use mls_srtp_signaling::access::{read_issuer, unix_time};
 
 use crate::cli::Serve;
@@ -26,7 +27,12 @@ impl Bots {
     ///
     /// # Errors
     /// One line for a person.
-    pub async fn start(args: &Serve, url: &str, mode: ModeKind) -> Result<Self, String> {
+    pub async fn start(
+        args: &Serve,
+        url: &str,
+        trust: Trust,
+        mode: ModeKind,
+    ) -> Result<Self, String> {
         let room = &args.bots_room;
         let media = SampleMedia::load()?;
         let origin = ClockOrigin::start();
@@ -43,7 +49,10 @@ impl Bots {
                 identity: None,
                 manager: mls_srtp::ManagerConfig::default(),
                 leg: LegConfig::new("0.0.0.0:0"),
-                link: LinkConfig::default(),
+                link: LinkConfig {
+                    trust: trust.clone(),
+                    ..LinkConfig::default()
+                },
                 state: None,
                 sound: Arc::clone(&media.sound),
                 picture: Arc::clone(&media.picture),

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher, Profile, Suite};
 use mls_srtp_signaling::access::AccessArgs;
 use mls_srtp_signaling::store::Place;
+use mls_srtp_signaling::transport::TransportArgs;
 
 use crate::identity::IdentityArgs;
 
@@ -133,9 +135,11 @@ pub struct Serve {
     pub protection: Protection,
     #[command(flatten)]
     pub access: AccessArgs,
+    #[command(flatten)]
+    pub transport: TransportArgs,
 }
 
-/// How media is protected end to end.
+/// How media and keys are protected end to end.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Protection {
     /// What is protected end to end: srtp (RTP packets) or sframe (encoded frames, as browsers
@@ -149,9 +153,18 @@ pub struct Protection {
     /// How frames are protected: aes_128_gcm_sha256_128 (default) or aes_256_gcm_sha512_128.
     #[arg(long, value_name = "SUITE")]
     pub suite: Option<Suite>,
+    /// Rooms have keys that a later quantum computer does not give away: X25519 and ML-KEM-768
+    /// together.
+    #[arg(long)]
+    pub post_quantum: bool,
 }
 
 impl Protection {
+    /// The MLS cipher suite of the rooms.
+    pub fn ciphersuite(self) -> MlsSuite {
+        MlsSuite::of_rooms(self.post_quantum)
+    }
+
     /// The mode of the rooms, `otherwise` if none was asked for.
     ///
     /// # Errors
@@ -161,11 +174,23 @@ impl Protection {
     }
 }
 
+impl Participant {
+    /// The MLS cipher suites that are accepted.
+    pub fn ciphersuites(&self) -> Vec<MlsSuite> {
+        let all = MlsSuite::ALL.into_iter();
+        all.filter(|suite| suite.is_post_quantum() || !self.require_post_quantum)
+            .collect()
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Participant {
-    /// The signaling service, ws://host:port.
+    /// The signaling service, ws://host:port or wss://host.
     #[arg(long, default_value = "ws://127.0.0.1:8080")]
     pub url: String,
+    /// Trust the certificates in this PEM file as well, for a wss:// service.
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
     /// The room to enter.
     #[arg(long, default_value = "demo", value_parser = parse_room)]
     pub room: RoomName,
@@ -179,6 +204,10 @@ pub struct Participant {
     /// The room token, where the service asks for one; "@FILE" reads it from a file.
     #[arg(long, env = "MLS_SRTP_TOKEN", hide_env_values = true, value_parser = parse_token)]
     pub token: Option<String>,
+    /// Enter only a room whose keys a later quantum computer does not give away; see `serve
+    /// --post-quantum`.
+    #[arg(long)]
+    pub require_post_quantum: bool,
     /// Leave after this many seconds; without it, stay until Ctrl-C.
     #[arg(long)]
     pub seconds: Option<u64>,
@@ -189,6 +218,9 @@ pub struct Participant {
     /// Record what is decrypted as .ogg and .ivf under this folder.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
+    /// Show group code and safety numbers as QR codes too.
+    #[arg(long)]
+    pub qr: bool,
     #[command(flatten)]
     pub identity: IdentityArgs,
 }

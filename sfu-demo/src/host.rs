@@ -7,15 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mls_srtp::delivery::MediaSignal;
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind};
+use mls_srtp::token::Right;
 use mls_srtp_sfu::{
-    DisconnectReason, Event, ParticipantId as SfuParticipant, PayloadFormat, RoomId, ServerStats,
-    SfuConfig, SfuError, Tap,
+    DisconnectReason, Event, ParticipantId as SfuParticipant, PayloadFormat, Permissions, RoomId,
+    ServerStats, SfuConfig, SfuError, Tap,
 };
-use mls_srtp_signaling::access::{AccessControl, OpenAccess};
+use mls_srtp_signaling::access::OpenAccess;
 use mls_srtp_signaling::media::{MediaRequest, MediaRequestKind};
-use mls_srtp_signaling::store::{MemoryStore, Store};
 use mls_srtp_signaling::{
     RoomConfig, RoomEvent, ServerBuilder, ServerHandle, ServiceConfig, StartError,
 };
@@ -51,20 +52,23 @@ pub struct HostConfig {
     pub public: Option<SocketAddr>,
     /// How media is protected in the rooms.
     pub mode: MediaMode,
+    /// The MLS cipher suite of their groups.
+    pub ciphersuite: MlsSuite,
     /// Whether browsers are served the conference page on `listen`.
     pub page: bool,
 }
 
 /// Running services.
 pub struct Host {
-    address: SocketAddr,
+    url: String,
+    page: String,
     sfu: Unit,
     stop: Option<oneshot::Sender<()>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Host {
-    /// Starts both services, open to anybody. What the signaling service accepts is told to `events`.
+    /// Starts both services, open to anybody and in memory. What the signaling service accepts is told to `events`.
     ///
     /// # Errors
     /// [`HostError`], naming the address that is taken.
@@ -72,36 +76,22 @@ impl Host {
         config: HostConfig,
         events: mpsc::UnboundedSender<RoomEvent>,
     ) -> Result<Self, HostError> {
-        let (store, access) = (MemoryStore::default(), OpenAccess);
-        Self::start_over(config, Box::new(store), Box::new(access), events).await
-    }
-
-    /// The same with a door, and over a store that outlives this process.
-    ///
-    /// # Errors
-    /// [`HostError`], naming the address that is taken or the room that cannot be gone on with.
-    pub async fn start_over(
-        config: HostConfig,
-        store: Box<dyn Store>,
-        access: Box<dyn AccessControl>,
-        events: mpsc::UnboundedSender<RoomEvent>,
-    ) -> Result<Self, HostError> {
         let service = ServiceConfig {
             listen: config.listen,
             room: RoomConfig {
                 mode: config.mode,
+                ciphersuite: config.ciphersuite,
                 ..RoomConfig::default()
             },
+            // Who runs a whole conference in one process has all of it at one address.
+            max_per_address: 0,
             ..ServiceConfig::default()
         };
-        let server = ServerBuilder::new(service, access)
-            .events(events)
-            .boxed_store(store);
+        let server = ServerBuilder::new(service, OpenAccess).events(events);
         Self::start_with(config, server).await
     }
 
-    /// The same with a signaling service of the caller's making, for instance with a store of its
-    /// own. It listens where its own configuration says, in rooms of the mode that is stated there.
+    /// The same with a signaling service of the caller's making, with a door and a store of its own. It listens where its own configuration says, in rooms of the mode that is stated there.
     ///
     /// # Errors
     /// [`HostError`], naming the address that is taken.
@@ -118,7 +108,7 @@ impl Host {
             sfu_config.default_format = PayloadFormat::Opaque;
         }
         let (sfu, sfu_events) = Unit::start(config.media, sfu_config)?;
-        let address = server.local_addr();
+        let (url, page) = (server.url(), server.page());
         let bridge = Bridge::new(sfu.clone(), server.handle());
         let (stop, stopped) = oneshot::channel();
         let tasks = vec![
@@ -129,7 +119,8 @@ impl Host {
             })),
         ];
         Ok(Self {
-            address,
+            url,
+            page,
             sfu,
             stop: Some(stop),
             tasks,
@@ -138,12 +129,12 @@ impl Host {
 
     /// Where participants connect.
     pub fn url(&self) -> String {
-        format!("ws://{}", self.address)
+        self.url.clone()
     }
 
     /// Where browsers find the page.
     pub fn page(&self) -> String {
-        format!("http://{}/", self.address)
+        self.page.clone()
     }
 
     /// Where media goes.
@@ -194,7 +185,7 @@ impl Host {
 struct Bridge {
     sfu: Unit,
     signaling: ServerHandle,
-    /// Those to whom nothing is forwarded any more, until they are members again.
+    /// Those to and from whom nothing is forwarded any more, until they are members again.
     removed: Arc<Mutex<HashSet<(RoomName, ParticipantId)>>>,
 }
 
@@ -212,11 +203,12 @@ impl Bridge {
             room,
             participant,
             kind,
+            rights,
         }) = requests.recv().await
         {
             match kind {
                 MediaRequestKind::Signal(MediaSignal::Offer { sdp }) => {
-                    self.offer(room, participant, sdp);
+                    self.offer(room, participant, (permissions(&rights), sdp));
                 }
                 MediaRequestKind::Signal(MediaSignal::Answer { sdp }) => {
                     self.answer(room, participant, sdp);
@@ -227,7 +219,12 @@ impl Bridge {
         }
     }
 
-    fn offer(&self, room: RoomName, participant: ParticipantId, sdp: String) {
+    fn offer(
+        &self,
+        room: RoomName,
+        participant: ParticipantId,
+        (permissions, sdp): (Permissions, String),
+    ) {
         let Some((sfu_room, who)) = ids(&room, &participant) else {
             return;
         };
@@ -246,7 +243,7 @@ impl Bridge {
             signaling.media_signal(&room, &participant, signal);
         };
         let sfu = self.sfu.handle();
-        sfu.connect(sfu_room, who, sdp, Box::new(reply));
+        sfu.connect_with(sfu_room, who, permissions, sdp, Box::new(reply));
     }
 
     fn answer(&self, room: RoomName, participant: ParticipantId, sdp: String) {
@@ -269,7 +266,7 @@ impl Bridge {
         };
         self.sfu
             .handle()
-            .forward_nothing_to(sfu_room.clone(), who.clone(), Box::new(|_| {}));
+            .silence(sfu_room.clone(), who.clone(), Box::new(|_| {}));
         self.lock().insert((room.clone(), participant.clone()));
         let bridge = self.clone();
         tokio::spawn(async move {
@@ -333,6 +330,13 @@ impl Bridge {
 fn ids(room: &RoomName, participant: &ParticipantId) -> Option<(RoomId, SfuParticipant)> {
     let room = RoomId::new(room.as_str()).ok()?;
     Some((room, SfuParticipant::new(&participant.to_string()).ok()?))
+}
+
+fn permissions(rights: &[Right]) -> Permissions {
+    Permissions {
+        publish: rights.contains(&Right::Publish),
+        subscribe: rights.contains(&Right::Subscribe),
+    }
 }
 
 fn disconnected(detail: &str) -> MediaSignal {

@@ -3,6 +3,7 @@
 mod audit;
 mod bots;
 mod cli;
+mod codes;
 mod demo;
 mod epochs;
 mod frames;
@@ -18,6 +19,7 @@ mod recovery;
 mod report;
 mod results;
 mod serve;
+mod telling;
 mod view;
 
 use std::process::ExitCode;

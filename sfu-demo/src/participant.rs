@@ -12,12 +12,14 @@ use mls_srtp_participant::headless::{Headless, HeadlessConfig};
 use mls_srtp_participant::leg::LegConfig;
 use mls_srtp_participant::session::LinkConfig;
 use mls_srtp_participant::state::{SqliteStateStore, StateConfig};
+use mls_srtp_participant::trust::Trust;
 use tokio::sync::mpsc;
 
 use crate::cli::Participant;
 use crate::identity;
 use crate::interrupt::Interrupt;
 use crate::media::SampleMedia;
+use crate::telling::Telling;
 
 /// How long leaving may take.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -37,6 +39,7 @@ pub async fn run(args: Participant) -> ExitCode {
 
 async fn take_part(args: Participant) -> Result<(), String> {
     let media = SampleMedia::load()?;
+    let ciphersuites = args.ciphersuites();
     let state = args.state.map(SqliteStateStore::open).transpose();
     let mut state = state.map_err(|error| error.to_string())?;
     args.identity.forget(state.as_mut())?;
@@ -44,11 +47,17 @@ async fn take_part(args: Participant) -> Result<(), String> {
     let identity = args.identity.identity(&args.name)?;
     let manager = ManagerConfig {
         validator: args.identity.validator()?,
+        ciphersuites,
         ..ManagerConfig::default()
     };
+    let mut link = LinkConfig::default();
+    if let Some(file) = &args.tls_ca {
+        link.trust = Trust::with_file(file).map_err(|error| error.to_string())?;
+    }
     let (teller, mut told) = mpsc::unbounded_channel();
     let origin = ClockOrigin::start();
     println!("{} enters {} at {}", args.name, args.room, args.url);
+    let (mut telling, mut on_event) = Telling::new(args.name.clone(), args.qr);
     let headless = Headless::start(HeadlessConfig {
         url: args.url,
         room: args.room,
@@ -57,7 +66,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
         manager,
         token: args.token,
         leg: LegConfig::new("0.0.0.0:0"),
-        link: LinkConfig::default(),
+        link,
         state: state.map(StateConfig::new),
         sound: Arc::clone(&media.sound),
         picture: Arc::clone(&media.picture),
@@ -65,7 +74,11 @@ async fn take_part(args: Participant) -> Result<(), String> {
         record: args.record,
         origin,
         on_frame: None,
-        on_event: Some(Box::new(move |event| drop(teller.send(event.clone())))),
+        on_event: Some(Box::new(move |event| {
+            on_event(event);
+            // Nobody listens any more once it is over.
+            let _ = teller.send(event.clone());
+        })),
         witness: None,
     })
     .await
@@ -91,6 +104,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
     };
     tokio::select! {
         () = over => {}
+        () = telling.tell(&headless) => {}
         () = listen => {}
         () = tokio::time::sleep(length) => headless.leave().await,
         () = interrupt.heard() => {
@@ -126,6 +140,9 @@ async fn take_part(args: Participant) -> Result<(), String> {
         println!("{}: {} frames", recording.path.display(), recording.frames);
     }
     let progress = ended.progress;
+    if let Some(suite) = progress.stronger_suite {
+        println!("the service gave the room a weaker MLS cipher suite than all could do: {suite}");
+    }
     match (progress.trouble, progress.joined_at, progress.media_at) {
         (Some(trouble), ..) => Err(trouble + &remedy),
         (None, None, _) => Err("was never admitted to the room".into()),
@@ -142,7 +159,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
 /// Says what a person should know of somebody's key or certificate.
 async fn tell(event: &Event, headless: &Headless) {
     let number = match identity::to_compare(event) {
-        Some(participant) => headless.safety_number(participant.clone()).await,
+        Some(participant) => headless.safety_number(participant).await,
         None => None,
     };
     if let Some(said) = identity::about(event, number.as_ref()) {

@@ -1,9 +1,14 @@
 //! `serve`: signaling and SFU until Ctrl-C.
 
+use std::error::Error;
 use std::process::ExitCode;
 
-use mls_srtp::schedule::ModeKind;
+use mls_srtp::schedule::{MediaMode, ModeKind};
+use mls_srtp_participant::trust::Trust;
+use mls_srtp_signaling::access::AccessControl;
 use mls_srtp_signaling::store::Place;
+use mls_srtp_signaling::transport::ChosenTls;
+use mls_srtp_signaling::{RoomConfig, ServerBuilder, ServiceConfig};
 use tokio::sync::mpsc;
 
 use crate::bots::Bots;
@@ -26,14 +31,8 @@ pub async fn run(args: &Serve) -> ExitCode {
         media: args.media,
         public: args.public,
         mode,
+        ciphersuite: args.protection.ciphersuite(),
         page: true,
-    };
-    let store = match args.store.open() {
-        Ok(store) => store,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
     };
     let access = match args.access.control() {
         Ok(access) => access,
@@ -42,7 +41,14 @@ pub async fn run(args: &Serve) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let host = match Host::start_over(config, store, access, events).await {
+    let (server, tls) = match signaling(args, mode, access) {
+        Ok((server, tls)) => (server.events(events), tls),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let host = match Host::start_with(config, server).await {
         Ok(host) => host,
         Err(error) => {
             eprintln!("error: {error}");
@@ -61,6 +67,9 @@ pub async fn run(args: &Serve) -> ExitCode {
             host.page()
         ),
     }
+    if let Some(notice) = tls.as_ref().and_then(|chosen| chosen.notice.as_ref()) {
+        println!("{notice}");
+    }
     match &args.store {
         Place::Memory => println!("rooms are kept nowhere: a restart loses them"),
         Place::File(path) => println!("rooms are kept in {}", path.display()),
@@ -69,7 +78,10 @@ pub async fn run(args: &Serve) -> ExitCode {
         println!("{warning}");
     }
     let mut interrupt = Interrupt::listen();
-    let bots = Bots::start(args, &host.url(), mode.kind()).await;
+    let trust = tls.map_or(Trust::SYSTEM, |chosen| {
+        Trust::only(chosen.tls.certificate())
+    });
+    let bots = Bots::start(args, &host.url(), trust, mode.kind()).await;
     let bots = match bots {
         Ok(bots) => bots,
         Err(error) => {
@@ -89,4 +101,28 @@ pub async fn run(args: &Serve) -> ExitCode {
     bots.leave().await;
     host.stop().await;
     ExitCode::SUCCESS
+}
+
+/// The signaling service as the arguments have it, and its certificate.
+fn signaling(
+    args: &Serve,
+    mode: MediaMode,
+    access: Box<dyn AccessControl>,
+) -> Result<(ServerBuilder, Option<ChosenTls>), Box<dyn Error>> {
+    let mut config = ServiceConfig {
+        listen: args.listen,
+        room: RoomConfig {
+            mode,
+            ciphersuite: args.protection.ciphersuite(),
+            ..RoomConfig::default()
+        },
+        ..ServiceConfig::default()
+    };
+    args.transport.apply(&mut config);
+    let mut server = ServerBuilder::new(config, access).boxed_store(args.store.open()?);
+    let tls = args.transport.tls(args.listen.ip(), &args.store)?;
+    if let Some(chosen) = &tls {
+        server = server.tls(chosen.tls.clone());
+    }
+    Ok((server, tls))
 }

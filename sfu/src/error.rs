@@ -52,6 +52,9 @@ pub enum SfuError {
         /// The configured limit.
         limit: usize,
     },
+    /// The offer has streams, and the participant may not send: offer again to receive only.
+    #[error("this participant may not send media; offer again to receive only")]
+    MayNotPublish,
     /// An answer arrived although no offer of the SFU waits for one.
     #[error("no offer is waiting for an answer")]
     NoOfferOutstanding,
@@ -120,6 +123,7 @@ impl SfuError {
             | E::NoCommonCodec { .. }
             | E::SsrcTaken { .. }
             | E::TooManyStreams { .. }
+            | E::MayNotPublish
             | E::NoOfferOutstanding
             | E::AnswerMismatch(_) => Fault::Client,
             E::InvalidId
@@ -143,6 +147,7 @@ impl SfuError {
             E::NoCommonCodec { .. } => "no_common_codec",
             E::SsrcTaken { .. } => "ssrc_taken",
             E::TooManyStreams { .. } => "too_many_streams",
+            E::MayNotPublish => "may_not_publish",
             E::NoOfferOutstanding => "no_offer_outstanding",
             E::AnswerMismatch(_) => "answer_mismatch",
             E::InvalidId => "invalid_id",

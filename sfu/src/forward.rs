@@ -69,6 +69,9 @@ impl Forwarder<'_> {
         if packet.header.payload_type != stream.publication.payload_type {
             return self.totals.drop(DropReason::UnexpectedPayloadType);
         }
+        if room.muted.contains(&stream.participant) {
+            return self.totals.drop(DropReason::Muted);
+        }
         if let Some(tap) = &mut self.tap {
             tap(&as_seen(room_id, stream, packet));
         }

@@ -60,6 +60,7 @@ mod offer;
 pub mod ohb;
 mod path;
 mod peer;
+mod permissions;
 mod room;
 pub mod rtx;
 #[cfg(target_os = "linux")]
@@ -75,6 +76,7 @@ pub use error::{Fault, SfuError};
 pub use event::{DisconnectReason, Event, MediaKind, Transmit};
 pub use forward::{Forwarded, Tap};
 pub use id::{MAX_ID_BYTES, ParticipantId, RoomId};
+pub use permissions::Permissions;
 #[cfg(target_os = "linux")]
 pub use server::{Reply, ServerStats, SfuHandle, SfuServer};
 pub use sfu::Sfu;

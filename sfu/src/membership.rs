@@ -9,6 +9,7 @@ use crate::forwarding::{Leg, LegState, Publication, Stream};
 use crate::id::{ParticipantId, PeerKey, RoomId};
 use crate::keyframe::KeyframeThrottle;
 use crate::peer::Peer;
+use crate::permissions::Permissions;
 use crate::room::Room;
 use crate::sfu::Sfu;
 use crate::stats::{Route, RouteCount};
@@ -62,9 +63,29 @@ impl Sfu {
         offer: &str,
         now: Instant,
     ) -> Result<String, SfuError> {
+        self.connect_with(room, participant, Permissions::ALL, offer, now)
+    }
+
+    /// [`connect`](Self::connect) of a participant that may not do everything.
+    ///
+    /// # Errors
+    ///
+    /// [`SfuError::MayNotPublish`] besides.
+    pub fn connect_with(
+        &mut self,
+        room: &RoomId,
+        participant: &ParticipantId,
+        permissions: Permissions,
+        offer: &str,
+        now: Instant,
+    ) -> Result<String, SfuError> {
         self.check_space(room, participant)?;
-        let (peer, answer, publications) =
+        let (mut peer, answer, publications) =
             Peer::accept(now, &self.config, room.clone(), participant.clone(), offer)?;
+        if !permissions.publish && !publications.is_empty() {
+            return Err(SfuError::MayNotPublish);
+        }
+        peer.permissions = permissions;
         self.check_ssrcs(room, participant, &publications)?;
 
         let key = PeerKey(self.next_key);
@@ -122,18 +143,14 @@ impl Sfu {
         Ok(())
     }
 
-    /// Stops forwarding anything to a participant at once, without a renegotiation: for a member
-    /// whose removal was accepted but who has not left yet. It holds across reconnects and ends
+    /// Stops forwarding anything to or from a participant at once, without a renegotiation: for a
+    /// member who is removed but has not left yet. It holds across reconnects and ends
     /// with [`Sfu::disconnect`].
     ///
     /// # Errors
     ///
     /// [`SfuError::UnknownParticipant`].
-    pub fn forward_nothing_to(
-        &mut self,
-        room: &RoomId,
-        participant: &ParticipantId,
-    ) -> Result<(), SfuError> {
+    pub fn silence(&mut self, room: &RoomId, participant: &ParticipantId) -> Result<(), SfuError> {
         self.key_of(room, participant)?;
         if let Some(state) = self.rooms.get_mut(room) {
             state.muted.insert(participant.clone());
@@ -233,6 +250,9 @@ impl Sfu {
         let (Some(stream), Some(peer)) = (stream, self.peers.get_mut(&subscriber)) else {
             return;
         };
+        if !peer.permissions.subscribe {
+            return;
+        }
         if peer.sections() >= self.config.max_media_sections {
             return self
                 .doomed

@@ -40,6 +40,7 @@ use crate::monitor::HopCounters;
 use crate::negotiation::Negotiation;
 use crate::offer::{self, Section, Source};
 use crate::path::Path;
+use crate::permissions::Permissions;
 use crate::window::SentWindow;
 
 /// RTCP senders a client may use beyond its declared SSRCs. The engine keeps state per SSRC from
@@ -63,6 +64,7 @@ const KEY_GRACE: Duration = Duration::from_millis(200);
 pub(crate) struct Peer {
     pub(crate) room: RoomId,
     pub(crate) participant: ParticipantId,
+    pub(crate) permissions: Permissions,
     pub(crate) ufrag: String,
     pub(crate) negotiation: Negotiation,
     pub(crate) counters: Arc<HopCounters>,
@@ -113,6 +115,7 @@ impl Peer {
         let mut peer = Self {
             room,
             participant,
+            permissions: Permissions::ALL,
             ufrag,
             negotiation: Negotiation::new(config.offer_delay, config.answer_timeout),
             counters,

@@ -12,7 +12,7 @@ pub(crate) struct Room {
     pub(crate) format: PayloadFormat,
     pub(crate) participants: HashMap<ParticipantId, PeerKey>,
     pub(crate) table: ForwardingTable,
-    /// Participants nothing is forwarded to.
+    /// Participants nothing is forwarded to or from.
     pub(crate) muted: HashSet<ParticipantId>,
 }
 

@@ -18,6 +18,7 @@ use crate::error::SfuError;
 use crate::event::{Event, Transmit};
 use crate::forward::Tap;
 use crate::id::{ParticipantId, RoomId};
+use crate::permissions::Permissions;
 use crate::sfu::Sfu;
 use crate::socket::{Port, Waker};
 use crate::stats::SfuStats;
@@ -195,8 +196,20 @@ impl SfuHandle {
         offer: String,
         reply: Reply<String>,
     ) {
+        self.connect_with(room, participant, Permissions::ALL, offer, reply);
+    }
+
+    /// [`Sfu::connect_with`]; the answer goes to `reply`.
+    pub fn connect_with(
+        &self,
+        room: RoomId,
+        participant: ParticipantId,
+        permissions: Permissions,
+        offer: String,
+        reply: Reply<String>,
+    ) {
         self.call(reply, move |sfu, now| {
-            sfu.connect(&room, &participant, &offer, now)
+            sfu.connect_with(&room, &participant, permissions, &offer, now)
         });
     }
 
@@ -214,11 +227,9 @@ impl SfuHandle {
         });
     }
 
-    /// [`Sfu::forward_nothing_to`].
-    pub fn forward_nothing_to(&self, room: RoomId, participant: ParticipantId, reply: Reply<()>) {
-        self.call(reply, move |sfu, _| {
-            sfu.forward_nothing_to(&room, &participant)
-        });
+    /// [`Sfu::silence`].
+    pub fn silence(&self, room: RoomId, participant: ParticipantId, reply: Reply<()>) {
+        self.call(reply, move |sfu, _| sfu.silence(&room, &participant));
     }
 
     /// [`Sfu::configure_room`].

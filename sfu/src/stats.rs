@@ -25,7 +25,7 @@ pub enum DropReason {
     UnexpectedPayloadType,
     /// The subscriber has not answered the offer that announces this stream.
     LegNotReady,
-    /// The subscriber was muted with [`crate::Sfu::forward_nothing_to`].
+    /// Publisher or subscriber was muted with [`crate::Sfu::silence`].
     Muted,
     /// The sequence number was already sent on this leg, or is too old to tell.
     StaleSequence,

@@ -21,16 +21,25 @@ impl Bucket {
         }
     }
 
+    /// Whether it holds a whole burst.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        self.tokens_at(now) >= self.burst
+    }
+
     /// Takes one token if there is one.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
-        let gained = now.saturating_duration_since(self.filled).as_secs_f64() * self.rate;
-        self.tokens = (self.tokens + gained).min(self.burst);
+        self.tokens = self.tokens_at(now);
         self.filled = now;
         let enough = self.tokens >= 1.0;
         if enough {
             self.tokens -= 1.0;
         }
         enough
+    }
+
+    fn tokens_at(&self, now: Instant) -> f64 {
+        let gained = now.saturating_duration_since(self.filled).as_secs_f64() * self.rate;
+        (self.tokens + gained).min(self.burst)
     }
 }
 

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use mls_srtp::group::MlsSuite;
 use mls_srtp::schedule::MediaMode;
+
+use crate::origin::AllowedOrigin;
 
 /// Everything an operator can set; each default states its reason.
 #[derive(Debug, Clone)]
@@ -14,6 +17,17 @@ pub struct ServiceConfig {
     pub max_rooms: usize,
     /// Connections at once. Default 10,000.
     pub max_connections: usize,
+    /// Connections at once from one address, which is an IPv4 address or an IPv6 /64; as many again
+    /// are told why they are refused, the rest are dropped. 0 is no limit. Default 128: people of an
+    /// office share an address, and a browser that loads the page has six connections for a moment;
+    /// and nearly a hundred addresses are needed to take every place of the service. Behind a proxy
+    /// all come from one address, and this must be 0.
+    pub max_per_address: usize,
+    /// New connections per second from one address in the long run; twice `max_per_address` of them
+    /// may come at once, and none are counted if that is 0. Default 20: each may cost a TLS handshake.
+    pub address_rate: u32,
+    /// Origins whose pages may connect besides the service's own. Default none.
+    pub allowed_origins: Vec<AllowedOrigin>,
     /// Messages of a room that may wait for one client before it counts as too slow. Default
     /// 1,024: a client that is so far behind catches up faster by resuming.
     pub client_queue: usize,
@@ -21,7 +35,8 @@ pub struct ServiceConfig {
     pub burst: u32,
     /// Envelopes per second that a client may send in the long run. Default 50.
     pub rate: u32,
-    /// How long a client may take to open its WebSocket, and then to say hello. Default 10 s.
+    /// How long a client may take for the TLS handshake, for the head of its request, and then to
+    /// say hello. Default 10 s each: a phone on a bad network needs one or two.
     pub hello_timeout: Duration,
     /// How often a client is asked for a sign of life (WebSocket ping). Default 2 s.
     pub heartbeat: Duration,
@@ -40,6 +55,9 @@ impl Default for ServiceConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             max_rooms: 1_000,
             max_connections: 10_000,
+            max_per_address: 128,
+            address_rate: 20,
+            allowed_origins: Vec::new(),
             client_queue: 1_024,
             burst: 200,
             rate: 50,
@@ -55,7 +73,7 @@ impl Default for ServiceConfig {
 /// What applies to a room.
 #[derive(Debug, Clone)]
 pub struct RoomConfig {
-    /// Members and wishers at once. Default 1,000.
+    /// Members and wishers at once, see also [`RoomConfig::most_participants`]. Default 1,000.
     pub max_participants: usize,
     /// How long a member may be without a connection before it is removed, and a group without
     /// any connected member before it is closed. Default 5 s: longer than a change of network, and
@@ -89,11 +107,28 @@ pub struct RoomConfig {
     pub max_committers: usize,
     /// Largest application message in bytes. Default 16 KiB; announcements have a few hundred.
     pub max_application: usize,
-    /// Largest key package in bytes. Default 16 KiB: ours have about 300, and every member gets
-    /// them with the Add.
+    /// Largest key package in bytes. Default 16 KiB: ours have about 300, post-quantum ones 2,700,
+    /// and every member gets them with the Add.
     pub max_key_package: usize,
+    /// The MLS cipher suite of groups that are created here.
+    pub ciphersuite: MlsSuite,
     /// How media is protected in rooms of this service, and with what.
     pub mode: MediaMode,
+}
+
+/// What a post-quantum room takes at most: the tree and the Welcome of more could be larger than an
+/// envelope may be.
+const MOST_POST_QUANTUM: usize = 250;
+
+impl RoomConfig {
+    /// Members and wishers that a room really takes: `max_participants`, or 250 in a post-quantum
+    /// room if that is less.
+    pub fn most_participants(&self) -> usize {
+        match self.ciphersuite.is_post_quantum() {
+            true => self.max_participants.min(MOST_POST_QUANTUM),
+            false => self.max_participants,
+        }
+    }
 }
 
 impl Default for RoomConfig {
@@ -111,6 +146,7 @@ impl Default for RoomConfig {
             max_committers: 16,
             max_application: 16 * 1024,
             max_key_package: 16 * 1024,
+            ciphersuite: MlsSuite::default(),
             mode: MediaMode::default(),
         }
     }

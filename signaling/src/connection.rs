@@ -6,10 +6,8 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use mls_srtp::delivery::{ClientMessage, CloseReason, MAX_ENVELOPE_BYTES, Refusal, ServiceMessage};
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error as WsError;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -17,6 +15,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::bucket::Bucket;
 use crate::config::ServiceConfig;
+use crate::http::Socket;
 use crate::refused::Refused;
 use crate::room::ClientId;
 use crate::service::Service;
@@ -42,20 +41,18 @@ pub(crate) enum Outgoing {
 /// What one message or moment brought for one client.
 pub(crate) type Batch = Vec<Outgoing>;
 
-type Sink = SplitSink<WebSocketStream<TcpStream>, Message>;
-type Stream = SplitStream<WebSocketStream<TcpStream>>;
+type Sink = SplitSink<Socket, Message>;
+type Stream = SplitStream<Socket>;
+
+/// How much of a message is read before it is too much.
+pub(crate) fn limits() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES))
+}
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(stream: TcpStream, client: ClientId, service: Arc<Service>) {
-    let limits = WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE_BYTES))
-        .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    let accepting = tokio_tungstenite::accept_async_with_config(stream, Some(limits));
-    let socket = match timeout(service.config().hello_timeout, accepting).await {
-        Ok(Ok(socket)) => socket,
-        Ok(Err(error)) => return tracing::debug!(%error, "no WebSocket"),
-        Err(_) => return tracing::debug!("no WebSocket in time"),
-    };
+pub(crate) async fn serve(socket: Socket, client: ClientId, service: Arc<Service>) {
     let (mut sink, mut stream) = socket.split();
     let (queue, outgoing) = mpsc::channel(service.config().client_queue);
     let (drop_it, dropped) = oneshot::channel();

@@ -46,7 +46,8 @@ pub struct Token {
     valid: Duration,
     /// The thumbprint of the one signature key that it is good for, as the participant shows it.
     /// Members can check such a token themselves.
-    #[arg(long, value_name = "THUMBPRINT")]
+    // One in 64 begins with a hyphen.
+    #[arg(long, allow_hyphen_values = true, value_name = "THUMBPRINT")]
     bind: Option<String>,
 }
 
@@ -96,7 +97,7 @@ impl Token {
     ///
     /// # Errors
     /// In words.
-    pub fn run(self) -> Result<String, Box<dyn Error>> {
+    pub fn run(&self) -> Result<String, Box<dyn Error>> {
         let who = format!("{}/{}", self.user, self.device);
         let _: ParticipantId = who.parse()?;
         let beginning = self.room.strip_suffix('*').unwrap_or(&self.room);
@@ -111,15 +112,15 @@ impl Token {
         let now = unix_time().as_secs();
         let token = RoomToken {
             aud: TOKEN_AUDIENCE.to_owned(),
-            sub: self.user,
-            device: self.device,
-            room: self.room,
-            rights: self.rights.into_iter().map(Right::from).collect(),
+            sub: self.user.clone(),
+            device: self.device.clone(),
+            room: self.room.clone(),
+            rights: self.rights.iter().copied().map(Right::from).collect(),
             iat: now,
             exp: now.saturating_add(self.valid.as_secs()),
             nbf: None,
             jti: new_token_id(id),
-            cnf: self.bind.map(|jkt| Confirmation { jkt }),
+            cnf: self.bind.clone().map(|jkt| Confirmation { jkt }),
         };
         Ok(read_issuer(&self.key)?.issue(&token)?)
     }

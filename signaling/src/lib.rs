@@ -8,7 +8,7 @@
 //!
 //! # async fn run() -> Result<(), mls_srtp_signaling::StartError> {
 //! let server = ServerBuilder::new(ServiceConfig::default(), OpenAccess).bind().await?;
-//! println!("listening on ws://{}", server.local_addr());
+//! println!("listening on {}", server.url());
 //! server.run(async { let _ = tokio::signal::ctrl_c().await; }).await;
 //! # Ok(())
 //! # }
@@ -19,12 +19,18 @@
 //! - [`access`]: who may do what.
 //! - [`media`]: the way to the SFU.
 //! - [`site`]: pages for browsers on the same port.
+//! - [`tls`], [`origin`], [`http`]: what is between a service and the internet; [`transport`] has
+//!   the options for it.
 
 pub mod access;
+mod addresses;
 mod bucket;
 pub mod config;
 mod connection;
+mod door;
+pub mod http;
 pub mod media;
+pub mod origin;
 mod refused;
 pub mod room;
 mod server;
@@ -32,6 +38,8 @@ mod service;
 pub mod site;
 mod stats;
 pub mod store;
+pub mod tls;
+pub mod transport;
 
 pub use config::{RoomConfig, ServiceConfig};
 pub use refused::Refused;

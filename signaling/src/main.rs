@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use issuing::{Token, TokenKey};
+use mls_srtp::group::MlsSuite;
 use mls_srtp::schedule::{MediaMode, ModeKind, Profile, Suite};
 use mls_srtp_signaling::access::{AccessArgs, AccessControl};
 use mls_srtp_signaling::store::Place;
+use mls_srtp_signaling::transport::TransportArgs;
 use mls_srtp_signaling::{RoomConfig, Server, ServerBuilder, ServiceConfig};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -64,6 +66,12 @@ struct Cli {
     /// How frames are protected: aes_128_gcm_sha256_128 (default) or aes_256_gcm_sha512_128.
     #[arg(long, value_name = "SUITE")]
     suite: Option<Suite>,
+    /// Groups that are created here have keys that a later quantum computer does not give away:
+    /// X25519 and ML-KEM-768 together.
+    #[arg(long)]
+    post_quantum: bool,
+    #[command(flatten)]
+    transport: TransportArgs,
     /// What to log to stderr, such as "info" or "mls_srtp_signaling=debug".
     #[arg(long, default_value = "info", env = "RUST_LOG", value_name = "FILTER", value_parser = filter)]
     log: String,
@@ -104,7 +112,7 @@ async fn main() -> ExitCode {
         .with_env_filter(&cli.log)
         .with_writer(std::io::stderr)
         .init();
-    let made = match cli.command {
+    let made = match &cli.command {
         Some(Command::TokenKey(args)) => Some(args.run()),
         Some(Command::Token(args)) => Some(args.run()),
         None => None,
@@ -137,28 +145,29 @@ async fn main() -> ExitCode {
     let room = RoomConfig {
         max_participants: cli.max_participants as usize,
         grace: Duration::from_secs(cli.grace),
+        ciphersuite: MlsSuite::of_rooms(cli.post_quantum),
         mode,
         ..RoomConfig::default()
     };
-    let config = ServiceConfig {
+    let mut config = ServiceConfig {
         listen: cli.listen,
         silence: Duration::from_secs(cli.silence),
         room,
         ..ServiceConfig::default()
     };
-    let server = match start(config, access, &cli.store).await {
-        Ok(server) => server,
+    cli.transport.apply(&mut config);
+    let (server, notice) = match start(config, access, &cli).await {
+        Ok(started) => started,
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::FAILURE;
         }
     };
     // Whoever started us may have closed the pipe; that is no reason to end.
-    let _ = writeln!(
-        std::io::stdout(),
-        "signaling on ws://{}",
-        server.local_addr()
-    );
+    let _ = writeln!(std::io::stdout(), "signaling on {}", server.url());
+    if let Some(notice) = notice {
+        let _ = writeln!(std::io::stdout(), "{notice}");
+    }
     if let Some(warning) = cli.access.warning() {
         eprintln!("warning: {warning}");
     }
@@ -166,14 +175,24 @@ async fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// A service that listens, and what is to be said about its certificate.
 async fn start(
     config: ServiceConfig,
     access: Box<dyn AccessControl>,
-    store: &Place,
-) -> Result<Server, Box<dyn Error>> {
-    let builder = ServerBuilder::new(config, access).boxed_store(store.open()?);
+    Cli {
+        store, transport, ..
+    }: &Cli,
+) -> Result<(Server, Option<String>), Box<dyn Error>> {
+    let listen = config.listen.ip();
+    let mut builder = ServerBuilder::new(config, access).boxed_store(store.open()?);
     tracing::info!(%store, "rooms are kept here");
-    Ok(builder.bind().await?)
+    let chosen = transport.tls(listen, store)?;
+    let mut notice = None;
+    if let Some(chosen) = chosen {
+        builder = builder.tls(chosen.tls);
+        notice = chosen.notice;
+    }
+    Ok((builder.bind().await?, notice))
 }
 
 /// Ctrl-C, or SIGTERM where there is such a thing.

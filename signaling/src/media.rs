@@ -2,6 +2,7 @@
 
 use mls_srtp::delivery::MediaSignal;
 use mls_srtp::id::{ParticipantId, RoomName};
+use mls_srtp::token::Right;
 use tokio::sync::mpsc;
 
 /// From the service to the SFU.
@@ -13,6 +14,10 @@ pub struct MediaRequest {
     pub participant: ParticipantId,
     /// What about it.
     pub kind: MediaRequestKind,
+    /// What the participant may do, as it was let in: without
+    /// [`Right::Publish`](mls_srtp::token::Right::Publish) the SFU takes no media from it, without
+    /// [`Right::Subscribe`](mls_srtp::token::Right::Subscribe) it forwards none to it.
+    pub rights: Vec<Right>,
 }
 
 /// What the SFU is asked to do.
@@ -20,8 +25,8 @@ pub struct MediaRequest {
 pub enum MediaRequestKind {
     /// SDP of a member of the group.
     Signal(MediaSignal),
-    /// The participant's removal was accepted: nothing may be forwarded to it from now on. Told
-    /// before any member hears of the commit.
+    /// The participant is removed: nothing may be forwarded to it or from it from now on. Told when
+    /// a moderator wishes it gone, and before any member hears of the commit that removes it.
     Removed,
 }
 

@@ -8,18 +8,21 @@ use std::time::Duration;
 use mls_srtp::delivery::MediaSignal;
 use mls_srtp::group::ServiceIdentity;
 use mls_srtp::id::{ParticipantId, RoomName};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::access::AccessControl;
 use crate::config::ServiceConfig;
-use crate::connection;
+use crate::door::Door;
 use crate::media::MediaPort;
+use crate::origin::AllowedOrigin;
 use crate::room::Shared;
 use crate::service::{RoomEvents, Service};
-use crate::site::{self, Site};
+use crate::site::Site;
 use crate::stats::ServiceStats;
 use crate::store::{MemoryStore, Store, StoreError};
+use crate::tls::Tls;
 
 /// How often rooms look at the time. Grace times are seconds.
 const TICK: Duration = Duration::from_millis(50);
@@ -62,6 +65,7 @@ pub struct ServerBuilder {
     media: Option<MediaPort>,
     events: Option<RoomEvents>,
     site: Option<Site>,
+    tls: Option<Tls>,
 }
 
 /// A service that listens. [`Server::run`] serves.
@@ -69,7 +73,8 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     service: Arc<Service>,
-    site: Option<Site>,
+    door: Arc<Door>,
+    over_tls: bool,
 }
 
 /// Reaches a running service from inside its process.
@@ -86,6 +91,7 @@ impl ServerBuilder {
             media: None,
             events: None,
             site: None,
+            tls: None,
         }
     }
 
@@ -117,10 +123,17 @@ impl ServerBuilder {
         self
     }
 
-    /// What browsers are served over plain HTTP on the same port.
+    /// What browsers are served over HTTP on the same port.
     #[must_use]
     pub fn site(mut self, site: Site) -> Self {
         self.site = Some(site);
+        self
+    }
+
+    /// TLS for WebSockets and pages; nothing is served without it then.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -130,6 +143,9 @@ impl ServerBuilder {
     /// [`StartError`], naming the address if it is taken.
     pub async fn bind(self) -> Result<Server, StartError> {
         let address = self.config.listen;
+        if self.config.allowed_origins.contains(&AllowedOrigin::Any) {
+            tracing::warn!("pages of any origin may connect: every site that somebody visits");
+        }
         let listener = TcpListener::bind(address)
             .await
             .map_err(|source| StartError::Listen { address, source })?;
@@ -148,11 +164,17 @@ impl ServerBuilder {
         };
         let service = Service::new(self.config, shared, self.media, self.events);
         service.restore()?;
+        let service = Arc::new(service);
         Ok(Server {
             listener,
             address,
-            service: Arc::new(service),
-            site: self.site,
+            door: Arc::new(Door::new(
+                self.tls.as_ref(),
+                self.site,
+                Arc::clone(&service),
+            )),
+            over_tls: self.tls.is_some(),
+            service,
         })
     }
 }
@@ -161,6 +183,18 @@ impl Server {
     /// The address listened on, with the port that the system chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where participants connect: `wss://` with TLS, else `ws://`.
+    pub fn url(&self) -> String {
+        let scheme = if self.over_tls { "wss" } else { "ws" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Where browsers find the pages, if there are any.
+    pub fn page(&self) -> String {
+        let scheme = if self.over_tls { "https" } else { "http" };
+        format!("{scheme}://{}/", self.address)
     }
 
     /// Reaches this service from inside the process.
@@ -172,6 +206,7 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let mut connections = JoinSet::new();
         let mut tick = tokio::time::interval(TICK);
+        let (open, closing) = watch::channel(());
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
@@ -181,25 +216,7 @@ impl Server {
                 _ = tick.tick() => self.service.tick(),
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => {
-                        // Handshake messages are small and wait for answers.
-                        let _ = stream.set_nodelay(true);
-                        let Some((client, place)) = self.service.admit() else {
-                            tracing::warn!(%peer, "too many connections, refused");
-                            continue;
-                        };
-                        tracing::debug!(%peer, client = client.0, "connected");
-                        let service = Arc::clone(&self.service);
-                        let site = self.site.clone();
-                        connections.spawn(async move {
-                            let stream = match &site {
-                                Some(site) => site::answer(stream, site).await,
-                                None => Some(stream),
-                            };
-                            if let Some(stream) = stream {
-                                connection::serve(stream, client, service).await;
-                            }
-                            drop(place);
-                        });
+                        self.accept(&mut connections, stream, peer, closing.clone());
                     }
                     Err(error) => {
                         // Out of file descriptors, most likely; they come back.
@@ -210,10 +227,31 @@ impl Server {
                 Some(_) = connections.join_next() => {}
             }
         }
-        drop(self.listener);
+        drop((self.listener, open));
         self.service.shut_down();
         let goodbye = async { while connections.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+    }
+
+    fn accept(
+        &self,
+        connections: &mut JoinSet<()>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        closing: watch::Receiver<()>,
+    ) {
+        let Some((client, place)) = self.service.admit(peer.ip()) else {
+            tracing::warn!(%peer, "too many connections, dropped");
+            return;
+        };
+        // Handshake messages are small and wait for answers.
+        let _ = stream.set_nodelay(true);
+        tracing::debug!(%peer, client = client.map(|client| client.0), "connected");
+        let door = Arc::clone(&self.door);
+        connections.spawn(async move {
+            door.serve(stream, peer, client, closing).await;
+            drop(place);
+        });
     }
 }
 

@@ -1,6 +1,7 @@
 //! The rooms of a service and the clients that are in them.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -12,6 +13,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::addresses::{Addresses, Admission, Guest};
 use crate::config::ServiceConfig;
 use crate::connection::{Batch, Outgoing};
 use crate::media::MediaPort;
@@ -36,8 +38,15 @@ pub(crate) struct Service {
     events: Option<RoomEvents>,
     next_client: AtomicU64,
     places: Arc<Semaphore>,
+    addresses: Arc<Addresses>,
     counters: Counters,
 }
+
+/// Held as long as a connection lasts.
+pub(crate) struct Place(
+    #[expect(dead_code)] OwnedSemaphorePermit,
+    #[expect(dead_code)] Guest,
+);
 
 struct Client {
     queue: mpsc::Sender<Batch>,
@@ -55,6 +64,7 @@ impl Service {
     ) -> Self {
         Self {
             places: Arc::new(Semaphore::new(config.max_connections)),
+            addresses: Arc::new(Addresses::new(config.max_per_address, config.address_rate)),
             counters: Counters::default(),
             config,
             shared: Arc::new(shared),
@@ -98,11 +108,18 @@ impl Service {
         &self.config
     }
 
-    /// A number for a new connection and its place, or `None` when there are too many.
-    pub(crate) fn admit(&self) -> Option<(ClientId, OwnedSemaphorePermit)> {
+    /// A place for a new connection, or `None` when there are too many. It has a number unless it is
+    /// to be told that there are too many from its address.
+    pub(crate) fn admit(&self, from: IpAddr) -> Option<(Option<ClientId>, Place)> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        let number = self.next_client.fetch_add(1, Ordering::Relaxed);
-        Some((ClientId(number), place))
+        match self.addresses.admit(from, Instant::now()) {
+            Admission::Served(guest) => {
+                let number = self.next_client.fetch_add(1, Ordering::Relaxed);
+                Some((Some(ClientId(number)), Place(place, guest)))
+            }
+            Admission::Refused(guest) => Some((None, Place(place, guest))),
+            Admission::Dropped => None,
+        }
     }
 
     pub(crate) fn connected(
@@ -222,6 +239,7 @@ impl Service {
 
     /// Lets time pass in all rooms and forgets deserted ones.
     pub(crate) fn tick(&self) {
+        self.addresses.forget_old(Instant::now());
         let rooms: Vec<_> = lock(&self.rooms).values().cloned().collect();
         for room in rooms {
             self.with(&room, |room, now| room.handle_timeout(now));

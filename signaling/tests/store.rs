@@ -338,6 +338,7 @@ fn what_is_about_a_group_ends_with_it() {
         ended("bob", 3),
         Fact::Barred(blob(4)),
         Fact::Suspected(blob(5)),
+        Fact::UserRemoved("bob@example.org".into()),
     ];
     let fill = |store: &dyn Store| {
         write(store, "a", &creation(GROUP, 1));

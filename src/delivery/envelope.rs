@@ -60,9 +60,15 @@ pub enum ClientMessage {
     },
     /// Wish to be removed; also ends the wish to join.
     Leave,
-    /// Wish that somebody else be removed.
+    /// Wish that somebody else be removed, with all devices, and stay out until a
+    /// [`ClientMessage::Readmit`] or until everybody has gone.
     Evict {
         /// Whom.
+        participant: ParticipantId,
+    },
+    /// Wish that a user who was removed may come back: all of its devices.
+    Readmit {
+        /// One of the devices; which one does not matter.
         participant: ParticipantId,
     },
     /// Key packages by which this device can be invited while it is away. Each is used once, the
@@ -443,6 +449,13 @@ pub enum Refusal {
     InvalidMls,
     /// The room's policy forbids it.
     PolicyViolation,
+    /// The room is locked: nobody new comes in until a moderator unlocks it.
+    RoomLocked,
+    /// A moderator removed this user; none of its devices comes in until a moderator readmits it or
+    /// everybody has gone.
+    UserRemoved,
+    /// An external commit while a removal of its user waits to be committed.
+    RemovePending,
     /// The room has no SFU.
     NoMedia,
 }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use super::provider::{Provider, StoredValues};
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
-    LeafNodeIndex, MlsGroup, MlsMessageOut, OpenMlsProvider, OpenMlsRand, ProcessedMessageContent,
-    Proposal, QueuedProposal, Sender, StagedCommit,
+    Credential, LeafNodeIndex, LeafNodeParameters, MlsGroup, MlsMessageOut, OpenMlsProvider,
+    OpenMlsRand, ProcessedMessageContent, Proposal, QueuedProposal, Sender, StagedCommit,
 };
 
 use super::{
-    Door, GroupError, Identity, RoomPolicy, Roster, RuleViolation, credential, decode, rules, terms,
+    Door, GroupError, Identity, MlsSuite, RoomPolicy, Roster, RuleViolation, credential, decode,
+    rules, terms,
 };
 use crate::delivery::Blob;
 use crate::epoch::{EpochSecrets, GroupCode};
@@ -81,18 +82,17 @@ pub(crate) struct Engine {
     provider: Provider,
     group: MlsGroup,
     validator: Arc<dyn CredentialValidator>,
+    /// What our leaf says we can do, whenever it is renewed.
+    accepted: Vec<MlsSuite>,
 }
 
 impl Engine {
-    pub(super) fn new(
-        provider: Provider,
-        group: MlsGroup,
-        validator: &Arc<dyn CredentialValidator>,
-    ) -> Self {
+    pub(super) fn new(provider: Provider, group: MlsGroup, door: &Door) -> Self {
         Self {
             provider,
             group,
-            validator: Arc::clone(validator),
+            validator: Arc::clone(&door.validator),
+            accepted: door.accepted.clone(),
         }
     }
 
@@ -105,8 +105,8 @@ impl Engine {
     ) -> Result<(Self, Creation), GroupError> {
         let group = MlsGroup::builder()
             .with_group_id(openmls::group::GroupId::from_slice(group_id.as_bytes()))
-            .ciphersuite(terms::CIPHERSUITE)
-            .with_capabilities(terms::capabilities())
+            .ciphersuite(door.policy.ciphersuite.mls())
+            .with_capabilities(terms::capabilities(&door.accepted))
             .with_group_context_extensions(terms::extensions(&door.policy, &door.external_sender)?)
             .with_wire_format_policy(terms::wire_format_policy())
             .use_ratchet_tree_extension(false)
@@ -124,7 +124,7 @@ impl Engine {
             group_info: encode(&group_info)?,
             tree: Blob::new(tree),
         };
-        Ok((Self::new(provider, group, &door.validator), creation))
+        Ok((Self::new(provider, group, door), creation))
     }
 
     /// Sixteen random bytes.
@@ -159,11 +159,7 @@ impl Engine {
                 Ok(Processed::Proposal(proposed))
             }
             ProcessedMessageContent::StagedCommitMessage(staged) => {
-                let identity = |leaf| {
-                    let mut members = self.group.members();
-                    let member = members.find(|member| member.index == leaf)?;
-                    Some((member.credential, member.signature_key))
-                };
+                let identity = |leaf| self.identity_at(leaf);
                 let before = rules::Before {
                     roster: &self.roster(),
                     terms: self.group.extensions(),
@@ -186,6 +182,13 @@ impl Engine {
         }
     }
 
+    /// Credential and signature key at a leaf.
+    fn identity_at(&self, leaf: LeafNodeIndex) -> Option<(Credential, Vec<u8>)> {
+        let mut members = self.group.members();
+        let member = members.find(|member| member.index == leaf)?;
+        Some((member.credential, member.signature_key))
+    }
+
     /// What keeps us from committing an Add.
     fn objection_to(&self, proposal: &QueuedProposal) -> Option<RuleViolation> {
         let Proposal::Add(add) = proposal.proposal() else {
@@ -195,9 +198,11 @@ impl Engine {
         let trusted = || {
             let policy = terms::policy(self.group.extensions());
             let policy = policy.map_err(|_| RuleViolation::Terms)?;
+            let (terms, identity) = (self.group.extensions(), |leaf| self.identity_at(leaf));
+            rules::check_lock(terms, &self.roster(), &identity, key_package.leaf_node())?;
             rules::check_trust(&*self.validator, &policy.room, key_package.leaf_node())
         };
-        rules::check_key_package(key_package)
+        rules::check_key_package(key_package, self.group.ciphersuite())
             .and_then(|_| trusted())
             .err()
     }
@@ -211,14 +216,15 @@ impl Engine {
     }
 
     /// Builds a commit of all queued proposals but `leave_out`, and of none but Removes and sound
-    /// Adds if one of the Adds is at fault. The group changes only by [`Self::merge_own`].
+    /// Adds if one of the Adds is at fault. With `lock` it locks or unlocks the room besides. The group changes only by [`Self::merge_own`].
     pub(crate) fn commit(
         &mut self,
         identity: &Identity,
         renew_leaf: bool,
         leave_out: &[ProposalRef],
+        lock: Option<bool>,
     ) -> Result<CommitBundle, GroupError> {
-        let first = self.build_commit(identity, renew_leaf, |r| !leave_out.contains(r));
+        let first = self.build_commit(identity, renew_leaf, lock, |r| !leave_out.contains(r));
         let mut declined = Vec::new();
         let (commit, welcome, group_info) = match first {
             Ok(messages) => messages,
@@ -228,7 +234,7 @@ impl Engine {
                     return Err(error);
                 }
                 let faulty = |r: &ProposalRef| declined.iter().any(|(other, _)| other == r);
-                self.build_commit(identity, renew_leaf, |r| {
+                self.build_commit(identity, renew_leaf, lock, |r| {
                     !leave_out.contains(r) && !faulty(r)
                 })?
             }
@@ -259,7 +265,7 @@ impl Engine {
         for add in &adds {
             let others = |r: &ProposalRef| r != add && adds.contains(r);
             let alone = |r: &ProposalRef| !leave_out.contains(r) && !others(r);
-            if let Err(error) = self.build_commit(identity, false, alone) {
+            if let Err(error) = self.build_commit(identity, false, None, alone) {
                 faulty.push((add.clone(), error.to_string()));
             } else {
                 // It was only a trial.
@@ -273,13 +279,26 @@ impl Engine {
         &mut self,
         identity: &Identity,
         renew_leaf: bool,
+        lock: Option<bool>,
         include: impl Fn(&ProposalRef) -> bool,
     ) -> Result<(MlsMessageOut, Option<MlsMessageOut>, Option<MlsMessageOut>), GroupError> {
         let provider = &self.provider;
-        let bundle = self
-            .group
-            .commit_builder()
+        let mut leaf = LeafNodeParameters::builder();
+        if renew_leaf {
+            leaf = leaf.with_capabilities(terms::capabilities(&self.accepted));
+        }
+        let locked = self.is_locked();
+        let lock = lock.filter(|wished| *wished != locked);
+        let lock = lock.map(|locked| terms::with_lock(self.group.extensions(), locked));
+        let mut builder = self.group.commit_builder();
+        if let Some(terms) = lock.transpose()? {
+            builder = builder
+                .propose_group_context_extensions(terms)
+                .map_err(|e| GroupError::library("building a commit", &e))?;
+        }
+        let bundle = builder
             .force_self_update(renew_leaf)
+            .leaf_node_parameters(leaf.build())
             .load_psks(provider.storage())
             .map_err(|e| GroupError::library("building a commit", &e))?
             .create_group_info(true)
@@ -372,7 +391,36 @@ impl Engine {
 
     /// Whether the group still states these terms.
     pub(crate) fn states(&self, door: &Door) -> bool {
-        terms::check(self.group.extensions(), &door.policy, &door.external_sender).is_ok()
+        let (suite, stated) = (self.group.ciphersuite(), self.group.extensions());
+        terms::check(suite, stated, &door.policy, &door.external_sender).is_ok()
+    }
+
+    /// The suite that the group could have by what all its members have signed, if that is stronger
+    /// than the one it has.
+    pub(crate) fn stronger_suite(&self, door: &Door) -> Option<MlsSuite> {
+        let group = self.group.public_group();
+        let leaves = group
+            .members()
+            .filter_map(|member| group.leaf(member.index));
+        let signed: Vec<_> = leaves.map(|leaf| leaf.capabilities()).collect();
+        let strongest = MlsSuite::strongest_of_all(signed.iter().copied())?;
+        (signed.len() > 1 && strongest > door.policy.ciphersuite).then_some(strongest)
+    }
+
+    /// Whether the room is locked.
+    pub(crate) fn is_locked(&self) -> bool {
+        terms::policy(self.group.extensions()).is_ok_and(|policy| policy.locked)
+    }
+
+    /// Whether our own credential lets us lock and unlock the room.
+    pub(crate) fn may_lock(&self) -> bool {
+        let own = self.identity_at(self.group.own_leaf_index());
+        let Some(((credential, key), policy)) =
+            own.zip(terms::policy(self.group.extensions()).ok())
+        else {
+            return false;
+        };
+        rules::moderates(&*self.validator, &policy.room, &credential, &key) == Ok(true)
     }
 
     /// Everything that the MLS library keeps of the group, secrets included; `None` if that is not
@@ -385,7 +433,7 @@ impl Engine {
     pub(crate) fn load(
         group_id: GroupId,
         saved: StoredValues,
-        validator: &Arc<dyn CredentialValidator>,
+        door: &Door,
     ) -> Result<Self, GroupError> {
         let provider = Provider::new(true);
         provider.storage().put(saved);
@@ -393,7 +441,7 @@ impl Engine {
         let group = MlsGroup::load(provider.storage(), &group_id)
             .map_err(|e| GroupError::library("loading a group", &e))?
             .ok_or(GroupError::Malformed("a saved group"))?;
-        Ok(Self::new(provider, group, validator))
+        Ok(Self::new(provider, group, door))
     }
 
     /// Our own leaf.

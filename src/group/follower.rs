@@ -13,7 +13,10 @@ use openmls::prelude::{
     StagedCommit,
 };
 
-use super::{GroupError, RoomPolicy, Roster, ServiceIdentity, decode, rules, submission, terms};
+use super::{
+    GroupError, MlsSuite, RoomPolicy, Roster, ServiceIdentity, TermsError, decode, rules,
+    submission, terms,
+};
 use crate::delivery::Blob;
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
 use crate::trust::NamesOnly;
@@ -48,6 +51,10 @@ impl GroupFollower {
         tree: &Blob,
     ) -> Result<Self, FollowError> {
         let follower = Self::restore(policy, service, group_id, group_info, tree)?;
+        if follower.is_locked() != policy.locked {
+            let differs = TermsError::Other("the room policy differs");
+            return Err(GroupError::from(differs).into());
+        }
         if follower.epoch() != Epoch::default() {
             return Err(FollowError::WrongGroupInfo);
         }
@@ -82,10 +89,9 @@ impl GroupFollower {
         )
         .map_err(|e| GroupError::invalid("the GroupInfo", &e))?;
         let context = info.group_context();
-        terms::check(context.extensions(), policy, &service.info()).map_err(GroupError::from)?;
-        if context.group_id().as_slice() != group_id.as_bytes()
-            || context.ciphersuite() != terms::CIPHERSUITE
-        {
+        let (suite, stated) = (context.ciphersuite(), context.extensions());
+        terms::check(suite, stated, policy, &service.info()).map_err(GroupError::from)?;
+        if context.group_id().as_slice() != group_id.as_bytes() {
             return Err(FollowError::WrongGroupInfo);
         }
         let members = Members::of(&group)?;
@@ -105,7 +111,10 @@ impl GroupFollower {
     pub fn requeue(&mut self, proposal: &Blob) -> Result<Requeued, FollowError> {
         let (reference, proposal) = self.take_proposal(proposal)?;
         let what = match proposal {
-            Proposal::Add(add) => Requeuing::Add(rules::check_key_package(add.key_package())?),
+            Proposal::Add(add) => {
+                let suite = self.group.ciphersuite();
+                Requeuing::Add(rules::check_key_package(add.key_package(), suite)?)
+            }
             Proposal::Remove(remove) => {
                 let leaf = LeafIndex::try_from(remove.removed().u32());
                 Requeuing::Remove(leaf.map_err(|_| GroupError::TooLarge)?)
@@ -132,6 +141,12 @@ impl GroupFollower {
     /// Its current epoch.
     pub fn epoch(&self) -> Epoch {
         Epoch::new(self.group.group_context().epoch().as_u64())
+    }
+
+    /// Whether it is locked: nobody new may be added.
+    pub fn is_locked(&self) -> bool {
+        let policy = terms::policy(self.group.group_context().extensions());
+        policy.is_ok_and(|policy| policy.locked)
     }
 
     /// Who is in it.
@@ -161,27 +176,32 @@ impl GroupFollower {
             .map_err(|e| GroupError::library("exporting the tree", &e))?)
     }
 
-    /// Checks the key package that a client brings for itself; says its raw signature key.
+    /// Checks the key package that a client brings for itself into a room of that suite; says its
+    /// raw signature key.
     ///
     /// # Errors
-    /// [`FollowError`] if it is invalid or names somebody else.
+    /// [`FollowError`] if it is invalid, of another suite, or names somebody else.
     pub fn check_key_package(
         key_package: &Blob,
         participant: &ParticipantId,
+        suite: MlsSuite,
     ) -> Result<Blob, FollowError> {
-        check_own(key_package, participant).map(|(_, key)| key)
+        check_own(key_package, participant, suite).map(|(_, key)| key)
     }
 
-    /// Checks a key package that a client publishes for itself; says its raw signature key.
+    /// Checks a key package that a client publishes for itself, for rooms of that suite; says its
+    /// raw signature key.
     ///
     /// # Errors
-    /// [`FollowError`] if it is invalid, names somebody else, or is not of the kind that is said.
+    /// [`FollowError`] if it is invalid, of another suite, names somebody else, or is not of the
+    /// kind that is said.
     pub fn check_published(
         key_package: &Blob,
         participant: &ParticipantId,
+        suite: MlsSuite,
         last_resort: bool,
     ) -> Result<Blob, FollowError> {
-        let (key_package, key) = check_own(key_package, participant)?;
+        let (key_package, key) = check_own(key_package, participant, suite)?;
         if key_package.last_resort() == last_resort {
             Ok(key)
         } else {
@@ -260,7 +280,10 @@ impl GroupFollower {
         let author = submission::author(&sender, author, &self.members.roster)?;
         submission::welcome(&self.provider, &staged, welcome)?;
         submission::group_info(&staged, group_info)?;
-        let outcome = submission::outcome(&staged, author, &self.members.roster);
+        let mut outcome = submission::outcome(&staged, author, &self.members.roster);
+        let policy = terms::policy(staged.group_context().extensions());
+        let locked = policy.map(|policy| policy.locked).ok();
+        outcome.locked = locked.filter(|locked| *locked != self.is_locked());
         Ok(StagedChange { staged, outcome })
     }
 
@@ -382,7 +405,7 @@ impl GroupFollower {
         let ProcessedMessageContent::ProposalMessage(proposal) = processed.into_content() else {
             return Err(GroupError::Malformed("a proposal").into());
         };
-        rules::check_proposal(&proposal)?;
+        rules::check_proposal(&proposal, self.group.ciphersuite())?;
         let reference = proposal.proposal_reference_ref().clone();
         let content = proposal.proposal().clone();
         self.queue.insert(reference.clone(), &content)?;
@@ -397,9 +420,10 @@ impl GroupFollower {
 fn check_own(
     key_package: &Blob,
     participant: &ParticipantId,
+    suite: MlsSuite,
 ) -> Result<(KeyPackage, Blob), FollowError> {
     let key_package = decode::key_package(&Provider::default(), key_package)?;
-    let named = rules::check_key_package(&key_package)?;
+    let named = rules::check_key_package(&key_package, suite.mls())?;
     if named != *participant {
         return Err(FollowError::NotYours(named.to_string()));
     }

@@ -43,8 +43,7 @@ impl Identity {
     /// # Errors
     /// [`GroupError::Crypto`] when the system has no randomness.
     pub fn generate(participant: ParticipantId) -> Result<Self, GroupError> {
-        let scheme = terms::CIPHERSUITE.signature_algorithm();
-        let signer = KeyPair::new(scheme).map_err(|_| GroupError::Crypto)?;
+        let signer = KeyPair::new(terms::SIGNATURE_SCHEME).map_err(|_| GroupError::Crypto)?;
         Ok(Self {
             participant,
             signer,

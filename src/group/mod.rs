@@ -8,6 +8,7 @@ mod error;
 mod follower;
 mod identity;
 mod invitation;
+mod mls_suite;
 mod policy;
 mod provider;
 mod roster;
@@ -30,6 +31,7 @@ pub use follower::{
 };
 pub use identity::{Identity, KeyError};
 pub(crate) use invitation::{Invitation, StoredInvitation};
+pub use mls_suite::{MlsSuite, UnknownMlsSuite};
 pub use policy::{PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};
 pub(crate) use provider::{Provider, StoredValues};
 pub use roster::{Member, Roster};

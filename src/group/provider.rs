@@ -1,7 +1,7 @@
 //! What the MLS library is given: cryptography, and a place for what it keeps.
 //!
 //! Natively the cryptography is OpenMLS's own. A browser has to load what it runs, so there it is
-//! [`one_suite`]: the algorithms of the one ciphersuite that all rooms have, and none besides.
+//! [`our_suites`]: the algorithms of the cipher suites that rooms have, and none besides.
 
 use ed25519_dalek::SigningKey;
 use openmls_traits::OpenMlsProvider;
@@ -14,7 +14,7 @@ pub(crate) use storage::StoredValues;
 #[cfg(not(target_arch = "wasm32"))]
 type Crypto = openmls_rust_crypto::RustCrypto;
 #[cfg(target_arch = "wasm32")]
-type Crypto = one_suite::OneSuite;
+type Crypto = our_suites::OurSuites;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) type KeyPair = openmls_basic_credential::SignatureKeyPair;
@@ -36,7 +36,7 @@ pub(crate) fn key_pair(key: &SigningKey) -> KeyPair {
 #[cfg(any(target_arch = "wasm32", test))]
 mod key_pair;
 #[cfg(any(target_arch = "wasm32", test))]
-mod one_suite;
+mod our_suites;
 mod storage;
 
 /// Cryptography and storage for one group, or for one key package until its group is known.

@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use openmls::prelude::{
-    Credential, Extensions, GroupContext, KeyPackage, LeafNode, LeafNodeIndex, Proposal,
-    ProposalOrRefType, QueuedProposal, Sender, SenderExtensionIndex, StagedCommit,
+    Ciphersuite, Credential, Extensions, GroupContext, KeyPackage, LeafNode, LeafNodeIndex,
+    Proposal, ProposalOrRefType, QueuedProposal, Sender, SenderExtensionIndex, StagedCommit,
 };
 
 use super::{CredentialError, Roster, credential, terms};
@@ -28,14 +28,17 @@ pub enum RuleViolation {
     /// A commit by somebody who is no member.
     #[error("only a member may commit")]
     Committer,
-    /// The GroupContext's extensions changed.
+    /// The GroupContext's extensions changed in more than the lock.
     #[error("the room's terms may not change")]
     Terms,
+    /// The room was locked or unlocked by a member whose credential gives no right to.
+    #[error("only a member whose credential carries a token with the right to moderate may lock")]
+    NotModerator,
     /// An added or renewed leaf lacks a capability that the room asks for.
     #[error("a leaf does not support what the room requires")]
     Capabilities,
-    /// A key package is for another ciphersuite than the one that all rooms have.
-    #[error("a key package is for another ciphersuite")]
+    /// A key package is for another cipher suite than the room's.
+    #[error("a key package is for another cipher suite than the room's")]
     Ciphersuite,
     /// A key package brings a key that is in the group already, or about to be.
     #[error("a key package holds a key that is in use")]
@@ -74,11 +77,15 @@ pub enum RuleViolation {
     Full,
 }
 
-/// A proposal must be the service's Add or Remove, and an Add's key package must be in order.
-pub(crate) fn check_proposal(proposal: &QueuedProposal) -> Result<(), RuleViolation> {
+/// A proposal must be the service's Add or Remove, and an Add's key package must be in order and of
+/// the group's suite.
+pub(crate) fn check_proposal(
+    proposal: &QueuedProposal,
+    suite: Ciphersuite,
+) -> Result<(), RuleViolation> {
     check_kind(proposal)?;
     match proposal.proposal() {
-        Proposal::Add(add) => check_key_package(add.key_package()).map(|_| ()),
+        Proposal::Add(add) => check_key_package(add.key_package(), suite).map(|_| ()),
         _ => Ok(()),
     }
 }
@@ -95,14 +102,17 @@ pub(crate) fn check_kind(proposal: &QueuedProposal) -> Result<(), RuleViolation>
 }
 
 /// A key package must name a participant, support the room's terms and not live too long.
-pub(crate) fn check_key_package(key_package: &KeyPackage) -> Result<ParticipantId, RuleViolation> {
-    if key_package.ciphersuite() != terms::CIPHERSUITE {
+pub(crate) fn check_key_package(
+    key_package: &KeyPackage,
+    suite: Ciphersuite,
+) -> Result<ParticipantId, RuleViolation> {
+    if key_package.ciphersuite() != suite {
         return Err(RuleViolation::Ciphersuite);
     }
     if !key_package.life_time().has_acceptable_range() {
         return Err(RuleViolation::Lifetime);
     }
-    check_leaf(key_package.leaf_node())
+    check_leaf(key_package.leaf_node(), suite)
 }
 
 /// Asks the trust settings about a leaf that enters the group of a room.
@@ -139,8 +149,24 @@ pub(crate) fn check_key(
     trusted.map_err(|error| RuleViolation::Untrusted { participant, error })
 }
 
-fn check_leaf(leaf: &LeafNode) -> Result<ParticipantId, RuleViolation> {
-    if !terms::are_supported_by(leaf.capabilities()) {
+/// Whether a member may turn the lock, as far as its credential says.
+pub(crate) fn moderates(
+    validator: &dyn CredentialValidator,
+    room: &RoomName,
+    credential: &Credential,
+    signature_key: &[u8],
+) -> Result<bool, RuleViolation> {
+    Ok(validator.may_moderate(&Presented {
+        participant: &credential::participant(credential)?,
+        signature_key,
+        evidence: &credential::evidence(credential)?,
+        room,
+        occasion: Occasion::Present,
+    }))
+}
+
+fn check_leaf(leaf: &LeafNode, suite: Ciphersuite) -> Result<ParticipantId, RuleViolation> {
+    if !terms::are_supported_by(leaf.capabilities(), suite) {
         return Err(RuleViolation::Capabilities);
     }
     Ok(credential::participant(leaf.credential())?)
@@ -163,6 +189,17 @@ impl Before<'_> {
         let policy = terms::policy(self.terms).map_err(|_| RuleViolation::Terms)?;
         check_trust(self.validator, &policy.room, leaf)
     }
+
+    /// Whoever turns the lock needs a credential that says so.
+    fn check_moderates(&self, committer: LeafNodeIndex) -> Result<(), RuleViolation> {
+        let policy = terms::policy(self.terms).map_err(|_| RuleViolation::Terms)?;
+        let (credential, key) = (self.identity)(committer).ok_or(RuleViolation::Committer)?;
+        if moderates(self.validator, &policy.room, &credential, &key)? {
+            Ok(())
+        } else {
+            Err(RuleViolation::NotModerator)
+        }
+    }
 }
 
 /// A commit must keep the room's terms, leave every device with one leaf at most, and either be a
@@ -172,27 +209,80 @@ pub(crate) fn check_commit(
     sender: &Sender,
     before: &Before<'_>,
 ) -> Result<(), RuleViolation> {
-    if staged.group_context().extensions() != before.terms {
-        return Err(RuleViolation::Terms);
-    }
+    let turns_lock = turns_lock(staged, before.terms)?;
     match sender {
         Sender::Member(committer) => {
+            if turns_lock {
+                before.check_moderates(*committer)?;
+            }
             for proposal in staged.queued_proposals() {
+                if turns_lock && is_own_lock(proposal) {
+                    continue;
+                }
                 if proposal.proposal_or_ref_type() != ProposalOrRefType::Reference {
                     return Err(RuleViolation::InlineProposal);
                 }
-                check_proposal(proposal)?;
+                check_proposal(proposal, staged.group_context().ciphersuite())?;
             }
             check_own_leaf(staged, *committer, before)?;
         }
+        Sender::NewMemberCommit if turns_lock => return Err(RuleViolation::Terms),
         Sender::NewMemberCommit => check_external(staged, before)?,
         _ => return Err(RuleViolation::Committer),
     }
     check_roster_after(staged, sender, before.roster)?;
     for add in staged.add_proposals() {
-        before.check_trust(add.add_proposal().key_package().leaf_node())?;
+        let leaf = add.add_proposal().key_package().leaf_node();
+        check_lock(before.terms, before.roster, before.identity, leaf)?;
+        before.check_trust(leaf)?;
     }
     Ok(())
+}
+
+/// Whether a commit locks or unlocks the room. Nothing else of the terms may change.
+fn turns_lock(
+    staged: &StagedCommit,
+    before: &Extensions<GroupContext>,
+) -> Result<bool, RuleViolation> {
+    let after = staged.group_context().extensions();
+    if after == before {
+        return Ok(false);
+    }
+    let policy = |terms| terms::policy(terms).map_err(|_| RuleViolation::Terms);
+    let (old, mut new) = (policy(before)?, policy(after)?);
+    let turned = new.locked != old.locked;
+    new.locked = old.locked;
+    if turned && new == old && terms::differ_in_policy_only(before, after) {
+        Ok(true)
+    } else {
+        Err(RuleViolation::Terms)
+    }
+}
+
+/// Whether a proposal is the committer's own to change the GroupContext.
+fn is_own_lock(proposal: &QueuedProposal) -> bool {
+    proposal.proposal_or_ref_type() == ProposalOrRefType::Proposal
+        && matches!(proposal.proposal(), Proposal::GroupContextExtensions(_))
+}
+
+/// Into a room that is locked already only a device of the group is added, over its old leaf and
+/// with the key that was there. Who is added by the commit that locks was there before.
+pub(crate) fn check_lock(
+    terms: &Extensions<GroupContext>,
+    roster: &Roster,
+    identity: &dyn Fn(LeafNodeIndex) -> Option<(Credential, Vec<u8>)>,
+    leaf: &LeafNode,
+) -> Result<(), RuleViolation> {
+    if !terms::policy(terms).is_ok_and(|policy| policy.locked) {
+        return Ok(());
+    }
+    let participant = credential::participant(leaf.credential())?;
+    let old = roster.leaf_of(&participant);
+    let old = old.and_then(|old| identity(LeafNodeIndex::new(old.into())));
+    match old {
+        Some((_, key)) if key == leaf.signature_key().as_slice() => Ok(()),
+        _ => Err(RuleViolation::Locked),
+    }
 }
 
 /// The participant whom an external commit brings in.
@@ -201,6 +291,7 @@ pub(crate) fn external_joiner(staged: &StagedCommit) -> Result<ParticipantId, Ru
         staged
             .update_path_leaf_node()
             .ok_or(RuleViolation::ExternalCommit)?,
+        staged.group_context().ciphersuite(),
     )
 }
 
@@ -250,7 +341,7 @@ fn check_own_leaf(
     let Some(renewed) = staged.update_path_leaf_node() else {
         return Ok(());
     };
-    check_leaf(renewed)?;
+    check_leaf(renewed, staged.group_context().ciphersuite())?;
     let key = renewed.signature_key().as_slice();
     let same = |(credential, old): (Credential, Vec<u8>)| {
         credential == *renewed.credential() && old == key

@@ -106,6 +106,7 @@ pub(super) fn outcome(staged: &StagedCommit, author: LeafIndex, before: &Roster)
         epoch: Epoch::new(staged.group_context().epoch().as_u64()),
         author,
         external: false,
+        locked: None,
         added: added.collect(),
         removed: removed.collect(),
     }

@@ -3,15 +3,14 @@
 use openmls::prelude::{
     BasicCredential, Capabilities, Ciphersuite, Credential, Extension, ExtensionType, Extensions,
     ExternalSender, GroupContext, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, ProtocolVersion,
-    RequiredCapabilitiesExtension, UnknownExtension, WireFormatPolicy,
+    RequiredCapabilitiesExtension, SignatureScheme, UnknownExtension, WireFormatPolicy,
 };
 
-use super::{GroupError, PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy, credential};
+use super::{GroupError, MlsSuite, PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy, credential};
 use crate::delivery::ExternalSenderInfo;
 
-/// The one ciphersuite: X25519, AES-128-GCM, SHA-256, Ed25519 (0x0001), mandatory in RFC 9420.
-pub(crate) const CIPHERSUITE: Ciphersuite =
-    Ciphersuite::MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519;
+/// With what all sign, whichever suite their group has.
+pub(crate) const SIGNATURE_SCHEME: SignatureScheme = SignatureScheme::ED25519;
 
 const ROOM_POLICY: ExtensionType = ExtensionType::Unknown(ROOM_POLICY_EXTENSION);
 
@@ -27,33 +26,33 @@ pub enum TermsError {
     Other(&'static str),
 }
 
-/// What our leaves support: nothing beyond what the groups use.
-pub(crate) fn capabilities() -> Capabilities {
-    Capabilities::new(
-        None,
-        Some(&[CIPHERSUITE]),
-        Some(&[ROOM_POLICY]),
-        None,
-        Some(&credential::TYPES),
-    )
+/// What our leaves support: nothing beyond what the groups use, and of the suites those that are
+/// accepted here.
+pub(crate) fn capabilities(accepted: &[MlsSuite]) -> Capabilities {
+    supporting(accepted, &[ROOM_POLICY])
 }
 
 /// The same for the leaf of a last-resort key package, which has to list the extension that says so.
-pub(crate) fn last_resort_capabilities() -> Capabilities {
+pub(crate) fn last_resort_capabilities(accepted: &[MlsSuite]) -> Capabilities {
+    supporting(accepted, &[ROOM_POLICY, ExtensionType::LastResort])
+}
+
+fn supporting(accepted: &[MlsSuite], extensions: &[ExtensionType]) -> Capabilities {
+    let suites: Vec<Ciphersuite> = accepted.iter().map(|suite| suite.mls()).collect();
     Capabilities::new(
-        None,
-        Some(&[CIPHERSUITE]),
-        Some(&[ROOM_POLICY, ExtensionType::LastResort]),
+        Some(&[ProtocolVersion::Mls10]),
+        Some(&suites),
+        Some(extensions),
         None,
         Some(&credential::TYPES),
     )
 }
 
-/// Whether a leaf of such capabilities may sit in our groups. MLS asks for the same, but only of a
-/// commit, when it is too late to refuse the leaf alone.
-pub(crate) fn are_supported_by(leaf: &Capabilities) -> bool {
+/// Whether a leaf of such capabilities may sit in a group of that suite. MLS asks for the same, but
+/// only of a commit, when it is too late to refuse the leaf alone.
+pub(crate) fn are_supported_by(leaf: &Capabilities, suite: Ciphersuite) -> bool {
     leaf.versions().contains(&ProtocolVersion::Mls10)
-        && leaf.ciphersuites().contains(&CIPHERSUITE.into())
+        && leaf.ciphersuites().contains(&suite.into())
         && leaf.extensions().contains(&ROOM_POLICY)
         && credential::TYPES
             .iter()
@@ -86,15 +85,49 @@ pub(crate) fn policy(extensions: &Extensions<GroupContext>) -> Result<RoomPolicy
     RoomPolicy::decode(&stated.0)
 }
 
-/// Checks that a group states exactly a room's terms and nothing else: a joiner before it joins,
-/// the service before it accepts a group.
+/// Whether two contexts differ in nothing but the room policy.
+pub(crate) fn differ_in_policy_only(
+    one: &Extensions<GroupContext>,
+    other: &Extensions<GroupContext>,
+) -> bool {
+    let is_policy = |e: &&Extension| matches!(e, Extension::Unknown(ROOM_POLICY_EXTENSION, _));
+    let rest = |all: &Extensions<GroupContext>| -> Vec<Extension> {
+        all.iter().filter(|e| !is_policy(e)).cloned().collect()
+    };
+    rest(one) == rest(other)
+}
+
+/// The same terms, but locked or not.
+pub(crate) fn with_lock(
+    extensions: &Extensions<GroupContext>,
+    locked: bool,
+) -> Result<Extensions<GroupContext>, GroupError> {
+    let stated = policy(extensions).map_err(TermsError::from)?;
+    let policy = RoomPolicy { locked, ..stated };
+    let mut changed = extensions.clone();
+    let extension = Extension::Unknown(ROOM_POLICY_EXTENSION, UnknownExtension(policy.encode()));
+    changed
+        .add_or_replace(extension)
+        .map_err(|e| GroupError::library("stating the room's terms", &e))?;
+    Ok(changed)
+}
+
+/// Checks that a group states exactly a room's terms and nothing else, and has the suite that it
+/// states: a joiner before it joins, the service before it accepts a group. Whether it is locked may
+/// have changed since the room's terms were told; [`rules`](super::rules) say who may change it.
 pub(crate) fn check(
+    suite: Ciphersuite,
     extensions: &Extensions<GroupContext>,
     policy: &RoomPolicy,
     external_sender: &ExternalSenderInfo,
 ) -> Result<(), TermsError> {
-    if self::policy(extensions)? != *policy {
+    let locked = policy.locked;
+    let stated = self::policy(extensions)?;
+    if (RoomPolicy { locked, ..stated }) != *policy {
         return Err(TermsError::Other("the room policy differs"));
+    }
+    if policy.ciphersuite.mls() != suite {
+        return Err(TermsError::Other("the cipher suite differs"));
     }
     let senders = extensions
         .external_senders()

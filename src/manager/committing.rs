@@ -25,10 +25,12 @@ impl KeyManager {
         }
         let renews = stay.turn.renews(now);
         let left_out = stay.left_out();
-        match stay.engine.commit(&self.identity, renews, &left_out) {
+        let lock = stay.lock_wish;
+        match stay.engine.commit(&self.identity, renews, &left_out, lock) {
             Ok(bundle) => {
                 stay.turn.submitted(now);
-                stay.renewing = renews;
+                // To turn the lock takes a path as well (RFC 9420 §12.4).
+                stay.renewing = renews || lock.is_some();
                 let message = ClientMessage::Commit {
                     group_id: stay.group_id,
                     epoch: stay.engine.epoch(),

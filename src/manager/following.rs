@@ -1,11 +1,11 @@
 //! Following the room's log: proposals, commits, application messages.
 
-use super::stay::{Known, Objection};
+use super::stay::{Known, Objection, Stay};
 use super::{KeyManager, Output, Phase};
 use crate::delivery::{Blob, ClientMessage, LogBody, LogEntry};
 use crate::epoch::SwitchReason;
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{GroupError, Processed, RosterChange, RuleViolation};
+use crate::group::{GroupError, MlsSuite, Processed, RosterChange, RuleViolation};
 use crate::id::{Epoch, GroupId, LeafIndex, Seq};
 use crate::pipeline::MediaUpdate;
 use crate::time::Moment;
@@ -105,7 +105,11 @@ impl KeyManager {
             return Ok(());
         }
         stay.epoch_began(author, own, now);
-        let terms_hold = stay.engine.states(&stay.door);
+        let unlawful = matches!(
+            violation,
+            Some(RuleViolation::Terms | RuleViolation::NotModerator)
+        );
+        let terms_hold = !unlawful && stay.engine.states(&stay.door);
         let owed = stay.owes_announcement;
         self.resyncs = 0;
         if !terms_hold {
@@ -113,6 +117,7 @@ impl KeyManager {
             self.end(Event::Fatal(FatalCause::TermsBroken));
             return Ok(());
         }
+        self.review_lock(author, own);
         self.new_epoch(author, &change, violation, owed, now);
         Ok(())
     }
@@ -212,8 +217,24 @@ impl KeyManager {
             self.event(Event::KeyframeWanted);
             self.meet(Some(&change.added));
         }
+        self.compare_suites();
         if let Some(reason) = switched {
             self.switched(reason);
+        }
+    }
+
+    /// Says once if the members could have a stronger suite than the service has given them. Who is
+    /// alone has nobody to compare with.
+    fn compare_suites(&mut self) {
+        let strongest = MlsSuite::ALL[0];
+        let open =
+            |stay: &&mut Stay| !stay.told_stronger && stay.door.policy.ciphersuite != strongest;
+        let Some(stay) = self.any_stay().filter(open) else {
+            return;
+        };
+        if let Some(suite) = stay.engine.stronger_suite(&stay.door) {
+            stay.told_stronger = true;
+            self.event(Event::StrongerSuitePossible { suite });
         }
     }
 

@@ -148,6 +148,7 @@ impl KeyManager {
             // one may be under way by now.
             ("commit", _) if reason == Refusal::WrongEpoch => {}
             ("commit", Phase::Member(stay) | Phase::Leaving(stay)) => {
+                stay.lock_refused(reason);
                 if let Err(error) = stay.commit_refused(now) {
                     return self.end(Event::Fatal(FatalCause::Internal(error)));
                 }

@@ -19,6 +19,7 @@ mod exposure;
 mod following;
 mod inviting;
 mod link;
+mod locking;
 mod media_start;
 mod returning;
 mod saved;
@@ -31,8 +32,9 @@ use std::sync::Arc;
 
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, ClientMessage, MAX_ENVELOPE_BYTES, MediaSignal, ServiceMessage};
+use crate::epoch::GroupCode;
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{Door, GroupError, Identity, Roster, SafetyNumber};
+use crate::group::{Door, GroupError, Identity, MlsSuite, Roster, SafetyNumber};
 use crate::id::{Epoch, GroupId, ParticipantId, RoomName};
 use crate::pipeline::{MediaEvent, MediaUpdate, Stream};
 use crate::schedule::MediaMode;
@@ -74,6 +76,13 @@ pub enum Misuse {
     /// A command for members while not in a room.
     #[error("not in a room; join one first")]
     NotInRoom,
+    /// A lock without the right to it that every member could check.
+    #[error(
+        "this device's credential carries no token with the right to moderate, so no member would \
+         accept the lock; enter with an EdDSA token bound to the device's key (one with a shared \
+         secret, HS256, cannot stand in a credential)"
+    )]
+    CannotLock,
 }
 
 /// A message that is none. The service's fault; the state has not changed.
@@ -232,13 +241,23 @@ impl KeyManager {
         Ok(())
     }
 
-    /// Asks the service to have somebody removed.
+    /// Asks the service to have a user removed, with all devices, and kept out.
     ///
     /// # Errors
     /// [`Misuse::NotInRoom`]. A service that does not allow it answers with [`Event::Refused`].
     pub fn evict(&mut self, participant: ParticipantId) -> Result<(), Misuse> {
         self.stay().ok_or(Misuse::NotInRoom)?;
         self.send(ClientMessage::Evict { participant });
+        Ok(())
+    }
+
+    /// Asks the service to let a user come again who was removed.
+    ///
+    /// # Errors
+    /// [`Misuse::NotInRoom`]. A service that does not allow it answers with [`Event::Refused`].
+    pub fn readmit(&mut self, participant: ParticipantId) -> Result<(), Misuse> {
+        self.stay().ok_or(Misuse::NotInRoom)?;
+        self.send(ClientMessage::Readmit { participant });
         Ok(())
     }
 
@@ -290,6 +309,7 @@ impl KeyManager {
                     policy,
                     external_sender,
                     validator: Arc::clone(&self.config.validator),
+                    accepted: self.config.ciphersuites.clone(),
                 };
                 let stands = Standing {
                     group,
@@ -393,6 +413,11 @@ impl KeyManager {
         self.stay().map(|stay| stay.engine.roster())
     }
 
+    /// What all members compare in this epoch; `None` if we are none.
+    pub fn group_code(&self) -> Option<GroupCode> {
+        self.stay().map(|stay| stay.engine.code())
+    }
+
     /// What to compare with another member to know each other's keys; `None` if it is no member.
     pub fn safety_number(&self, participant: &ParticipantId) -> Option<SafetyNumber> {
         let key = self.stay()?.engine.signature_key_of(participant)?;
@@ -426,6 +451,11 @@ impl KeyManager {
     /// How the room protects media, once the service has said so.
     pub fn mode(&self) -> Option<MediaMode> {
         self.room.as_ref().map(|door| door.policy.mode)
+    }
+
+    /// The MLS cipher suite of the room's group, once the service has said so.
+    pub fn suite(&self) -> Option<MlsSuite> {
+        self.room.as_ref().map(|door| door.policy.ciphersuite)
     }
 
     /// Ends the stay: keys are erased, and `event` says how it ended.

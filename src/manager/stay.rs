@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, LogEntry, chain};
 use crate::epoch::SendSwitch;
-use crate::group::{Door, Engine, GroupError, ProposalRef, RuleViolation};
+use crate::group::{Door, Engine, GroupError, ProposalRef, RoomPolicy, RuleViolation};
 use crate::id::{GroupId, LeafIndex, ParticipantId, Seq};
 use crate::pipeline::Stream;
 use crate::time::{Moment, earlier};
@@ -33,6 +33,8 @@ pub(super) struct Stay {
     pub(super) proposals: Vec<Known>,
     /// Our commit that is with the service renews our path.
     pub(super) renewing: bool,
+    /// What our next commit is to do to the room's lock.
+    pub(super) lock_wish: Option<bool>,
     /// Restored from storage: nothing may be encrypted before a path commit of our own, made since,
     /// has begun an epoch. What was sent in the epochs before it, nobody knows any more.
     pub(super) must_renew: bool,
@@ -51,6 +53,8 @@ pub(super) struct Stay {
     /// The announcement that has not come back in the log, and whether a ping has come since.
     pub(super) announcing: Option<(Blob, bool)>,
     pub(super) media_start: MediaStart,
+    /// The application knows that the group could have a stronger suite.
+    pub(super) told_stronger: bool,
 }
 
 /// A proposal of the current epoch.
@@ -105,6 +109,14 @@ impl Stay {
         now: Moment,
     ) -> Result<Self, GroupError> {
         let own_leaf = engine.own_leaf()?;
+        // The group's own word counts: the lock may have been turned since the room's terms were told.
+        let door = Door {
+            policy: RoomPolicy {
+                locked: engine.is_locked(),
+                ..door.policy
+            },
+            ..door
+        };
         Ok(Self {
             group_id,
             engine,
@@ -116,6 +128,7 @@ impl Stay {
             turn: Turn::new(config.clone(), own_leaf, now),
             proposals: Vec::new(),
             renewing: false,
+            lock_wish: None,
             must_renew: false,
             switch: SendSwitch::default(),
             exposure: Exposure::new(config.max_exposure, now),
@@ -126,6 +139,7 @@ impl Stay {
             has_announced: false,
             announcing: None,
             media_start: MediaStart::default(),
+            told_stronger: false,
         })
     }
 

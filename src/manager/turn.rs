@@ -81,6 +81,8 @@ pub(super) struct Turn {
     pause_until: Option<Moment>,
     /// Our path must be renewed now, whoever's turn it is.
     renewal_wanted: bool,
+    /// We have something of our own to commit, whoever's turn it is.
+    own_wanted: bool,
     /// When our path was renewed; `None` before the first time.
     renewed_at: Option<Moment>,
     joined_at: Moment,
@@ -104,6 +106,7 @@ impl Turn {
             refusals: 0,
             pause_until: None,
             renewal_wanted: false,
+            own_wanted: false,
             renewed_at: None,
             joined_at: now,
             fills_tree: false,
@@ -125,6 +128,11 @@ impl Turn {
     /// Our path must be renewed, whoever's turn it is.
     pub(super) fn want_renewal(&mut self) {
         self.renewal_wanted = true;
+    }
+
+    /// We have something of our own to commit, or not any more.
+    pub(super) fn want_own(&mut self, wanted: bool) {
+        self.own_wanted = wanted;
     }
 
     pub(super) fn submitted(&mut self, now: Moment) {
@@ -239,7 +247,8 @@ impl Turn {
         if self.is_in_flight() {
             return None;
         }
-        let at = earlier(self.due_of_pending(), self.due_of_renewal())?;
+        let own = self.own_wanted.then_some(self.epoch_since);
+        let at = earlier(earlier(self.due_of_pending(), self.due_of_renewal()), own)?;
         Some(at.max(self.pause_until.unwrap_or(at)))
     }
 

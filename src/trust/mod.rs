@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::Blob;
 use crate::id::{ParticipantId, RoomName};
+use crate::token::{Right, RoomToken};
 pub use certificates::{AnchorError, CertificateChains};
 pub(crate) use certificates::{MAX_CERTIFICATES, check_fits, participant_in};
 pub use error::{TrustCode, TrustError};
@@ -38,6 +39,21 @@ pub trait CredentialValidator: Debug + Send + Sync {
     /// Why it is refused. An entering credential is then declined; see
     /// [`Event::Untrusted`](crate::Event::Untrusted) for one that others let in.
     fn validate(&self, presented: &Presented<'_>) -> Result<(), TrustError>;
+
+    /// Whether a member may lock and unlock the room: its credential brings a token with
+    /// [`Right::Moderate`] that is the member's own and for this room, and [`validate`](Self::validate)
+    /// takes the credential. Only a validator that knows the tokens' issuer makes more of this than
+    /// the member's word; the service asks for the right as well.
+    fn may_moderate(&self, presented: &Presented<'_>) -> bool {
+        let Evidence::Token(token) = presented.evidence else {
+            return false;
+        };
+        let claims = RoomToken::peek(token).is_some_and(|claims| {
+            let own = claims.check_names(presented.room, presented.participant);
+            own.is_ok() && claims.grants(Right::Moderate)
+        });
+        claims && self.validate(presented).is_ok()
+    }
 
     /// Takes note of a member of a group that we are in: once when we enter or it enters. Says
     /// what a person should be warned of.

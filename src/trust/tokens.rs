@@ -95,6 +95,16 @@ mod tests {
     }
 
     fn said_of(evidence: &Evidence, occasion: Occasion) -> Option<TrustCode> {
+        asked(evidence, occasion, |members, presented| {
+            members.validate(presented).err().map(|error| error.code)
+        })
+    }
+
+    fn asked<T>(
+        evidence: &Evidence,
+        occasion: Occasion,
+        ask: impl FnOnce(&TokenBound, &Presented<'_>) -> T,
+    ) -> T {
         let (_, public) = new_key([1; 32]).expect("a key");
         let keys = TokenKeys::read(&public).expect("a key");
         let members = TokenBound::new(keys, clock).expect("public");
@@ -106,7 +116,7 @@ mod tests {
             room: &RoomName::new("standup").expect("a name"),
             occasion,
         };
-        members.validate(&presented).err().map(|error| error.code)
+        ask(&members, &presented)
     }
 
     #[test]
@@ -152,6 +162,23 @@ mod tests {
         old.room = "lobby".into();
         let elsewhere = said(1, &old, Occasion::Present);
         assert_eq!(elsewhere, Some(TrustCode::TokenRoom), "all else counts");
+    }
+
+    #[test]
+    fn the_right_to_moderate_is_the_issuers_to_give() {
+        let may = |issuer_seed, rights: &[Right]| {
+            let (private, _) = new_key([issuer_seed; 32]).expect("a key");
+            let issuer = TokenIssuer::read(&private).expect("a key");
+            let mut token = token();
+            (token.rights, token.exp) = (rights.to_vec(), 1);
+            let evidence = Evidence::Token(issuer.issue(&token).expect("signed"));
+            asked(&evidence, Occasion::Present, |members, presented| {
+                members.may_moderate(presented)
+            })
+        };
+        assert!(may(1, &[Right::Moderate]), "for as long as it is there");
+        assert!(!may(1, &[Right::Publish, Right::Subscribe]));
+        assert!(!may(2, &[Right::Moderate]), "another issuer's");
     }
 
     #[test]

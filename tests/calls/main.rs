@@ -12,6 +12,7 @@ mod modes;
 mod recovery;
 mod returning;
 mod spoiled;
+mod suites;
 mod takeover;
 mod trust;
 mod world;

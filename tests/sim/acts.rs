@@ -57,6 +57,7 @@ impl World {
     }
 
     fn join(&mut self, who: usize) -> Result<(), Violation> {
+        self.readmit(who)?;
         let ran = self.people[who].process.is_some();
         if !self.people[who].join() {
             return Ok(());
@@ -64,6 +65,18 @@ impl World {
         self.started(who, ran);
         self.ledger.asked_to_join(who);
         self.carry_out(who)
+    }
+
+    /// The moderator lets somebody come again whom it had evicted, if it is there to do so.
+    fn readmit(&mut self, who: usize) -> Result<(), Violation> {
+        let person = &self.people[who];
+        let (name, kept_out) = (person.name.clone(), person.kept_out);
+        if let (true, Some(process)) = (kept_out, &mut self.people[0].process) {
+            // In no room it readmits nobody.
+            let _ = process.manager.readmit(name);
+            self.carry_out(0)?;
+        }
+        Ok(())
     }
 
     /// Connects a process; a new one begins to capture, too.
@@ -105,6 +118,7 @@ impl World {
         if process.manager.evict(name).is_ok() {
             let person = &mut self.people[whom];
             person.being_evicted = true;
+            person.kept_out = true;
             if person.wants == Wants::In {
                 person.wants = Wants::Either;
             }

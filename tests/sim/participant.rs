@@ -69,6 +69,8 @@ pub struct Participant {
     pub wants: Wants,
     /// Somebody wishes it evicted, and no stay of it has ended since: it may be turned away.
     pub being_evicted: bool,
+    /// It was evicted, and has not been in since: until it is readmitted it is turned away.
+    pub kept_out: bool,
     pub process: Option<Process>,
     /// Whether it ever asked to join.
     pub has_joined: bool,
@@ -97,6 +99,7 @@ impl Participant {
             keeps_group: !(seed.wrapping_add(who as u64)).is_multiple_of(3),
             wants: Wants::Out,
             being_evicted: false,
+            kept_out: false,
             process: None,
             has_joined: false,
             stay: 0,
@@ -121,7 +124,7 @@ impl Participant {
             .as_mut()
             .is_some_and(|process| process.manager.join(room_name(), None).is_ok());
         if joined {
-            self.wants = if self.being_evicted {
+            self.wants = if self.being_evicted || self.kept_out {
                 Wants::Either
             } else {
                 Wants::In

@@ -312,7 +312,12 @@ impl World {
             .note(self.now, || format!("p{who} {}", trace::event(event)));
         self.ledger.event(who, event)?;
         match event {
-            Event::Joined { .. } => self.sfu.admit(&self.people[who].name),
+            Event::Joined { .. } => {
+                // A restored one believes so until the service tells it otherwise.
+                let person = &mut self.people[who];
+                person.kept_out &= person.being_evicted;
+                self.sfu.admit(&self.people[who].name);
+            }
             Event::MediaReady => self.on_air(who, true),
             Event::Resyncing { .. } => self.on_air(who, false),
             _ => {}

@@ -2,8 +2,9 @@
 
 import { Conference, tabDevice, type Source, type StateChange, type TrustWarning } from "../index.js";
 import { SfuConnection } from "../sfu.js";
+import { CodeDialog, GROUP_WORDS, SAFETY_WORDS } from "./codes.js";
 import { OneAtATime, open, openScreen } from "./devices.js";
-import { byId, make, press, show } from "./dom.js";
+import { byId, press, show } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { Grid } from "./grid.js";
 import type { Entry } from "./lobby.js";
@@ -13,8 +14,8 @@ const root = byId("call", HTMLDivElement);
 const roomName = byId("call-room", HTMLHeadingElement);
 const banner = byId("banner", HTMLParagraphElement);
 const people = byId("people", HTMLSpanElement);
-const code = byId("code", HTMLParagraphElement);
 const codeShort = byId("code-short", HTMLSpanElement);
+const lock = byId("lock", HTMLButtonElement);
 const buttons = {
   microphone: byId("mic", HTMLButtonElement),
   camera: byId("camera", HTMLButtonElement),
@@ -22,8 +23,8 @@ const buttons = {
 };
 
 const dialogs = {
-  code: byId("code-dialog", HTMLDialogElement),
-  safety: byId("safety-dialog", HTMLDialogElement),
+  code: new CodeDialog("code", GROUP_WORDS),
+  safety: new CodeDialog("safety", SAFETY_WORDS),
 };
 
 /** Keys for receiving live a second longer than the call, for frames that are on their way. */
@@ -89,6 +90,7 @@ class CallView {
     this.#listen();
     this.#buttons();
     this.#paintOwn();
+    this.#paintLock();
     // The lobby, which had the focus, is about to be hidden.
     roomName.focus();
   }
@@ -102,6 +104,14 @@ class CallView {
       const came = added.map((who) => `${who} came`);
       const went = removed.map((who) => `${who} went`);
       this.#drawer.note(`Epoch ${epoch}: ${[...came, ...went].join(", ") || "keys renewed"}`);
+    });
+    call.on("lock", ({ locked, by }) => {
+      this.#drawer.note(`${by ?? "Somebody"} ${locked ? "locked" : "unlocked"} the room`);
+      this.#paintLock();
+    });
+    call.on("refused", ({ detail }) => {
+      this.#drawer.note(detail);
+      this.#say("device", `That was refused: ${detail}.`);
     });
     call.on("sending", ({ epoch, reason }) => this.#drawer.switched(epoch, reason));
     call.on("state", (change) => this.#state(change));
@@ -136,7 +146,8 @@ class CallView {
     buttons.screen.onclick = () => void this.#toggle("screen");
     buttons.screen.disabled = !("getDisplayMedia" in navigator.mediaDevices);
     byId("leave", HTMLButtonElement).onclick = () => this.#call.leave();
-    byId("code-open", HTMLButtonElement).onclick = () => dialogs.code.showModal();
+    lock.onclick = () => this.#call.setLocked(!this.#call.locked);
+    byId("code-open", HTMLButtonElement).onclick = () => void this.#group().catch(() => {});
     byId("invite", HTMLButtonElement).onclick = (event) => {
       const room = roomName.textContent ?? "";
       const link = `${location.origin}${location.pathname}?room=${encodeURIComponent(room)}`;
@@ -196,6 +207,15 @@ class CallView {
     this.#grid.announced(self, sources);
   }
 
+  /** Everybody sees whether the room is locked; moderators have the button besides. */
+  #paintLock(): void {
+    const { locked, moderates } = this.#call;
+    byId("locked", HTMLSpanElement).hidden = !locked || moderates;
+    lock.hidden = !moderates;
+    lock.textContent = locked ? "Unlock" : "Lock";
+    lock.setAttribute("aria-pressed", String(locked));
+  }
+
   #roster(): void {
     const roster = this.#call.roster.map(({ participant }) => participant);
     this.#grid.keep(new Set(roster));
@@ -206,17 +226,25 @@ class CallView {
 
   #code(): void {
     codeShort.textContent = this.#call.code.split(" ")[0] ?? "";
-    paintDigits(code, this.#call.code);
+    if (dialogs.code.isOpen) this.#group().catch(() => {});
+  }
+
+  async #group(): Promise<void> {
+    const code = await this.#call.groupCode();
+    if (!code || this.#over) return;
+    dialogs.code.show(code, (text) => this.#call.compareCode(text));
   }
 
   async #safety(participant: string): Promise<void> {
-    const digits = await this.#call.safetyNumber(participant);
-    if (!digits) return;
+    const number = await this.#call.safetyNumber(participant);
+    if (!number || this.#over) return;
     const accept = byId("safety-accept", HTMLButtonElement);
-    accept.onclick = () => void this.#accept(participant, digits).catch(() => {});
+    accept.onclick = () => void this.#accept(participant, number.digits).catch(() => {});
     byId("safety-who", HTMLParagraphElement).textContent = participant;
-    paintDigits(byId("safety", HTMLParagraphElement), digits);
-    if (!this.#over && !dialogs.safety.open) dialogs.safety.showModal();
+    const remove = byId("remove", HTMLButtonElement);
+    remove.hidden = !this.#call.moderates || participant === this.#call.participant;
+    remove.onclick = () => this.#call.remove(participant);
+    dialogs.safety.show(number, (text) => this.#call.compareCode(text, participant));
   }
 
   /** A person says that the digits are the same on both sides. */
@@ -282,10 +310,4 @@ class CallView {
     await new Promise((resolve) => setTimeout(resolve, ERASED_AFTER));
     this.#call.close();
   }
-}
-
-/** Shows groups of digits in columns. */
-function paintDigits(element: HTMLElement, digits: string): void {
-  element.replaceChildren(...digits.split(" ").map((group) => make("span", "", group)));
-  element.ariaLabel = digits;
 }

@@ -76,6 +76,7 @@ function handle(
         ...ours,
         message.room,
         message.token,
+        message.requirePostQuantum,
         message.url,
         transforms,
         post,
@@ -84,6 +85,8 @@ function handle(
       return;
     case "leave":
       return session?.leave();
+    case "moderate":
+      return session?.moderate(message.what);
     case "announce":
       return session?.announce(message.streams);
     case "signal":
@@ -94,9 +97,13 @@ function handle(
       return transforms.forget(message.transform);
     case "remember":
       return transforms.remember(message.transform);
-    case "safety_number": {
-      const digits = session?.safetyNumber(message.participant);
-      return post({ kind: "safety_number", id: message.id, digits });
+    case "code": {
+      const code = session?.code(message.participant);
+      return post({ kind: "code", id: message.id, code });
+    }
+    case "compare_code": {
+      const comparison = session?.compareCode(message.text, message.participant);
+      return post({ kind: "code_comparison", id: message.id, comparison });
     }
     case "accept_key": {
       const accepted = session?.acceptKey(message.participant, message.compared) ?? false;

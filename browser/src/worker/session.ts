@@ -1,8 +1,15 @@
 /** One stay in one room: drives the core, the link and the frames. */
 
 import { Core } from "../wasm/mls_srtp_browser.js";
-import type { AnnouncedStream, CoreCounters, GroupFact, MediaSignal } from "../facts.js";
-import type { FromWorker, WorkerSnapshot } from "../protocol.js";
+import type {
+  AnnouncedStream,
+  CodeComparison,
+  CodeFact,
+  CoreCounters,
+  GroupFact,
+  MediaSignal,
+} from "../facts.js";
+import type { FromWorker, Moderation, WorkerSnapshot } from "../protocol.js";
 import { Link } from "./link.js";
 import type { Pins } from "./pins.js";
 import type { Told } from "./told.js";
@@ -36,12 +43,13 @@ export class Session {
     pins: Pins,
     room: string,
     token: string | undefined,
+    requirePostQuantum: boolean,
     url: string,
     transforms: Transforms,
     post: (message: FromWorker) => void,
     closed: () => void,
   ) {
-    this.#core = new Core(participant, identity, pins.known);
+    this.#core = new Core(participant, identity, pins.known, requirePostQuantum);
     this.#pins = pins;
     this.#post = post;
     this.#closed = closed;
@@ -73,6 +81,22 @@ export class Session {
     this.#run(() => this.#core.signal(JSON.stringify(signal)));
   }
 
+  /** Why it could not be asked for is told as a refusal. */
+  moderate(what: Moderation): void {
+    this.#run(() => {
+      try {
+        if (what.act === "lock") this.#core.setLocked(what.locked, performance.now());
+        else if (what.act === "remove") this.#core.remove(what.participant);
+        else this.#core.readmit(what.participant);
+      } catch (error) {
+        if (isTrap(error)) throw error;
+        const detail = error instanceof Error ? error.message : String(error);
+        const fact = { type: "refused", request: what.act, reason: "unauthorised", detail } as const;
+        this.#post({ kind: "group", fact });
+      }
+    });
+  }
+
   leave(): void {
     this.#run(() => this.#core.leave());
   }
@@ -83,10 +107,17 @@ export class Session {
   }
 
   /** Nothing for a name that is none, as for one of nobody here. */
-  safetyNumber(participant: string): string | undefined {
-    let digits: string | undefined;
-    this.#attempt(() => (digits = this.#core.safetyNumber(participant)));
-    return digits;
+  code(participant: string | undefined): CodeFact | undefined {
+    let json: string | undefined;
+    this.#attempt(() => (json = this.#core.code(participant)));
+    return json === undefined ? undefined : (JSON.parse(json) as CodeFact);
+  }
+
+  /** Likewise. */
+  compareCode(text: string, participant: string | undefined): CodeComparison | undefined {
+    let json: string | undefined;
+    this.#attempt(() => (json = this.#core.compareCode(text, participant)));
+    return json === undefined ? undefined : (JSON.parse(json) as CodeComparison);
   }
 
   /** From now on this is the member's key: a person has compared this safety number. */

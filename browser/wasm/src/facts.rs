@@ -32,6 +32,9 @@ pub(crate) fn group(event: &Event) -> Value {
         Event::SendingIn { epoch, reason } => {
             json!({ "type": "sending_in", "epoch": epoch, "reason": switch_reason(*reason) })
         }
+        Event::StrongerSuitePossible { suite } => {
+            json!({ "type": "stronger_suite_possible", "suite": suite })
+        }
         Event::MediaReady => json!({ "type": "media_ready" }),
         Event::KeyframeWanted => json!({ "type": "keyframe_wanted" }),
         Event::Stalled => json!({ "type": "stalled" }),
@@ -54,6 +57,9 @@ pub(crate) fn group(event: &Event) -> Value {
         }),
         Event::TrustRestored { participant } => {
             json!({ "type": "trust_restored", "participant": participant })
+        }
+        Event::RoomLocked { locked, by } => {
+            json!({ "type": "room_locked", "locked": locked, "by": by })
         }
         Event::RoomReset { author } => json!({ "type": "room_reset", "author": author }),
         Event::Resyncing { cause } => {
@@ -126,6 +132,7 @@ pub(crate) fn stats(manager: &KeyManager, frames: &FramePipeline) -> Value {
         })
         .collect();
     json!({
+        "suite": manager.suite(),
         "group": position.map(|(group, _)| group),
         "epoch": position.map(|(_, epoch)| epoch),
         "sendingEpoch": frames.sending_epoch(),
@@ -187,6 +194,7 @@ fn fatal_reason(cause: &FatalCause) -> &'static str {
         FatalCause::NotAdmitted { .. } => "not_admitted",
         FatalCause::WrongRoom => "wrong_room",
         FatalCause::UnsupportedMode { .. } => "unsupported_mode",
+        FatalCause::SuiteNotAccepted { .. } => "suite_not_accepted",
         FatalCause::CannotStay(_) => "cannot_stay",
         FatalCause::NotTrusted { .. } => "not_trusted",
         FatalCause::TermsBroken => "terms_broken",

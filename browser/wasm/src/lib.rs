@@ -9,6 +9,7 @@
 //! gives `performance.now()`.
 #![forbid(unsafe_code)]
 
+mod codes;
 mod facts;
 mod frame;
 mod told;
@@ -16,7 +17,7 @@ mod vectors;
 
 use std::sync::Arc;
 
-use mls_srtp::group::Identity;
+use mls_srtp::group::{Identity, MlsSuite};
 use mls_srtp::id::{ParticipantId, RoomName, StreamNumber};
 use mls_srtp::media::sframe::Codec;
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaUpdate};
@@ -26,9 +27,10 @@ use mls_srtp::trust::{OnChange, Pin, PinnedKeys};
 use mls_srtp::{KeyManager, ManagerConfig, Output};
 use wasm_bindgen::prelude::*;
 
+use codes::Code;
 pub use frame::{FrameFate, Opening};
 use told::Told;
-pub use vectors::VectorSender;
+pub use vectors::{VectorCode, VectorSender};
 
 /// One participant's stay in one room, with its frames.
 #[wasm_bindgen]
@@ -42,7 +44,8 @@ pub struct Core {
 impl Core {
     /// A core for `user@domain/device`: with the signature key in `identity`, as
     /// [`Core::new_identity`] made it, or for this stay only with a new one. `pins` are the keys of
-    /// others that are remembered, as [`Core::changed_pins`] gave them.
+    /// others that are remembered, as [`Core::changed_pins`] gave them. With
+    /// `require_post_quantum` it enters no room whose keys a later quantum computer gives away.
     ///
     /// # Errors
     /// The name does not parse, the identity is another's or none, the pins are none, or the browser
@@ -52,6 +55,7 @@ impl Core {
         participant: &str,
         identity: Option<Vec<u8>>,
         pins: Option<String>,
+        require_post_quantum: bool,
     ) -> Result<Core, JsError> {
         let participant: ParticipantId = participant.parse()?;
         let identity: Identity = match identity {
@@ -65,9 +69,12 @@ impl Core {
             serde_json::from_str::<Vec<Pin>>(&json)
         })?;
         let pinned = Arc::new(PinnedKeys::with_pins(OnChange::Warn, pins));
+        let mut ciphersuites = MlsSuite::ALL.to_vec();
+        ciphersuites.retain(|suite| suite.is_post_quantum() || !require_post_quantum);
         let config = ManagerConfig {
             modes: vec![ModeKind::Sframe],
             validator: Arc::clone(&pinned) as _,
+            ciphersuites,
             ..ManagerConfig::default()
         };
         Ok(Core {
@@ -89,15 +96,30 @@ impl Core {
         )?)?)
     }
 
-    /// What to compare with another member to know each other's keys: twelve groups of five digits;
-    /// nothing if it is no member.
+    /// What to compare with another member to know each other's keys, or without one what all
+    /// compare in this epoch: JSON, `{ "digits": …, "qrText": …, "qrSvg": … }`. Nothing if either is
+    /// no member.
     ///
     /// # Errors
     /// The name does not parse.
-    #[wasm_bindgen(js_name = safetyNumber)]
-    pub fn safety_number(&self, participant: &str) -> Result<Option<String>, JsError> {
-        let number = self.manager.safety_number(&participant.parse()?);
-        Ok(number.map(|number| number.to_string()))
+    pub fn code(&self, participant: Option<String>) -> Result<Option<String>, JsError> {
+        let code = self.code_with(participant)?;
+        Ok(code.map(|code| code.shown().to_string()))
+    }
+
+    /// Compares such a code with the text of somebody else's: JSON,
+    /// `{ "outcome": …, "detail": … }`.
+    ///
+    /// # Errors
+    /// The name does not parse.
+    #[wasm_bindgen(js_name = compareCode)]
+    pub fn compare_code(
+        &self,
+        text: &str,
+        participant: Option<String>,
+    ) -> Result<Option<String>, JsError> {
+        let code = self.code_with(participant)?;
+        Ok(code.map(|code| code.compare(text).to_string()))
     }
 
     /// From now on a member's key is the one that is remembered for its device: a person has
@@ -137,6 +159,31 @@ impl Core {
     /// In no room.
     pub fn leave(&mut self) -> Result<(), JsError> {
         Ok(self.manager.leave()?)
+    }
+
+    /// Asks the service to remove a user, with all devices, and to keep it out.
+    ///
+    /// # Errors
+    /// The name does not parse, or in no room.
+    pub fn remove(&mut self, participant: &str) -> Result<(), JsError> {
+        Ok(self.manager.evict(participant.parse()?)?)
+    }
+
+    /// Asks the service to let a removed user come again.
+    ///
+    /// # Errors
+    /// The name does not parse, or in no room.
+    pub fn readmit(&mut self, participant: &str) -> Result<(), JsError> {
+        Ok(self.manager.readmit(participant.parse()?)?)
+    }
+
+    /// Locks or unlocks the room.
+    ///
+    /// # Errors
+    /// In no room, or our credential does not say that we may.
+    #[wasm_bindgen(js_name = setLocked)]
+    pub fn set_locked(&mut self, locked: bool, now: f64) -> Result<(), JsError> {
+        Ok(self.manager.set_locked(locked, moment(now))?)
     }
 
     /// Says which streams are ours: JSON, a list of `{ "number": …, "source": … }`, where `number`
@@ -262,6 +309,13 @@ impl Core {
 }
 
 impl Core {
+    fn code_with(&self, participant: Option<String>) -> Result<Option<Code>, JsError> {
+        Ok(match participant {
+            Some(name) => self.manager.safety_number(&name.parse()?).map(Code::Pair),
+            None => self.manager.group_code().map(Code::Group),
+        })
+    }
+
     fn next(&mut self, now: Moment) -> Option<Told> {
         loop {
             if let Some(event) = self.frames.poll_event() {

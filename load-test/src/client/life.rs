@@ -82,7 +82,7 @@ impl<'a> Life<'a> {
             world,
             user,
             manager,
-            wire: Wire::connect(&world.url),
+            wire: Wire::connect(&world.url, &world.trust),
             media,
             pending: 0,
             first: None,

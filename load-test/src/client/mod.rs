@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::manager::SavedState;
+use mls_srtp_participant::trust::Trust;
 use tokio::sync::mpsc;
 
 use crate::faults::Traps;
@@ -21,8 +22,10 @@ pub use media::{MediaLog, Span};
 
 /// What all clients of a run share.
 pub struct World {
-    /// The service's address, `ws://host:port/`.
+    /// The service's address, `ws://host:port/` or `wss://host/`.
     pub url: String,
+    /// Whose certificates are believed there.
+    pub trust: Trust,
     /// The room that all enter.
     pub room: RoomName,
     /// Where they write down what they see.

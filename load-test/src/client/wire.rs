@@ -8,19 +8,18 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use mls_srtp::delivery::{ClientMessage, MAX_ENVELOPE_BYTES};
+use mls_srtp::delivery::ClientMessage;
+use mls_srtp_participant::connect::{Socket, connect};
 use mls_srtp_participant::retry::Backoff;
 use mls_srtp_participant::session::LinkConfig;
-use tokio::net::TcpStream;
+use mls_srtp_participant::trust::Trust;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-/// How long an attempt to connect, and a write, may take.
+/// How long a write may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Threads for all sockets.
@@ -28,8 +27,6 @@ const THREADS: usize = 2;
 
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// What a wire has to tell.
 pub(super) enum Heard {
@@ -79,17 +76,19 @@ enum State {
 /// leaves it.
 pub(super) struct Wire {
     url: String,
+    trust: Trust,
     backoff: Backoff,
     state: State,
 }
 
 impl Wire {
     /// Begins to connect.
-    pub(super) fn connect(url: &str) -> Self {
+    pub(super) fn connect(url: &str, trust: &Trust) -> Self {
         Self {
             url: url.to_owned(),
+            trust: trust.clone(),
             backoff: Backoff::new(LinkConfig::default().retry),
-            state: attempt(url.to_owned(), Duration::ZERO),
+            state: attempt(url.to_owned(), trust.clone(), Duration::ZERO),
         }
     }
 
@@ -114,7 +113,7 @@ impl Wire {
         match &self.state {
             State::Up(_) => self.broken(down),
             State::Broken { .. } => {}
-            State::Connecting { .. } => self.state = attempt(self.url.clone(), down),
+            State::Connecting { .. } => self.state = self.attempt(down),
         }
     }
 
@@ -129,7 +128,7 @@ impl Wire {
                 State::Broken { lived, wait } => {
                     self.backoff.lost_after(*lived);
                     let wait = self.backoff.delay().max(*wait);
-                    self.state = attempt(self.url.clone(), wait);
+                    self.state = self.attempt(wait);
                     return Heard::Lost;
                 }
                 State::Connecting { line, .. } => match line.await {
@@ -139,7 +138,7 @@ impl Wire {
                     }
                     Err(_) => {
                         let wait = self.backoff.delay();
-                        self.state = attempt(self.url.clone(), wait);
+                        self.state = self.attempt(wait);
                     }
                 },
             }
@@ -155,6 +154,10 @@ impl Wire {
             drop(line.outgoing);
             let _ = timeout(GOODBYE, &mut line.task.0).await;
         }
+    }
+
+    fn attempt(&self, wait: Duration) -> State {
+        attempt(self.url.clone(), self.trust.clone(), wait)
     }
 
     fn broken(&mut self, wait: Duration) {
@@ -178,15 +181,11 @@ fn threads() -> &'static Runtime {
     })
 }
 
-fn attempt(url: String, wait: Duration) -> State {
-    let limits = WebSocketConfig::default()
-        .max_message_size(Some(MAX_ENVELOPE_BYTES))
-        .max_frame_size(Some(MAX_ENVELOPE_BYTES));
+fn attempt(url: String, trust: Trust, wait: Duration) -> State {
     let (connected, line) = oneshot::channel();
     let connecting = async move {
         tokio::time::sleep(wait).await;
-        let connecting = connect_async_with_config(&url, Some(limits), true);
-        if let Ok(Ok((socket, _))) = timeout(PATIENCE, connecting).await {
+        if let Ok(socket) = connect(&url, &trust).await {
             // Nobody waits for it any more if it was cut meanwhile.
             let _ = connected.send(Line::of(socket));
         }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mls_srtp::ManagerConfig;
 use mls_srtp::event::Event;
-use mls_srtp::group::{Identity, SafetyNumber};
+use mls_srtp::group::{Identity, MlsSuite, SafetyNumber};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaPipeline};
 use mls_srtp::schedule::ModeKind;
@@ -34,12 +34,12 @@ use tracks::Tracks;
 /// Sees every whole frame, with its sender by the key that opened it.
 pub type FrameObserver = Box<dyn FnMut(&ParticipantId, &MediaFrame) + Send>;
 
-/// Sees every fact about the group.
+/// Hears every fact about the group.
 pub type EventObserver = Box<dyn FnMut(&Event) + Send>;
 
 /// What a headless participant does.
 pub struct HeadlessConfig {
-    /// The signaling service, `ws://host:port/`.
+    /// The signaling service, `ws://host:port/` or `wss://host/`.
     pub url: String,
     /// The room.
     pub room: RoomName,
@@ -53,7 +53,7 @@ pub struct HeadlessConfig {
     pub token: Option<String>,
     /// Where its media is sent from, and how it is connected again.
     pub leg: LegConfig,
-    /// Times of the connection to the service.
+    /// Times of the connection to the service, and whom it trusts.
     pub link: LinkConfig,
     /// Where its key and its stay are kept, if they are.
     pub state: Option<StateConfig>,
@@ -69,7 +69,7 @@ pub struct HeadlessConfig {
     pub origin: ClockOrigin,
     /// Sees every whole frame.
     pub on_frame: Option<FrameObserver>,
-    /// Sees every fact about the group.
+    /// Hears every fact about the group.
     pub on_event: Option<EventObserver>,
     /// Sees every key, for audits.
     pub witness: Option<KeyWitness>,
@@ -95,6 +95,8 @@ pub enum HeadlessError {
 pub struct Progress {
     /// The last epoch change: epoch, roster, code.
     pub epoch: Option<Event>,
+    /// The stronger suite that all members could have, if the group's is weaker.
+    pub stronger_suite: Option<MlsSuite>,
     /// How many epochs it has been in.
     pub epochs: Vec<u64>,
     /// When it asked to join.
@@ -265,6 +267,14 @@ impl Headless {
         self.task.is_finished()
     }
 
+    /// What to compare with another member; `None` if either of both is none.
+    pub async fn safety_number(&self, participant: &ParticipantId) -> Option<SafetyNumber> {
+        let (answer, number) = oneshot::channel();
+        let question = Order::SafetyNumber(participant.clone(), answer);
+        self.orders.send(question).await.ok()?;
+        number.await.ok()?
+    }
+
     /// Sends no more media, but stays.
     pub async fn stop_publishing(&self) {
         let _ = self.orders.send(Order::StopPublishing).await;
@@ -278,16 +288,6 @@ impl Headless {
     /// Asks to stop without leaving, to go on later from its state; [`Headless::end`] waits for it.
     pub async fn suspend(&self) {
         let _ = self.orders.send(Order::Suspend).await;
-    }
-
-    /// What to compare with another member to know each other's keys; `None` if it is no member.
-    pub async fn safety_number(&self, participant: ParticipantId) -> Option<SafetyNumber> {
-        let (done, number) = oneshot::channel();
-        let _ = self
-            .orders
-            .send(Order::SafetyNumber(participant, done))
-            .await;
-        number.await.ok().flatten()
     }
 
     /// Waits until the stay is over and the recordings are closed.

@@ -98,8 +98,8 @@ impl Run {
 
     fn hear_group(&mut self, event: Event) -> bool {
         tracing::debug!(?event, "group");
-        if let Some(observe) = &mut self.on_event {
-            observe(&event);
+        if let Some(on_event) = &mut self.on_event {
+            on_event(&event);
         }
         match event {
             Event::Joined { .. } => self.note(|progress, now| {
@@ -117,6 +117,10 @@ impl Run {
                 let trouble = format!("the room protects media as {mode}, not as {ours}");
                 self.note(|progress, _| progress.trouble = Some(trouble));
                 return true;
+            }
+            Event::StrongerSuitePossible { suite } => {
+                tracing::warn!(%suite, "the service gives the room a weaker MLS cipher suite than all members can do");
+                self.note(|progress, _| progress.stronger_suite = Some(suite));
             }
             Event::Fatal(cause) => {
                 self.note(|progress, _| progress.trouble = Some(cause.to_string()));
@@ -185,10 +189,11 @@ impl Run {
     /// `true` once the stay goes on without us.
     async fn obey(&mut self, order: Order) -> bool {
         match order {
-            Order::StopPublishing => self.publisher = None,
-            Order::SafetyNumber(participant, done) => {
-                let _ = done.send(self.session.safety_number(participant).await);
+            Order::SafetyNumber(participant, answer) => {
+                // Who asked may have given up.
+                let _ = answer.send(self.session.safety_number(&participant).await);
             }
+            Order::StopPublishing => self.publisher = None,
             Order::Leave => {
                 self.publisher = None;
                 self.note(|progress, now| progress.leaving_at = Some(now));

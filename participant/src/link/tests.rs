@@ -17,6 +17,7 @@ const CONFIG: LinkConfig = LinkConfig {
         first: Duration::from_millis(20),
         last: Duration::from_millis(100),
     },
+    trust: Trust::SYSTEM,
 };
 const SOON: Duration = Duration::from_secs(5);
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mls_srtp::delivery::Refusal;
 use mls_srtp::event::Event;
 use mls_srtp::pipeline::MediaUpdate;
 use mls_srtp::time::Moment;
@@ -9,7 +10,7 @@ use mls_srtp::{KeyManager, Output};
 use tokio::sync::{mpsc, oneshot};
 
 use super::keeping::Keeping;
-use super::{Command, KeyWitness, SessionEvent};
+use super::{Command, KeyWitness, Moderation, SessionEvent};
 use crate::e2e::E2eMedia;
 use crate::link::{Link, LinkEvent};
 use crate::state::StateError;
@@ -138,6 +139,7 @@ impl Driver {
     fn obey(&mut self, command: Command) {
         let obeyed = match command {
             Command::Leave => self.manager.leave(),
+            Command::Moderate(what) => return self.moderate(what),
             Command::Signal(signal) => self.manager.send_media_signal(signal),
             Command::Announce(streams) => {
                 self.manager.announce_streams(streams);
@@ -151,8 +153,9 @@ impl Driver {
                 let _ = done.send(accepted);
                 Ok(())
             }
-            Command::SafetyNumber(participant, done) => {
-                let _ = done.send(self.manager.safety_number(&participant));
+            Command::SafetyNumber(participant, answer) => {
+                // Who asked may have given up.
+                let _ = answer.send(self.manager.safety_number(&participant));
                 Ok(())
             }
             Command::Suspend(_) => Ok(()),
@@ -160,6 +163,23 @@ impl Driver {
         if let Err(misuse) = obeyed {
             // The stay ended while the command was on its way.
             tracing::debug!(%misuse, "too late");
+        }
+    }
+
+    fn moderate(&mut self, what: Moderation) {
+        let now = self.media.origin().now();
+        let (request, done) = match what {
+            Moderation::Remove(participant) => ("evict", self.manager.evict(participant)),
+            Moderation::Readmit(participant) => ("readmit", self.manager.readmit(participant)),
+            Moderation::SetLocked(locked) => ("lock", self.manager.set_locked(locked, now)),
+        };
+        if let Err(misuse) = done {
+            self.tell(SessionEvent::Group(Event::Refused {
+                request: request.to_owned(),
+                reason: Refusal::Unauthorised,
+                code: None,
+                detail: misuse.to_string(),
+            }));
         }
     }
 

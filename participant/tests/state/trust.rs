@@ -73,7 +73,7 @@ async fn a_changed_key_is_told_in_the_next_call_until_it_is_accepted() {
     );
     let wrong = SafetyNumber::new((&name("alice"), &[1; 32]), (&name("bob"), &[2; 32]));
     let session = accepts.session.as_ref().expect("is held");
-    let number = session.safety_number(name("alice")).await;
+    let number = session.safety_number(&name("alice")).await;
     let number = number.expect("a member");
     assert!(
         !session.accept_key(name("carol"), number).await,

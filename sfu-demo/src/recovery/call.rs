@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::media::Trailer;
 use mls_srtp::schedule::{MediaMode, ModeKind};
@@ -59,6 +60,7 @@ impl Call {
             media: loopback,
             public: Some(udp.address()),
             mode: MediaMode::default(),
+            ciphersuite: MlsSuite::default(),
             page: false,
         };
         let host = Host::start(config, events).await.expect("started");
@@ -165,6 +167,7 @@ async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
         link: LinkConfig {
             silence: Duration::from_secs(3),
             retry: quick,
+            ..LinkConfig::default()
         },
         sound: Arc::clone(&media.sound),
         picture: Arc::clone(&media.picture),

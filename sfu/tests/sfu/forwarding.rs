@@ -1,6 +1,6 @@
 //! Who receives what, and that it is what was sent.
 
-use mls_srtp_sfu::{DisconnectReason, DropReason, MediaKind, SfuError};
+use mls_srtp_sfu::{DisconnectReason, DropReason, MediaKind, Permissions, SfuError};
 
 use crate::common::{ClientSetup, Net, id, room};
 
@@ -214,20 +214,20 @@ fn ssrcs_are_unique_in_a_room() {
 }
 
 #[test]
-fn a_muted_participant_receives_nothing_more_at_once() {
+fn nothing_more_goes_to_or_from_a_silenced_participant_at_once() {
     let mut net = Net::new();
     net.join("ann", ClientSetup::new(1));
     net.join("ben", ClientSetup::new(2));
     let now = net.now;
     net.client("ann").send_video(0, &payload(0), now);
     net.run(20);
-    net.sfu.forward_nothing_to(&room(), &id("ben")).unwrap();
+    net.sfu.silence(&room(), &id("ben")).unwrap();
     let now = net.now;
     net.client("ann").send_video(1, &payload(1), now);
     net.client("ben").send_video(1, &payload(1), now);
     net.run(200);
     assert_eq!(net.clients["ben"].of(12).len(), 1);
-    assert_eq!(net.clients["ann"].of(22).len(), 1, "it is still heard");
+    assert!(net.clients["ann"].of(22).is_empty(), "nor is it heard");
     net.join("ben", ClientSetup::new(2));
     let now = net.now;
     net.client("ann").send_video(2, &payload(2), now);
@@ -245,7 +245,7 @@ fn whoever_said_goodbye_while_muted_hears_when_it_comes_anew() {
     net.join("ann", ClientSetup::new(1));
     net.join("ben", ClientSetup::new(2));
     net.run(200);
-    net.sfu.forward_nothing_to(&room(), &id("ben")).unwrap();
+    net.sfu.silence(&room(), &id("ben")).unwrap();
     rtc::sansio::Protocol::close(&mut net.client("ben").pc).unwrap();
     net.run(100);
     let now = net.now;
@@ -283,4 +283,47 @@ fn the_tap_sees_each_packet_once_and_as_it_arrived() {
         all,
         vec![(id("ann"), MediaKind::Audio, 11, payload(3).into())]
     );
+}
+
+#[test]
+fn who_may_not_publish_is_told_and_may_come_to_receive() {
+    let mut net = Net::new();
+    net.join("ann", ClientSetup::new(1));
+    net.permissions = Permissions {
+        publish: false,
+        subscribe: true,
+    };
+    let refused = net.try_join("ben", ClientSetup::new(2)).unwrap_err();
+    assert_eq!(refused.code(), "may_not_publish");
+    let mut listener = ClientSetup::new(2);
+    (listener.audio_ssrc, listener.video_ssrc) = (None, None);
+    net.join("ben", listener);
+    net.run(200);
+    let now = net.now;
+    net.client("ann").send_video(0, &payload(0), now);
+    net.run(200);
+    assert_eq!(net.clients["ben"].of(12).len(), 1);
+}
+
+#[test]
+fn nothing_is_offered_or_forwarded_to_who_may_not_subscribe() {
+    let mut net = Net::new();
+    net.join("ann", ClientSetup::new(1));
+    net.permissions = Permissions {
+        publish: true,
+        subscribe: false,
+    };
+    net.join("ben", ClientSetup::new(2));
+    net.permissions = Permissions::ALL;
+    net.join("eve", ClientSetup::new(3));
+    net.run(200);
+    let now = net.now;
+    for (name, seed) in [("ann", 0), ("ben", 1), ("eve", 2)] {
+        net.client(name).send_video(0, &payload(seed), now);
+    }
+    net.run(200);
+    let received = |name: &str, ssrc| net.clients[name].of(ssrc).len();
+    assert_eq!(received("ann", 22), 1, "it is heard");
+    assert_eq!((received("ben", 12), received("ben", 32)), (0, 0));
+    assert!(!net.offers.contains_key("ben"));
 }

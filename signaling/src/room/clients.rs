@@ -346,6 +346,15 @@ impl Clients {
         self.present.len()
     }
 
+    /// The devices of a user that are here, or were a moment ago.
+    pub(super) fn of_user(&self, participant: &ParticipantId) -> Vec<ParticipantId> {
+        let known = self.present.keys();
+        known
+            .filter(|who| who.same_user(participant))
+            .cloned()
+            .collect()
+    }
+
     pub(super) fn connected(&self) -> Vec<ClientId> {
         self.participants.keys().copied().collect()
     }

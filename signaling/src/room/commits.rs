@@ -61,6 +61,9 @@ impl Room {
                 Ok(change)
             })
             .map_err(|error| (error.refusal(), error.to_string()))?;
+        if change.outcome().locked.is_some() {
+            self.check_moderates(author)?;
+        }
         let accepting = Accepting {
             commit: &commit,
             welcome: welcome.as_ref(),
@@ -114,6 +117,9 @@ impl Room {
             }
         }
         self.wishes.fulfil(&joins, &gone);
+        if outcome.locked == Some(true) {
+            self.turn_out_newcomers();
+        }
         if let Some(newcomer) = newcomer {
             self.wishes.forget(newcomer);
         }
@@ -259,6 +265,7 @@ impl Room {
             room: self.name.clone(),
             participant: participant.clone(),
             kind: MediaRequestKind::Removed,
+            rights: Vec::new(),
         }));
     }
 }

@@ -34,6 +34,7 @@ impl Room {
             ClientMessage::Evict { participant: whom } => {
                 self.wish_to_evict(participant, &whom, now)
             }
+            ClientMessage::Readmit { participant: whom } => self.readmit(participant, &whom),
             ClientMessage::PublishKeyPackages {
                 key_packages,
                 last_resort,
@@ -126,6 +127,7 @@ pub(super) fn request_name(message: &ClientMessage) -> &'static str {
         ClientMessage::Join { .. } => "join",
         ClientMessage::Leave => "leave",
         ClientMessage::Evict { .. } => "evict",
+        ClientMessage::Readmit { .. } => "readmit",
         ClientMessage::PublishKeyPackages { .. } => "publish_key_packages",
         ClientMessage::Invite { .. } => "invite",
         ClientMessage::Commit { .. } => "commit",

@@ -23,7 +23,7 @@ impl Room {
         now: Moment,
     ) -> Result<(), Refused> {
         let entered = self.enter(client, message, now);
-        self.flush();
+        self.flush(now);
         entered
     }
 
@@ -47,15 +47,18 @@ impl Room {
             let detail = format!("this service speaks version {PROTOCOL_VERSION}, not {version}");
             return refuse(Refusal::UnsupportedVersion, detail);
         }
-        let resumes = resume.as_ref().is_some_and(|resume| {
-            self.leaf_of(&participant).is_some()
-                && self.clients.proves_session(&participant, &resume.session)
-        });
+        let resumes = resume
+            .as_ref()
+            .is_some_and(|resume| self.has_leaf_of_session(&participant, resume));
         let admission = self.check_admission(&participant, token.as_deref(), resumes)?;
         if self.clients.has_newer(&participant, client) {
             // Overtaken on its way: the device has given this connection up.
             self.close(client, CloseReason::Replaced);
             return Ok(());
+        }
+        if !self.knows_session(&participant, resume.as_ref()) {
+            self.check_not_removed(&participant)?;
+            self.check_may_knock(&participant)?;
         }
         if let Some(replaced) = self.clients.client_of(&participant) {
             self.close(replaced, CloseReason::Replaced);
@@ -107,6 +110,20 @@ impl Room {
         why == Some(Why::Evicted) || resume.is_some_and(goes_on)
     }
 
+    /// Whether a client comes with a session that it was given here, though it may be over by now:
+    /// then it hears that.
+    fn knows_session(&self, participant: &ParticipantId, resume: Option<&Resume>) -> bool {
+        resume.is_some_and(|resume| {
+            self.clients.has_ended(participant, &resume.session)
+                || self.has_leaf_of_session(participant, resume)
+        })
+    }
+
+    fn has_leaf_of_session(&self, participant: &ParticipantId, resume: &Resume) -> bool {
+        self.leaf_of(participant).is_some()
+            && self.clients.proves_session(participant, &resume.session)
+    }
+
     /// Tells a client that its stay is over. Its leaf goes with the next commit.
     pub(super) fn turn_away(&mut self, client: ClientId, participant: &ParticipantId) {
         self.end_join(participant);
@@ -129,7 +146,8 @@ impl Room {
             token,
             resumes,
         })?;
-        if self.clients.len() >= self.config.max_participants && !self.clients.knows(participant) {
+        if self.clients.len() >= self.config.most_participants() && !self.clients.knows(participant)
+        {
             return refuse(Refusal::RoomFull, "the room is full");
         }
         Ok(admission)
@@ -185,7 +203,7 @@ impl Room {
         }
         self.publish_committers();
         self.check_ready();
-        self.flush();
+        self.flush(now);
     }
 
     /// Tells a client how the room stands.

@@ -120,6 +120,7 @@ impl Room {
                 "somebody else created the room's group",
             );
         }
+        self.check_not_removed(participant)?;
         let identity = &self.shared.identity;
         let follower = GroupFollower::create(
             &self.policy(),

@@ -37,14 +37,14 @@ impl Room {
         if self.clients.count_publishing(participant) > MAX_PUBLISHINGS {
             return refuse(Refusal::RateLimited, "publish more at a time, less often");
         }
-        let most = self.config.max_key_package;
+        let (most, suite) = (self.config.max_key_package, self.config.ciphersuite);
         let all = key_packages.iter().chain(&last_resort);
         if key_packages.len() > KeyPackages::MOST || all.clone().any(|k| k.len() > most) {
             return refuse(Refusal::TooLarge, "too many key packages, or a large one");
         }
         for key_package in all {
             let is_last = Some(key_package) == last_resort.as_ref();
-            let key = GroupFollower::check_published(key_package, participant, is_last)
+            let key = GroupFollower::check_published(key_package, participant, suite, is_last)
                 .map_err(|error| (error.refusal(), error.to_string()))?;
             self.check_key(participant, &key)?;
         }
@@ -77,6 +77,8 @@ impl Room {
             let detail = format!("{inviter} may not invite {whom}");
             return refuse(Refusal::Unauthorised, detail);
         }
+        self.check_not_removed(whom)?;
+        self.check_may_knock(whom)?;
         if self.leaf_of(whom).is_some() {
             return refuse(Refusal::PolicyViolation, "it is in the group already");
         }
@@ -84,7 +86,7 @@ impl Room {
             // It is on its way in by itself.
             return Ok(());
         }
-        if self.clients.len() + self.wishes.away() >= self.config.max_participants {
+        if self.clients.len() + self.wishes.away() >= self.config.most_participants() {
             return refuse(Refusal::RoomFull, "the room is full");
         }
         let key_package = self.take_key_package(whom)?;
@@ -99,7 +101,7 @@ impl Room {
 
     /// The next key package of a device that can be used.
     fn take_key_package(&self, of: &ParticipantId) -> Result<Blob, Refused> {
-        let mut before = None;
+        let (suite, mut before) = (self.config.ciphersuite, None);
         loop {
             let taken = self.shared.store.take_key_package(of).map_err(|error| {
                 tracing::error!(room = %self.name, %error, "the store failed");
@@ -110,8 +112,8 @@ impl Room {
             let Some(key_package) = taken.filter(|taken| before.as_ref() != Some(taken)) else {
                 return refuse(Refusal::NoKeyPackage, format!("{of} cannot be invited"));
             };
-            // It may be out of date since it was published.
-            if let Ok(key) = GroupFollower::check_key_package(&key_package, of) {
+            // It may be out of date since it was published, or of the suite of an earlier time.
+            if let Ok(key) = GroupFollower::check_key_package(&key_package, of, suite) {
                 self.check_not_barred(&key)?;
                 return Ok(key_package);
             }

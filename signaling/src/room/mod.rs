@@ -17,6 +17,7 @@ mod handshake;
 mod history;
 mod inviting;
 mod log;
+mod moderating;
 mod proposals;
 mod remembering;
 mod reports;
@@ -47,6 +48,8 @@ use clients::Clients;
 pub use events::{RoomEvent, RoomEventKind, RoomOutput};
 use handshake::Handshake;
 use log::RoomLog;
+use moderating::Removed;
+use remembering::Held;
 use wishes::{Why, Wishes};
 
 /// What all rooms of a service share.
@@ -75,9 +78,12 @@ pub struct Room {
     clients: Clients,
     wishes: Wishes,
     bars: Bars,
+    removed: Removed,
     next_ping: Moment,
     /// What the store has still to be told.
     unwritten: Vec<Change>,
+    /// What may not be told before that is written.
+    held: Held,
     outputs: VecDeque<RoomOutput>,
 }
 
@@ -110,15 +116,17 @@ impl Room {
             clients: Clients::default(),
             wishes: Wishes::default(),
             bars: Bars::default(),
+            removed: Removed::default(),
             next_ping: Moment::default(),
             unwritten: Vec::new(),
+            held: Held::default(),
             outputs: VecDeque::new(),
             name,
             config,
             shared,
         };
         room.restore(record.group, record.facts, now)?;
-        room.flush();
+        room.flush(now);
         Ok(room)
     }
 
@@ -138,7 +146,7 @@ impl Room {
                 self.turn_out(&participant);
             }
         }
-        self.flush();
+        self.flush(now);
     }
 
     /// Tells a client that a message was refused, for which no room logic was reached.
@@ -174,13 +182,14 @@ impl Room {
         self.check_complaints(now);
         self.end_if_over();
         self.check_stalled(now);
+        self.forget_removed_if_deserted();
         if now >= self.next_ping {
             self.next_ping = now + self.config.ping_every;
             self.ping();
             self.repeat_committers();
             self.trim();
         }
-        self.flush();
+        self.flush(now);
     }
 
     /// The next thing to do.
@@ -224,15 +233,19 @@ impl Room {
         if !self.shared.has_media {
             return refuse(Refusal::NoMedia, "this service has no SFU");
         }
+        // Its leaf may still wait for somebody to remove it.
+        self.check_not_removed(&participant)?;
         if self.leaf_of(&participant).is_none() || self.clients.follower_of(&participant).is_none()
         {
             return refuse(Refusal::Unauthorised, "media is for members of the group");
         }
-        let (room, kind) = (self.name.clone(), MediaRequestKind::Signal(signal));
+        let admission = self.clients.admission(&participant);
+        let rights = admission.map(|admission| admission.rights.clone());
         self.outputs.push_back(RoomOutput::Media(MediaRequest {
-            room,
+            room: self.name.clone(),
             participant,
-            kind,
+            kind: MediaRequestKind::Signal(signal),
+            rights: rights.unwrap_or_default(),
         }));
         Ok(())
     }
@@ -241,8 +254,9 @@ impl Room {
         RoomPolicy {
             room: self.name.clone(),
             generation: self.generation,
+            ciphersuite: self.config.ciphersuite,
             mode: self.config.mode,
-            locked: false,
+            locked: self.is_locked(),
         }
     }
 

@@ -39,6 +39,7 @@ impl Room {
                     reason,
                 } => self.wishes.recall(participant, why(reason), now),
                 Fact::Barred(key) => self.bars.recall_barred(key),
+                Fact::UserRemoved(user) => self.removed.recall(user),
                 Fact::Suspected(key) => self.bars.recall_suspected(key),
             }
         }

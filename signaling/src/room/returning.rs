@@ -85,6 +85,7 @@ impl Room {
                 Ok(change)
             })
             .map_err(|error| (error.refusal(), error.to_string()))?;
+        self.check_not_removed(participant)?;
         if let Some(key) = change.signature_key() {
             self.check_key(participant, &key)?;
         }

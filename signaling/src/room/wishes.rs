@@ -80,6 +80,20 @@ impl Wishes {
             .any(|open| open.join.participant == *participant)
     }
 
+    /// The devices of a user that wait to be added.
+    pub(super) fn joining_of_user(&self, participant: &ParticipantId) -> Vec<ParticipantId> {
+        let joining = self.join.iter().map(|open| &open.join.participant);
+        joining
+            .filter(|who| who.same_user(participant))
+            .cloned()
+            .collect()
+    }
+
+    /// All who wait to be added.
+    pub(super) fn open_joins(&self) -> Vec<Join> {
+        self.join.iter().map(|open| open.join.clone()).collect()
+    }
+
     /// How many wait to be added who are not here.
     pub(super) fn away(&self) -> usize {
         let away = |open: &&Open| open.join.client == AWAY;

@@ -7,7 +7,6 @@ use mls_srtp::delivery::{Blob, CloseReason, LogBody, Refusal};
 use mls_srtp::group::{GroupFollower, Proposed};
 use mls_srtp::id::{ParticipantId, Seq};
 use mls_srtp::time::Moment;
-use mls_srtp::token::Right;
 
 use super::proposals::{Pending, What};
 use super::wishes::{Join, Why};
@@ -30,13 +29,16 @@ impl Room {
         if !handshake.proposals.may_add(participant) {
             return refuse(Refusal::Declined, "declined a moment ago");
         }
-        let key = GroupFollower::check_key_package(&key_package, participant)
+        let suite = self.config.ciphersuite;
+        let key = GroupFollower::check_key_package(&key_package, participant, suite)
             .map_err(|error| (error.refusal(), error.to_string()))?;
         self.check_key(participant, &key)?;
         if self.wishes.why_goes(participant) == Some(Why::Evicted) {
             self.turn_away(client, participant);
             return Ok(());
         }
+        self.check_not_removed(participant)?;
+        self.check_open(participant, &key)?;
         let join = Join {
             participant: participant.clone(),
             client,
@@ -125,28 +127,6 @@ impl Room {
             self.sign_wishes(now);
             self.end_if_over();
         }
-        Ok(())
-    }
-
-    pub(super) fn wish_to_evict(
-        &mut self,
-        participant: &ParticipantId,
-        whom: &ParticipantId,
-        now: Moment,
-    ) -> Result<(), Refused> {
-        if !self.clients.grants(participant, Right::Moderate) {
-            return refuse(
-                Refusal::Unauthorised,
-                format!("{participant} may not remove others"),
-            );
-        }
-        if self.leaf_of(whom).is_none() {
-            return refuse(
-                Refusal::PolicyViolation,
-                format!("{whom} is not in the group"),
-            );
-        }
-        self.evict(whom, now);
         Ok(())
     }
 

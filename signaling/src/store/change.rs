@@ -69,6 +69,8 @@ pub enum Fact {
     },
     /// A signature key that may not come back.
     Barred(Blob),
+    /// A user whom a moderator removed and nobody has readmitted: `user@domain`.
+    UserRemoved(String),
     /// A signature key that may not come back if it is suspected again.
     Suspected(Blob),
 }
@@ -135,6 +137,8 @@ pub enum FactKey {
     Going(ParticipantId),
     /// [`Fact::Barred`] of a key.
     Barred(Blob),
+    /// [`Fact::UserRemoved`] of a user.
+    UserRemoved(String),
     /// [`Fact::Suspected`] of a key.
     Suspected(Blob),
 }
@@ -148,6 +152,7 @@ impl Fact {
             Self::Welcome(kept) => FactKey::Welcome(kept.seq),
             Self::Going { participant, .. } => FactKey::Going(participant.clone()),
             Self::Barred(key) => FactKey::Barred(key.clone()),
+            Self::UserRemoved(user) => FactKey::UserRemoved(user.clone()),
             Self::Suspected(key) => FactKey::Suspected(key.clone()),
         }
     }

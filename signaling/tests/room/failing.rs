@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mls_srtp::delivery::{Blob, LogEntry, Refusal};
+use mls_srtp::delivery::{Blob, CloseReason, LogEntry, Refusal};
 use mls_srtp::event::Event;
 use mls_srtp::id::{GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::secret::Secret;
 use mls_srtp_signaling::store::{Change, KeyPackages, MemoryStore, RoomRecord, Store, StoreError};
 
-use crate::lab::{Lab, Setup, last_refusal};
+use crate::lab::{Lab, Setup, closed, last_refusal};
 
 /// A store that fails when told to.
 struct Failing(MemoryStore, Arc<AtomicBool>);
@@ -134,12 +134,66 @@ fn a_store_that_fails_is_no_fault_of_a_returning_device() {
     lab.come_back_anew("carol");
     broken.store(true, Ordering::Relaxed);
     lab.settle();
+    assert_eq!(last_refusal(&mut lab, "carol"), None, "nothing is told");
+    broken.store(false, Ordering::Relaxed);
+    lab.pass(50);
     assert_eq!(last_refusal(&mut lab, "carol"), Some(Refusal::RateLimited));
     let fatal = |event: &Event| matches!(event, Event::Fatal(_));
     assert!(!lab.get("carol").events.iter().any(fatal));
-    broken.store(false, Ordering::Relaxed);
     lab.come_back_anew("carol");
     lab.pass(1_000);
     assert_eq!(lab.roster("alice"), ["alice", "bob", "carol"]);
     assert_eq!(lab.position("carol"), lab.position("alice"));
+}
+
+#[test]
+fn what_is_not_written_is_not_told() {
+    let (mut lab, broken) = failing();
+    ["alice", "bob"].into_iter().for_each(|user| lab.join(user));
+    lab.get("alice").held = true;
+    broken.store(true, Ordering::Relaxed);
+    lab.leave("bob");
+    lab.disconnect("bob");
+    // The room has his wish, but a service that died now would not: he may not hear that he is out.
+    let told = lab.get("bob").told.len();
+    lab.reconnect("bob");
+    lab.pass(200);
+    assert_eq!(lab.get("bob").told.len(), told);
+    broken.store(false, Ordering::Relaxed);
+    lab.pass(200);
+    assert_eq!(closed(&mut lab, "bob"), Some(CloseReason::Removed));
+}
+
+#[test]
+fn who_waits_for_a_store_that_fails_for_long_is_let_go_and_may_come_back() {
+    let (mut lab, broken) = failing();
+    for user in ["alice", "bob", "carol"] {
+        lab.join(user);
+    }
+    let before = lab.position("alice");
+    broken.store(true, Ordering::Relaxed);
+    lab.disconnect("bob");
+    lab.reconnect("bob");
+    lab.leave("carol");
+    lab.pass(9_000);
+    assert_eq!(closed(&mut lab, "alice"), None);
+    lab.pass(2_000);
+    for user in ["alice", "bob"] {
+        let reason = Some(CloseReason::ShuttingDown);
+        assert_eq!(closed(&mut lab, user), reason, "{user}");
+        lab.disconnect(user);
+    }
+    broken.store(false, Ordering::Relaxed);
+    for user in ["alice", "bob"] {
+        lab.reconnect(user);
+    }
+    lab.pass(2_000);
+    assert_eq!(lab.roster("alice"), ["alice", "bob"]);
+    assert_eq!(lab.position("bob"), lab.position("alice"));
+    let group = |position: Option<(GroupId, _)>| position.map(|(group_id, _)| group_id);
+    assert_eq!(
+        group(lab.position("alice")),
+        group(before),
+        "the same group"
+    );
 }

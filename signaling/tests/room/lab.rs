@@ -11,7 +11,7 @@ use mls_srtp::delivery::{
     Blob, ClientMessage, CloseReason, LogBody, LogEntry, Refusal, Resume, ServiceMessage,
 };
 use mls_srtp::event::Event;
-use mls_srtp::group::ServiceIdentity;
+use mls_srtp::group::{Identity, MlsSuite, ServiceIdentity};
 use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::manager::Output;
 use mls_srtp::pipeline::MediaEvent;
@@ -147,6 +147,12 @@ impl Lab {
         self.collect();
     }
 
+    /// The same with another suite for new groups.
+    pub fn restart_with(&mut self, ciphersuite: MlsSuite) {
+        self.config.ciphersuite = ciphersuite;
+        self.restart();
+    }
+
     /// The same, and everybody comes back at once.
     pub fn restart_for_all(&mut self) {
         self.restart();
@@ -176,7 +182,12 @@ impl Lab {
 
     /// Somebody connects and asks to join; nothing is delivered yet.
     pub fn enter(&mut self, user: &'static str) {
-        let mut manager = KeyManager::new(name(user), patient()).expect("a key");
+        self.enter_as(user, Identity::generate(name(user)).expect("a key"));
+    }
+
+    /// The same with a certain key and credential.
+    pub fn enter_as(&mut self, user: &'static str, identity: Identity) {
+        let mut manager = KeyManager::with_identity(identity, patient());
         manager.join(room_name(), None).expect("in no room");
         let person = Person {
             manager,

@@ -9,11 +9,11 @@ use mls_srtp::event::Event;
 use mls_srtp::id::Seq;
 use mls_srtp_signaling::RoomConfig;
 use mls_srtp_signaling::RoomEventKind;
-use mls_srtp_signaling::room::RoomOutput;
 use mls_srtp_signaling::store::{Change, Fact, FactKey, Reason, Snapshot};
 
 use crate::lab::{
-    Lab, Setup, closed, hello, name, newest, newest_commit, room_name, take_commit, whole_log,
+    Lab, Setup, closed, hello, name, newest, newest_commit, refusal_in, room_name, take_commit,
+    whole_log,
 };
 use crate::people::chaired;
 
@@ -222,12 +222,9 @@ fn who_is_evicted_stays_out() {
     // Nor does it come in anew before it is out, with or without its key.
     lab.restart();
     let client = lab.stranger();
-    lab.say(client, hello("bob", None));
-    let closed = lab.outputs.iter().any(|output| {
-        matches!(output, RoomOutput::Send(to, ServiceMessage::Closed { reason })
-            if *to == client && *reason == CloseReason::Removed)
-    });
-    assert!(closed);
+    let outputs = lab.say(client, hello("bob", None));
+    let refused = refusal_in(&outputs, client);
+    assert_eq!(refused, Some(Refusal::UserRemoved));
     for user in ["chair", "carol"] {
         lab.get(user).held = false;
         lab.reconnect(user);

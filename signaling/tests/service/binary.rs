@@ -32,6 +32,9 @@ fn wrong_arguments_are_exit_code_2() {
         &["--max-participants", "0"],
         &["--silence", "1"],
         &["--log", "mls_srtp=loud"],
+        &["--rate", "0"],
+        &["--allow-origin", "app.example.org"],
+        &["--tls-key", "key.pem"],
         &["--frobnicate"],
     ] {
         let (output, stderr) = run(args);
@@ -160,6 +163,21 @@ async fn who_sends_too_fast_is_told_to_wait() {
         client.say(&hello("alice", None)).await;
     }
     while client.refusal().await != Refusal::RateLimited {}
+}
+
+#[tokio::test]
+async fn how_fast_that_is_an_operator_says() {
+    let service = Service::start(&["--rate", "1", "--burst", "3"]);
+    let mut client = Raw::connect(&service.address).await;
+    for _ in 0..4 {
+        client.send(Message::text("nonsense")).await;
+    }
+    for expected in [Refusal::Malformed; 3]
+        .into_iter()
+        .chain([Refusal::RateLimited])
+    {
+        assert_eq!(client.refusal().await, expected);
+    }
 }
 
 #[tokio::test]

@@ -7,4 +7,7 @@ mod hostile;
 mod limits;
 mod peer;
 mod process;
+mod slow;
+mod tls;
 mod tokens;
+mod web;

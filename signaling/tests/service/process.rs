@@ -1,12 +1,16 @@
 //! The service as a process.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 /// A running service; killed when the test is over.
 pub struct Service {
     pub child: Child,
+    /// As it was said.
+    pub url: String,
     pub address: String,
+    /// What is said besides.
+    pub stdout: BufReader<ChildStdout>,
 }
 
 impl Service {
@@ -26,8 +30,14 @@ impl Service {
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().expect("is piped"));
         stdout.read_line(&mut line).expect("says where it listens");
-        let address = line.trim().rsplit_once("//").expect("a URL").1.to_owned();
-        Self { child, address }
+        let url = line.trim().rsplit_once(' ').expect("a URL").1;
+        let address = url.split_once("//").expect("a URL").1.to_owned();
+        Self {
+            url: url.to_owned(),
+            child,
+            address,
+            stdout,
+        }
     }
 
     /// Kills it as the system would that has no memory left.

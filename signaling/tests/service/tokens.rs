@@ -302,6 +302,18 @@ fn a_token_for_nobody_is_not_made() {
         run(&[&args[..], &["--device", "d", "--valid", valid]].concat()).0
     };
     assert!(make("room", "a@b", "1h").status.success());
+    let bound = [
+        "token", "--key", &key, "--room", "r", "--user", "a@b", "--device", "d",
+    ];
+    let thumbprint = format!("-{}", "x".repeat(42));
+    let (output, stderr) = run(&[&bound[..], &["--bind", &thumbprint]].concat());
+    assert!(output.status.success(), "begins with a hyphen: {stderr}");
+    assert!(
+        !run(&[&bound[..], &["--bind", "short"]].concat())
+            .0
+            .status
+            .success()
+    );
     for (room, user, valid) in [
         ("ro om", "a@b", "1h"),
         ("room", "a", "1h"),

@@ -46,6 +46,9 @@ impl FollowError {
             Self::WithdrawnProposal => Refusal::WithdrawnProposal,
             Self::WrongWelcome => Refusal::WrongWelcome,
             Self::WrongGroupInfo => Refusal::WrongGroupInfo,
+            Self::Group(GroupError::Rule(RuleViolation::RemovePending)) => Refusal::RemovePending,
+            Self::Group(GroupError::Rule(RuleViolation::Locked)) => Refusal::RoomLocked,
+            Self::Group(GroupError::Rule(RuleViolation::NotModerator)) => Refusal::Unauthorised,
             Self::Group(GroupError::Rule(_) | GroupError::Terms(_)) => Refusal::PolicyViolation,
             Self::Group(_) => Refusal::InvalidMls,
         }
@@ -94,6 +97,8 @@ pub struct CommitOutcome {
     pub author: LeafIndex,
     /// Whether it came from outside the group (RFC 9420 §12.4.3.2).
     pub external: bool,
+    /// What it did to the room's lock, if anything.
+    pub locked: Option<bool>,
     /// Who came, without the leaf, which the tree decides on merging.
     pub added: Vec<ParticipantId>,
     /// Who went.

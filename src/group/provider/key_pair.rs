@@ -19,9 +19,9 @@ impl KeyPair {
     /// # Errors
     /// No randomness, or another scheme than Ed25519.
     pub(crate) fn new(scheme: SignatureScheme) -> Result<Self, CryptoError> {
-        super::one_suite::only_ed25519(scheme)?;
+        super::our_suites::only_ed25519(scheme)?;
         let mut private = Zeroizing::new([0; 32]);
-        super::one_suite::fill(&mut *private)?;
+        super::our_suites::fill(&mut *private)?;
         Ok(Self::of(&SigningKey::from_bytes(&private)))
     }
 

@@ -140,13 +140,14 @@ fn a_commit_may_not_bring_proposals_of_its_own() {
 }
 
 #[test]
-fn a_commit_may_not_change_the_rooms_terms() {
+fn a_commit_may_not_change_the_rooms_terms_beyond_the_lock() {
     let mut call = Call::new();
-    let locked = RoomPolicy {
+    let other = RoomPolicy {
         locked: true,
+        generation: Generation::new(9),
         ..policy()
     };
-    let terms = terms::extensions(&locked, &call.service.info()).expect("terms");
+    let terms = terms::extensions(&other, &call.service.info()).expect("terms");
     let Client {
         provider, signer, ..
     } = &call.alice;
@@ -175,7 +176,7 @@ fn not_even_the_service_may_propose_other_terms() {
         panic!("not a proposal");
     };
     assert_eq!(
-        rules::check_proposal(&proposal),
+        rules::check_proposal(&proposal, SUITE.mls()),
         Err(RuleViolation::ProposalType)
     );
 }
@@ -219,7 +220,7 @@ fn a_member_may_not_propose() {
         .next()
         .expect("just proposed");
     assert_eq!(
-        rules::check_proposal(proposal),
+        rules::check_proposal(proposal, SUITE.mls()),
         Err(RuleViolation::Proposer)
     );
     let submitted = call.commit();
@@ -280,7 +281,7 @@ fn an_external_commit_is_refused() {
     let mallory = Client::new("mallory");
     let provider = &mallory.provider;
     let parameters = LeafNodeParameters::builder()
-        .with_capabilities(terms::capabilities())
+        .with_capabilities(terms::capabilities(&[SUITE]))
         .build();
     let (_, bundle) = MlsGroup::external_commit_builder()
         .with_config(MlsGroupJoinConfig::default())

@@ -194,6 +194,16 @@ impl Client {
                 setup.rtx,
             )
         });
+        if audio.is_none() && video.is_none() {
+            // A listener asks for something, or its offer would be empty.
+            let init = RTCRtpTransceiverInit {
+                direction: RTCRtpTransceiverDirection::Recvonly,
+                streams: vec![],
+                send_encodings: vec![],
+            };
+            pc.add_transceiver_from_kind(RtpCodecKind::Audio, Some(init))
+                .unwrap();
+        }
         Self {
             setup,
             addr,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use mls_srtp_sfu::{DisconnectReason, Event, ParticipantId, Sfu, SfuConfig, SfuError};
+use mls_srtp_sfu::{DisconnectReason, Event, ParticipantId, Permissions, Sfu, SfuConfig, SfuError};
 use rtc::sansio::Protocol;
 
 use super::{Client, ClientSetup, id, room};
@@ -45,6 +45,8 @@ pub struct Net {
     pub sfu_addr: SocketAddr,
     pub clients: BTreeMap<String, Client>,
     pub loss: Loss,
+    /// What the next to connect may do.
+    pub permissions: Permissions,
     /// Every event but offers.
     pub events: Vec<Event>,
     pub offers: BTreeMap<String, usize>,
@@ -74,6 +76,7 @@ impl Net {
             sfu_addr,
             clients: BTreeMap::new(),
             loss: Box::new(|_| false),
+            permissions: Permissions::ALL,
             events: Vec::new(),
             offers: BTreeMap::new(),
             silent: Vec::new(),
@@ -101,7 +104,9 @@ impl Net {
         let addr = SocketAddr::from(([198, 51, 100, 7], self.next_port));
         let mut client = Client::new(setup, addr, self.now);
         let offer = client.offer(self.now);
-        let answer = self.sfu.connect(&room(), &id(name), &offer, self.now)?;
+        let answer =
+            self.sfu
+                .connect_with(&room(), &id(name), self.permissions, &offer, self.now)?;
         client.take_answer(&answer, self.now);
         self.clients.insert(name.into(), client);
         Ok(())
