@@ -316,13 +316,14 @@ fn a_device_has_a_last_resort_of_each_suite() {
         bob.publish_key_packages(0).expect("a member");
         world.carry_out("bob");
         world.run(A_WHILE);
-        assert!(
-            world
-                .at("bob")
-                .events
-                .contains(&Event::KeyPackages { left: 0 })
-        );
-        assert_eq!(world.last_refusal("bob"), None);
         saved = Some(world.identity_of("bob"));
+        world.leave("bob");
+        let alice = &mut world.get("alice").manager;
+        alice.invite(name("bob")).expect("a member");
+        world.carry_out("alice");
+        world.run(A_WHILE);
+        assert_eq!(world.last_refusal("alice"), None, "{suite}");
+        let roster = world.at("alice").manager.roster().expect("a member");
+        assert!(roster.leaf_of(&name("bob")).is_some(), "{suite}");
     }
 }
