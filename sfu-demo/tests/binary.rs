@@ -220,6 +220,7 @@ fn who_requires_a_post_quantum_room_enters_no_other() {
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.contains(WEAK), "{error}");
+    assert_eq!(serve.interrupt(), Some(0));
 }
 
 /// A running `serve` on ports of its own.

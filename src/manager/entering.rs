@@ -114,11 +114,9 @@ impl KeyManager {
         let stay = self.stay();
         let told = stay.map(|stay| &stay.door).or(self.room.as_ref());
         let weakens = told.is_some_and(|told| !door.policy.protects_like(&told.policy));
-        let same_group = |stay: &&Stay| group.is_some_and(|head| head.group_id == stay.group_id);
-        weakens
-            || stay
-                .filter(same_group)
-                .is_some_and(|s| !s.door.is_same(door))
+        let group_id = group.map(|head| head.group_id);
+        let here = stay.filter(|stay| Some(stay.group_id) == group_id);
+        weakens || here.is_some_and(|stay| !stay.door.is_same(door))
     }
 
     /// The service goes on where we were. What was under way when the connection broke is lost.
