@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::group::{CredentialValidator, NamesOnly};
+use crate::group::MlsSuite;
 use crate::schedule::ModeKind;
+use crate::trust::{CredentialValidator, PinnedKeys};
 
 /// Times and trust of a [`crate::KeyManager`]; each default states its reason.
 #[derive(Debug, Clone)]
@@ -54,6 +55,10 @@ pub struct ManagerConfig {
     /// Above so many members, every second member that was added renews its leaf soon: until then
     /// the tree is blank above it, and every commit costs more for all. Default 32.
     pub fill_above: usize,
+    /// The MLS cipher suites that are accepted. Each leaf and key package signs this list, and no
+    /// room of another suite is created or entered: the weakest of them is a floor that no service
+    /// can lower. Default [`MlsSuite::ALL`].
+    pub ciphersuites: Vec<MlsSuite>,
     /// The media modes that the application has a pipeline for; rooms of other modes are not
     /// entered. Default SRTP.
     pub modes: Vec<ModeKind>,
@@ -61,7 +66,7 @@ pub struct ManagerConfig {
     /// Default `false`: what only a restart would read is then not written, the whole tree at each
     /// commit and the message secrets at each message. A stay that was restored is always kept.
     pub keeps_group: bool,
-    /// Whose credentials are accepted. Default [`NamesOnly`].
+    /// Whose credentials are accepted. Default [`PinnedKeys`], which warn of changes.
     pub validator: Arc<dyn CredentialValidator>,
 }
 
@@ -82,9 +87,10 @@ impl Default for ManagerConfig {
             rotation: Duration::from_secs(3_600),
             renewal_gap: Duration::from_secs(2),
             fill_above: 32,
+            ciphersuites: MlsSuite::ALL.to_vec(),
             modes: vec![ModeKind::Srtp],
             keeps_group: false,
-            validator: Arc::new(NamesOnly),
+            validator: Arc::new(PinnedKeys::default()),
         }
     }
 }

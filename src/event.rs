@@ -2,9 +2,10 @@
 
 use crate::delivery::{CloseReason, Refusal};
 use crate::epoch::{GroupCode, SwitchReason};
-use crate::group::{GroupError, Roster};
+use crate::group::{GroupError, MlsSuite, Roster};
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
 use crate::schedule::MediaMode;
+use crate::trust::{TrustCode, TrustWarning};
 
 /// What happened in the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,13 @@ pub enum Event {
         roster: Roster,
         /// What people compare; it changes with every epoch.
         code: GroupCode,
+    },
+    /// Once in every stay at most: all members have signed that they can do a stronger MLS cipher
+    /// suite than the one that the service has given the room. Nothing is wrong with the group, but
+    /// it could be better, and a service that keeps it weak is seen.
+    StrongerSuitePossible {
+        /// The strongest that all can do.
+        suite: MlsSuite,
     },
     /// The service has so many key packages of this device, without the last resort.
     KeyPackages {
@@ -60,10 +68,19 @@ pub enum Event {
         participant: ParticipantId,
         /// Its leaf.
         leaf: LeafIndex,
+        /// What is wrong with its credential, if it is that.
+        code: Option<TrustCode>,
         /// Why, for a person.
         reason: String,
     },
-    /// That member is gone.
+    /// A member is not refused, but people should look at it.
+    TrustWarning {
+        /// Who.
+        participant: ParticipantId,
+        /// What about it.
+        warning: TrustWarning,
+    },
+    /// A member who was [`Event::Untrusted`] is gone.
     TrustRestored {
         /// Who was meant.
         participant: ParticipantId,
@@ -85,6 +102,8 @@ pub enum Event {
         request: String,
         /// Why, for the program.
         reason: Refusal,
+        /// What is wrong with a token or credential, if it is that.
+        code: Option<TrustCode>,
         /// Why, for a person.
         detail: String,
     },
@@ -123,6 +142,8 @@ pub enum FatalCause {
     NotAdmitted {
         /// Why, for the program.
         reason: Refusal,
+        /// What is wrong with a token or credential, if it is that.
+        code: Option<TrustCode>,
         /// Why, for a person.
         detail: String,
     },
@@ -136,6 +157,13 @@ pub enum FatalCause {
         /// The room's.
         mode: MediaMode,
     },
+    /// The room's group has an MLS cipher suite that is not accepted here, as
+    /// [`ManagerConfig::ciphersuites`](crate::ManagerConfig::ciphersuites) says.
+    #[error("rooms of this service have the MLS cipher suite {suite}, which is not accepted here")]
+    SuiteNotAccepted {
+        /// The room's.
+        suite: MlsSuite,
+    },
     /// Entering anew did not help, several times over.
     #[error("entering the room anew did not help: {0}")]
     CannotStay(ResyncCause),
@@ -144,6 +172,8 @@ pub enum FatalCause {
     NotTrusted {
         /// Who.
         participant: ParticipantId,
+        /// What is wrong with its credential, if it is that.
+        code: Option<TrustCode>,
         /// Why, for a person.
         reason: String,
     },

@@ -1,6 +1,7 @@
 //! MLS-SRTP conference key manager.
 #![forbid(unsafe_code)]
 
+pub mod codes;
 pub mod config;
 pub mod delivery;
 mod digits;
@@ -16,6 +17,8 @@ pub mod secret;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod time;
+pub mod token;
+pub mod trust;
 
 pub use config::ManagerConfig;
 pub use event::Event;

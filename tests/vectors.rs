@@ -1,13 +1,14 @@
 //! The vectors that this project publishes: `tests/vectors/mls-srtp-v1.json` for packets,
-//! `tests/vectors/sframe-v1.json` for frames.
+//! `tests/vectors/sframe-v1.json` for frames, `tests/vectors/codes-v1.json` for what people compare.
 //!
 //! Any implementation of the format can be checked with them. After a deliberate change write them
 //! anew with `WRITE_VECTORS=1 cargo test -p mls-srtp --test vectors`.
 
 use std::path::Path;
 
-use mls_srtp::epoch::{EpochSecrets, SwitchReason};
-use mls_srtp::group::Roster;
+use mls_srtp::codes::{Comparison, ScanError};
+use mls_srtp::epoch::{EpochSecrets, GroupCode, SwitchReason};
+use mls_srtp::group::{Roster, SafetyNumber};
 use mls_srtp::id::{Epoch, GroupId, LeafIndex, ParticipantId, Ssrc, StreamNumber};
 use mls_srtp::pipeline::{Codec, FramePipeline, MediaConfig, MediaPipeline, MediaUpdate};
 use mls_srtp::schedule::{
@@ -244,4 +245,110 @@ fn published_frames_are_what_this_implementation_makes() {
     let escaped: Vec<_> = Suite::ALL.into_iter().map(escaped_frame).collect();
     let vectors = json!({ "version": 1, "cases": cases, "escaped": escaped });
     check("sframe-v1.json", &vectors);
+}
+
+/// A code of some epoch.
+fn group_code(authenticator: &[u8]) -> Value {
+    let code = GroupCode::new(authenticator);
+    json!({
+        "epoch_authenticator": hex(authenticator),
+        "digits": code.to_string(),
+        "qr_text": code.to_qr_text(),
+    })
+}
+
+/// The number of two devices, as the first of them shows it.
+fn safety_number(own: (&str, u8), other: (&str, u8)) -> Value {
+    let device = |(name, seed): (&str, u8)| {
+        let name: ParticipantId = name.parse().expect("a name");
+        (name, (seed..).take(32).collect::<Vec<u8>>())
+    };
+    let (own, other) = (device(own), device(other));
+    let number = SafetyNumber::new((&own.0, &own.1), (&other.0, &other.1));
+    json!({
+        "own": own.0,
+        "own_key": hex(&own.1),
+        "other": other.0,
+        "other_key": hex(&other.1),
+        "digits": number.to_string(),
+        "qr_text": number.to_qr_text(),
+    })
+}
+
+fn outcome(compared: Result<Comparison, ScanError>) -> &'static str {
+    match compared {
+        Ok(Comparison::Match) => "match",
+        Ok(Comparison::Differs) => "differs",
+        Err(ScanError::Malformed) => "malformed",
+        Err(ScanError::Version { .. }) => "version",
+        Err(ScanError::Kind { .. }) => "kind",
+        Err(ScanError::Own) => "own",
+        Err(other) => panic!("no name for it: {other}"),
+    }
+}
+
+/// What the first group code and the first safety number make of every text.
+fn comparisons(groups: &[Value], pairs: &[Value]) -> Value {
+    let code = GroupCode::new(&[0x40; 32]);
+    let (alice, bob): (ParticipantId, ParticipantId) = (
+        "alice@example.org/phone".parse().expect("a name"),
+        "bob@example.org/laptop".parse().expect("a name"),
+    );
+    let keys: [Vec<u8>; 2] = [1, 0x81].map(|seed| (seed..).take(32).collect());
+    let number = SafetyNumber::new((&alice, &keys[0]), (&bob, &keys[1]));
+    let shown = |of: &Value| of["qr_text"].as_str().expect("a text").to_owned();
+    let mut texts: Vec<String> = groups.iter().chain(pairs).map(shown).collect();
+    for at in [0, groups.len()] {
+        texts.push(texts[at].replace("SRTP:1:", "SRTP:2:"));
+        texts.push(texts[at].to_lowercase());
+        texts.push(texts[at][..60].to_owned());
+    }
+    texts.push("MLS-SRTP:2:".into());
+    texts.push(code.to_string());
+    let compared = texts.into_iter().map(|text| {
+        json!({
+            "group": outcome(code.compare(&text)),
+            "pair": outcome(number.compare(&text)),
+            "text": text,
+        })
+    });
+    compared.collect()
+}
+
+#[test]
+fn published_codes_are_what_this_implementation_makes() {
+    let groups: Vec<_> = [[0x40; 32], [0x41; 32]]
+        .iter()
+        .map(|a| group_code(a))
+        .collect();
+    let (alice, bob) = (
+        ("alice@example.org/phone", 1),
+        ("bob@example.org/laptop", 0x81),
+    );
+    let pairs = [
+        safety_number(alice, bob),
+        safety_number(bob, alice),
+        safety_number(bob, (alice.0, 2)),
+        safety_number(("bob@example.org/phone", 0x81), alice),
+    ];
+    assert_eq!(pairs[0]["digits"], pairs[1]["digits"]);
+    let comparisons = comparisons(&groups, &pairs);
+    for outcome in ["match", "differs", "malformed", "version", "kind", "own"] {
+        let of = |which: &str| {
+            comparisons
+                .as_array()
+                .is_some_and(|all| all.iter().any(|one| one[which] == outcome))
+        };
+        assert!(
+            of("pair") && (of("group") || outcome == "own"),
+            "{outcome} is not shown"
+        );
+    }
+    let vectors = json!({
+        "version": 1,
+        "groups": groups,
+        "pairs": pairs,
+        "comparisons": comparisons,
+    });
+    check("codes-v1.json", &vectors);
 }

@@ -1,7 +1,18 @@
+import { Code } from "./code.js";
 import { Emitter, type Listener } from "./emitter.js";
-import type { CallState, ConferenceEvents, JoinOptions, ReceiverOwner, Snapshot, StateChange } from "./events.js";
+import type {
+  CallState,
+  ConferenceEvents,
+  JoinOptions,
+  ReceiverOwner,
+  Snapshot,
+  StateChange,
+  TrustNotice,
+} from "./events.js";
 import {
   STREAM_NUMBER,
+  type CodeComparison,
+  type CodeFact,
   type GroupFact,
   type MediaFact,
   type MediaSignal,
@@ -25,10 +36,13 @@ interface Attached {
 }
 
 /** What the worker tells during the stay: no answers, and not the end. */
-type News = Exclude<FromWorker, { kind: "snapshot" | "safety_number" | "failed" | "closed" }>;
+type News = Exclude<
+  FromWorker,
+  { kind: "snapshot" | "code" | "code_comparison" | "key_accepted" | "failed" | "closed" }
+>;
 
 /** Events that tell where something stands, not only that it changed. */
-type Standing = "state" | "roster" | "code" | "sources" | "owner";
+type Standing = "state" | "roster" | "code" | "sources" | "owner" | "trust";
 
 /** A listener that came late and is about to hear where things stand. */
 interface Latecomer {
@@ -66,9 +80,12 @@ export class Conference extends Emitter<ConferenceEvents> {
   #silent = false;
   /** Who keeps us from sending, and why. */
   #untrusted = new Map<ParticipantId, string>();
+  /** Whom people should look at, until they have. */
+  #notices = new Map<ParticipantId, TrustNotice>();
   #roster: readonly Member[] = [];
   #code = "";
   #epoch: number | undefined;
+  #strongerSuite: string | undefined;
   #sources: readonly Source[];
   #announced = new Map<ParticipantId, readonly Source[]>();
   #mediaReady = false;
@@ -78,7 +95,9 @@ export class Conference extends Emitter<ConferenceEvents> {
   #transforms = new WeakMap<RTCRtpSender | RTCRtpReceiver, number>();
   #nextTransform = 1;
   #snapshots = new Map<number, Outcome<WorkerSnapshot>>();
-  #numbers = new Map<number, Outcome<string | undefined>>();
+  #codes = new Map<number, Outcome<CodeFact | undefined>>();
+  #comparisons = new Map<number, Outcome<CodeComparison | undefined>>();
+  #acceptances = new Map<number, Outcome<boolean>>();
   #nextQuestion = 1;
   /** The worker has ended, and nothing is answered any more. */
   #ended = false;
@@ -110,8 +129,9 @@ export class Conference extends Emitter<ConferenceEvents> {
       this.#endWorker();
       this.#over("failed", "worker", event.message || "the worker could not be started");
     };
-    const { url, room, token } = options;
-    this.#tell({ kind: "join", url, room, token, participant: this.participant });
+    const { url, room, token, requirePostQuantum = false } = options;
+    const { participant } = this;
+    this.#tell({ kind: "join", url, room, token, requirePostQuantum, participant });
     this.#announce();
   }
 
@@ -135,6 +155,11 @@ export class Conference extends Emitter<ConferenceEvents> {
     return this.#epoch;
   }
 
+  /** The MLS cipher suite that all members could have, if the service gives the room a weaker one. */
+  get strongerSuite(): string | undefined {
+    return this.#strongerSuite;
+  }
+
   /** What we announced that we send. */
   get sources(): readonly Source[] {
     return this.#sources;
@@ -152,10 +177,10 @@ export class Conference extends Emitter<ConferenceEvents> {
   }
 
   /**
-   * Listens; returns how to stop. For `state`, `roster`, `code`, `sources` and `owner`, the listener
-   * is soon called with where things stand, so that nothing is missed between {@link join} and
-   * here: once in a microtask, or for `sources` once for each participant, and for `owner` once for
-   * each receiver that has one. What it is told meanwhile is not repeated.
+   * Listens; returns how to stop. For `state`, `roster`, `code`, `sources`, `owner` and `trust`, the
+   * listener is soon called with where things stand, so that nothing is missed between {@link join}
+   * and here: once in a microtask, or for `sources` and `trust` once for each participant, and for
+   * `owner` once for each receiver that has one. What it is told meanwhile is not repeated.
    */
   override on<Name extends keyof ConferenceEvents>(
     name: Name,
@@ -261,14 +286,47 @@ export class Conference extends Emitter<ConferenceEvents> {
   }
 
   /**
-   * Sixty digits in twelve groups to compare with another member, equal for both for as long as
-   * both devices keep their keys: they show that somebody is who they were the last time. Nothing
-   * if they are no member.
+   * What all members compare: the digits of {@link code}, and a QR code of them. It shows that all
+   * are in one group, and changes with every epoch. Nothing if we are no member.
    *
    * @throws when the call is over.
    */
-  safetyNumber(participant: ParticipantId): Promise<string | undefined> {
-    return this.#ask(this.#numbers, (id) => ({ kind: "safety_number", id, participant }));
+  groupCode(): Promise<Code | undefined> {
+    return this.#codeWith(undefined);
+  }
+
+  /**
+   * What to compare with another member: sixty digits in twelve groups, equal for both for as long
+   * as both devices keep their keys. They show that somebody is who they were the last time.
+   * Nothing if they are no member.
+   *
+   * @throws when the call is over.
+   */
+  safetyNumber(participant: ParticipantId): Promise<Code | undefined> {
+    return this.#codeWith(participant);
+  }
+
+  /**
+   * Compares the text of a QR code that somebody else is shown: with the safety number that we have
+   * with `participant`, or without one with the group code. Nothing if they, or we, are no member.
+   *
+   * @throws when the call is over.
+   */
+  compareCode(text: string, participant?: ParticipantId): Promise<CodeComparison | undefined> {
+    return this.#ask(this.#comparisons, (id) => ({ kind: "compare_code", id, text, participant }));
+  }
+
+  /**
+   * From now on a member's key is the one that this browser remembers for its device: a person has
+   * compared this safety number. `false` if the member has, or has by now, another one.
+   *
+   * @throws when the call is over.
+   */
+  async acceptKey(participant: ParticipantId, compared: string): Promise<boolean> {
+    const question = (id: number): ToWorker => ({ kind: "accept_key", id, participant, compared });
+    const accepted = await this.#ask(this.#acceptances, question);
+    if (accepted) this.#notices.delete(participant);
+    return accepted;
   }
 
   /**
@@ -279,6 +337,11 @@ export class Conference extends Emitter<ConferenceEvents> {
   async snapshot(): Promise<Snapshot> {
     const answer = await this.#ask(this.#snapshots, (id) => ({ kind: "snapshot", id }));
     return { ...answer, state: this.state, roster: this.#roster, code: this.#code };
+  }
+
+  async #codeWith(participant: ParticipantId | undefined): Promise<Code | undefined> {
+    const fact = await this.#ask(this.#codes, (id) => ({ kind: "code", id, participant }));
+    return fact && new Code(fact);
   }
 
   /** Asks the worker something that it answers, unless it ends before. */
@@ -339,9 +402,17 @@ export class Conference extends Emitter<ConferenceEvents> {
         this.#snapshots.get(message.id)?.resolve(message.snapshot);
         this.#snapshots.delete(message.id);
         return;
-      case "safety_number":
-        this.#numbers.get(message.id)?.resolve(message.digits);
-        this.#numbers.delete(message.id);
+      case "code":
+        this.#codes.get(message.id)?.resolve(message.code);
+        this.#codes.delete(message.id);
+        return;
+      case "code_comparison":
+        this.#comparisons.get(message.id)?.resolve(message.comparison);
+        this.#comparisons.delete(message.id);
+        return;
+      case "key_accepted":
+        this.#acceptances.get(message.id)?.resolve(message.accepted);
+        this.#acceptances.delete(message.id);
         return;
       case "failed":
         this.#endWorker();
@@ -409,6 +480,7 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "joined":
         // What is announced in another group follows.
         this.#announced.clear();
+        this.#strongerSuite = undefined;
         return this.#clearTroubles();
       case "epoch_changed": {
         const { epoch, added, removed, roster, code } = fact;
@@ -423,6 +495,9 @@ export class Conference extends Emitter<ConferenceEvents> {
       }
       case "sending_in":
         return this.emit("sending", { epoch: fact.epoch, reason: fact.reason });
+      case "stronger_suite_possible":
+        this.#strongerSuite = fact.suite;
+        return this.emit("strongerSuite", fact.suite);
       case "media_ready":
         this.#mediaReady = true;
         return this.emit("media", undefined);
@@ -433,6 +508,12 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "untrusted":
         this.#untrusted.set(fact.participant, fact.reason);
         return this.#standIfMember();
+      case "trust_warning": {
+        const { participant, warning, detail } = fact;
+        const notice = { participant, warning, detail };
+        this.#notices.set(participant, notice);
+        return this.emit("trust", notice);
+      }
       case "trust_restored":
         this.#untrusted.delete(fact.participant);
         return this.#standIfMember();
@@ -442,8 +523,10 @@ export class Conference extends Emitter<ConferenceEvents> {
       case "left":
       case "removed":
         return this.#over(fact.type, "", "");
-      case "fatal":
-        return this.#over("failed", fact.reason, fact.detail);
+      case "fatal": {
+        const { reason, detail, remedy } = fact;
+        return this.#over("failed", reason, remedy ? `${detail}: ${remedy}` : detail);
+      }
       default:
         return;
     }
@@ -459,6 +542,8 @@ export class Conference extends Emitter<ConferenceEvents> {
   #dropAnnounced(removed: readonly ParticipantId[]): void {
     const here = new Set(this.#roster.map(({ participant }) => participant));
     for (const participant of removed) {
+      // Somebody may be back as somebody else: whoever comes is looked at anew.
+      this.#notices.delete(participant);
       if (!here.has(participant)) this.#announced.delete(participant);
     }
   }
@@ -505,7 +590,12 @@ export class Conference extends Emitter<ConferenceEvents> {
   #endWorker(): void {
     this.#ended = true;
     this.#worker.terminate();
-    for (const questions of [this.#snapshots, this.#numbers]) {
+    for (const questions of [
+      this.#snapshots,
+      this.#codes,
+      this.#comparisons,
+      this.#acceptances,
+    ]) {
       for (const { reject } of questions.values()) reject(new Error(OVER));
       questions.clear();
     }
@@ -531,6 +621,8 @@ export class Conference extends Emitter<ConferenceEvents> {
         return this.#code ? [this.#code] : [];
       case "sources":
         return [...this.#announced].map(([participant, sources]) => ({ participant, sources }));
+      case "trust":
+        return [...this.#notices.values()];
       case "owner":
         return [...this.#attached.values()].flatMap(({ end, owner }) =>
           owner && "receiver" in end ? [{ ...owner, receiver: end.receiver }] : [],
@@ -548,6 +640,7 @@ const STANDING: ReadonlySet<keyof ConferenceEvents> = new Set<Standing>([
   "code",
   "sources",
   "owner",
+  "trust",
 ]);
 
 function isStanding(name: keyof ConferenceEvents): name is Standing {

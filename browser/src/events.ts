@@ -1,6 +1,6 @@
 /** What a conference is asked for, and what it tells. */
 
-import type { MediaSignal, Member, ParticipantId, Source, Trouble } from "./facts.js";
+import type { MediaSignal, Member, ParticipantId, Source, Trouble, TrustWarning } from "./facts.js";
 import type { Owner, WorkerSnapshot } from "./protocol.js";
 
 /** What to join, and as whom. */
@@ -15,6 +15,8 @@ export interface JoinOptions {
   readonly device: string;
   /** Proof of admission where the service asks for one. It goes to the service only. */
   readonly token?: string;
+  /** Enter no room whose keys a later quantum computer gives away. Default: `false`. */
+  readonly requirePostQuantum?: boolean;
   /** What we send, announced to every member. Default: microphone and camera. */
   readonly sources?: readonly Source[];
 }
@@ -62,6 +64,14 @@ export interface ParticipantState {
   readonly resumed: boolean;
 }
 
+/** What a person should know of a member: whether it is who it says it is, they must find out. */
+export interface TrustNotice {
+  readonly participant: ParticipantId;
+  readonly warning: TrustWarning;
+  /** The same in words, to stand behind a name. */
+  readonly detail: string;
+}
+
 /** Whose key opens the frames of a receiver: the only name that can be believed. */
 export interface ReceiverOwner extends Owner {
   readonly receiver: RTCRtpReceiver;
@@ -88,10 +98,17 @@ export interface ConferenceEvents {
   epoch: EpochChange;
   /** Sending moved to an epoch. */
   sending: { readonly epoch: number; readonly reason: string };
+  /** All members could have this stronger MLS cipher suite; the service gives the room a weaker one. */
+  strongerSuite: string;
   /** The digits that people compare; they change with every epoch. */
   code: string;
   /** Frames of a participant are being refused, or are accepted again. */
   participant: ParticipantState;
+  /**
+   * The key of a participant is not the one that this browser remembers, or its device is new.
+   * Compare the safety number, then `Conference.acceptKey`.
+   */
+  trust: TrustNotice;
   /** A receiver's frames are opened with the key of this participant from now on. */
   owner: ReceiverOwner;
   /** What a participant says that it sends. */

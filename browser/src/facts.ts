@@ -27,6 +27,12 @@ export interface Member {
 /** Why frames of a participant are refused. */
 export type Trouble = "missing_key" | "auth_failed" | "replayed" | "wrong_stream";
 
+/**
+ * What a person should know of a member who is not refused: its device has another key than the
+ * last time, or it is a device of a known user that was not seen before.
+ */
+export type TrustWarning = "key_changed" | "new_device";
+
 /** A stream as its sender announced it inside the group. */
 export interface AnnouncedStream {
   /** Number of the stream in its frames' key ids. */
@@ -56,12 +62,21 @@ export type GroupFact =
       readonly epoch: number;
       readonly reason: "first" | "removal" | "all_ready" | "cap";
     }
+  | { readonly type: "stronger_suite_possible"; readonly suite: string }
   | { readonly type: "media_ready" | "keyframe_wanted" | "stalled" | "stall_ended" }
   | {
       readonly type: "untrusted";
       readonly participant: ParticipantId;
       readonly leaf: number;
+      /** What is wrong with its credential, if it is that: see docs/reason-codes.md. */
+      readonly code: string | null;
       readonly reason: string;
+    }
+  | {
+      readonly type: "trust_warning";
+      readonly participant: ParticipantId;
+      readonly warning: TrustWarning;
+      readonly detail: string;
     }
   | { readonly type: "trust_restored"; readonly participant: ParticipantId }
   | { readonly type: "room_reset"; readonly author: ParticipantId }
@@ -73,7 +88,15 @@ export type GroupFact =
       readonly detail: string;
     }
   | { readonly type: "left" | "removed" }
-  | { readonly type: "fatal"; readonly reason: string; readonly detail: string }
+  | {
+      readonly type: "fatal";
+      readonly reason: string;
+      /** What is wrong with a token or credential, if it is that: see docs/reason-codes.md. */
+      readonly code: string | null;
+      readonly detail: string;
+      /** What to do about that. */
+      readonly remedy: string | null;
+    }
   | { readonly type: "other"; readonly detail: string };
 
 /** A fact about media. */
@@ -87,6 +110,25 @@ export type MediaFact =
   | { readonly type: "resumed"; readonly participant: ParticipantId; readonly trouble: Trouble }
   | { readonly type: "key_worn_out"; readonly epoch: number }
   | { readonly type: "other"; readonly detail: string };
+
+/** What people compare, as the core writes it. */
+export interface CodeFact {
+  readonly digits: string;
+  readonly qrText: string;
+  readonly qrSvg: string;
+}
+
+/** What a comparison with somebody else's text came to. */
+export interface CodeComparison {
+  /**
+   * `match` or `differs`; or why there was nothing to compare, which says nothing for or against
+   * anybody: `malformed` is no text of a code, `version` one of another version, `kind` one of the
+   * other kind, and `own` our own text of a safety number.
+   */
+  readonly outcome: "match" | "differs" | "malformed" | "version" | "kind" | "own";
+  /** Why there was nothing to compare, for a person; empty if there was. */
+  readonly detail: string;
+}
 
 /** Frames of one sender, by what became of them. */
 export interface SenderCounters {
@@ -102,6 +144,8 @@ export interface SenderCounters {
 
 /** Where the key manager stands and what it has done with frames. */
 export interface CoreCounters {
+  /** Name of the MLS cipher suite of the room's group. */
+  readonly suite: string | null;
   readonly group: string | null;
   readonly epoch: number | null;
   readonly sendingEpoch: number | null;

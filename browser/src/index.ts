@@ -13,9 +13,12 @@ export type {
   ReceiverOwner,
   Snapshot,
   StateChange,
+  TrustNotice,
 } from "./events.js";
+export { Code } from "./code.js";
 export { tabDevice } from "./device.js";
 export type {
+  CodeComparison,
   CoreCounters,
   MediaSignal,
   Member,
@@ -23,6 +26,7 @@ export type {
   SenderCounters,
   Source,
   Trouble,
+  TrustWarning,
 } from "./facts.js";
 export type { MediaKind, Owner, TransformCounters, WorkerSnapshot } from "./protocol.js";
 export { connectionConfig, hasScriptTransform, LACK_IN_WORDS, lacks, type Lack } from "./support.js";

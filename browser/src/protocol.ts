@@ -5,6 +5,8 @@
 
 import type {
   AnnouncedStream,
+  CodeComparison,
+  CodeFact,
   CoreCounters,
   GroupFact,
   MediaFact,
@@ -29,13 +31,27 @@ export type ToWorker =
       readonly room: string;
       readonly participant: ParticipantId;
       readonly token: string | undefined;
+      readonly requirePostQuantum: boolean;
     }
   | { readonly kind: "leave" }
   | { readonly kind: "announce"; readonly streams: readonly AnnouncedStream[] }
   | { readonly kind: "signal"; readonly signal: MediaSignal }
   | { readonly kind: "reconnect" }
   | { readonly kind: "snapshot"; readonly id: number }
-  | { readonly kind: "safety_number"; readonly id: number; readonly participant: ParticipantId }
+  /** The safety number with a participant, or the group code. */
+  | { readonly kind: "code"; readonly id: number; readonly participant: ParticipantId | undefined }
+  | {
+      readonly kind: "compare_code";
+      readonly id: number;
+      readonly text: string;
+      readonly participant: ParticipantId | undefined;
+    }
+  | {
+      readonly kind: "accept_key";
+      readonly id: number;
+      readonly participant: ParticipantId;
+      readonly compared: string;
+    }
   | { readonly kind: "forget"; readonly transform: number }
   /** A receiver that was forgotten is wanted again. */
   | { readonly kind: "remember"; readonly transform: number }
@@ -72,7 +88,13 @@ export type FromWorker =
       readonly reason: string;
     }
   | { readonly kind: "snapshot"; readonly id: number; readonly snapshot: WorkerSnapshot }
-  | { readonly kind: "safety_number"; readonly id: number; readonly digits: string | undefined }
+  | { readonly kind: "code"; readonly id: number; readonly code: CodeFact | undefined }
+  | {
+      readonly kind: "code_comparison";
+      readonly id: number;
+      readonly comparison: CodeComparison | undefined;
+    }
+  | { readonly kind: "key_accepted"; readonly id: number; readonly accepted: boolean }
   | { readonly kind: "failed"; readonly reason: string }
   /** The last message: the stay is over, the last key is erased, and the worker ends. */
   | { readonly kind: "closed" };

@@ -9,6 +9,7 @@ import {
   enter,
   join,
   launch,
+  participant,
   pauses,
   pixels,
   received,
@@ -71,6 +72,35 @@ test("they see the same code, and the hop has its own encryption with GCM", opti
     return [...stats.values()].find(({ type }) => type === "transport")?.srtpCipher;
   });
   assert.match(cipher, /GCM/);
+});
+
+test("a native participant prints the codes that the pages show", options, async () => {
+  const nat = participant(server.port, "nat");
+  try {
+    const natId = "nat@localhost/headless";
+    const benId = await ben.evaluate(() => globalThis.mlsSrtp.call.participant);
+    const shown = (page, who) =>
+      page.evaluate((who) => globalThis.mlsSrtp.call.safetyNumber(who), who);
+    const missing = await until(async () => {
+      const { epoch, code } = await snapshot(ben);
+      const number = await shown(ben, natId);
+      const lines = nat.lines();
+      const wanted = [
+        `epoch ${epoch} · group code ${code}`,
+        `safety number with ${benId}: ${number?.digits}`,
+      ];
+      return wanted.every((line) => lines.includes(line)) ? undefined : { wanted, lines };
+    });
+    assert.equal(missing, undefined, JSON.stringify(missing, null, 1));
+    assert.notEqual((await shown(ann, natId)).digits, (await shown(ben, natId)).digits);
+  } finally {
+    await nat.stop();
+  }
+  const still = await until(async () => {
+    const { roster } = await snapshot(ann);
+    return roster.length === 3 ? undefined : roster;
+  });
+  assert.equal(still, undefined, "nat is gone");
 });
 
 test("who stays loses nothing when somebody comes and goes", options, async () => {
@@ -162,7 +192,7 @@ test("a reloaded tab comes back as the same device with the same safety number",
     (await snapshot(ann)).roster.find(({ participant }) => participant.startsWith("ben@"));
   const before = await leaf();
   const number = (page, with_) =>
-    page.evaluate((who) => globalThis.mlsSrtp.call.safetyNumber(who), with_);
+    page.evaluate(async (who) => String(await globalThis.mlsSrtp.call.safetyNumber(who)), with_);
   const { participant: annId } = (await snapshot(ann)).roster.find(({ participant }) =>
     participant.startsWith("ann@"),
   );

@@ -46,9 +46,9 @@ export function launch() {
   return chromium.launch({ executablePath: browser, args: ARGS });
 }
 
-/** Starts `serve` with bots in room `demo`; `origin` is where the page is. */
-export async function serve(bots = 0) {
-  const args = ["serve", "--listen", "127.0.0.1:0", "--media", "127.0.0.1:0", "--bots", String(bots)];
+/** Starts `serve` with bots in room `demo`, and other arguments; `origin` is where the page is. */
+export async function serve(bots = 0, more = []) {
+  const args = ["serve", "--open", "--listen", "127.0.0.1:0", "--media", "127.0.0.1:0", "--bots", String(bots), ...more];
   // Nothing is written where a user's own files are.
   const env = { ...process.env, MLS_SRTP_STORE: "memory" };
   const child = spawn(binary, args, { env, stdio: ["ignore", "pipe", "inherit"] });
@@ -69,6 +69,20 @@ export async function serve(bots = 0) {
       child.kill("SIGINT");
     });
   return { port, origin: `http://127.0.0.1:${port}`, stop, output: () => output };
+}
+
+/** Starts a native participant, which stays until it is stopped. */
+export function participant(port, name, room = "demo") {
+  const args = ["participant", "--url", `ws://127.0.0.1:${port}`, "--room", room, "--name", name];
+  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.on("data", (data) => (output += data));
+  const stop = () =>
+    new Promise((resolve) => {
+      child.on("exit", resolve);
+      child.kill("SIGINT");
+    });
+  return { stop, lines: () => output.split("\n") };
 }
 
 /** A TCP relay to a port, whose connections can be cut and refused. */

@@ -5,11 +5,13 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 
-import { VectorSender, codecProblem, initSync } from "../dist/wasm/mls_srtp_browser.js";
+import { VectorCode, VectorSender, codecProblem, initSync } from "../dist/wasm/mls_srtp_browser.js";
 
 const wasm = await readFile(new URL("../dist/wasm/mls_srtp_browser_bg.wasm", import.meta.url));
-const file = new URL("../../tests/vectors/sframe-v1.json", import.meta.url);
-const vectors = JSON.parse(await readFile(file, "utf8"));
+const published = async (name) =>
+  JSON.parse(await readFile(new URL(`../../tests/vectors/${name}`, import.meta.url), "utf8"));
+const vectors = await published("sframe-v1.json");
+const codes = await published("codes-v1.json");
 
 const bytes = (hex) => Uint8Array.from(Buffer.from(hex, "hex"));
 const hex = (array) => Buffer.from(array).toString("hex");
@@ -27,6 +29,26 @@ test("frames are protected as the published vectors say", () => {
       assert.equal(hex(sealed), expected, `suite ${suite}, stream ${stream}, ${name}`);
     }
     sender.free();
+  }
+});
+
+test("codes and comparisons are as the published vectors say", () => {
+  const groups = codes.groups.map(({ epoch_authenticator }) => VectorCode.group(bytes(epoch_authenticator)));
+  const pairs = codes.pairs.map(({ own, own_key, other, other_key }) =>
+    VectorCode.pair(own, bytes(own_key), other, bytes(other_key)),
+  );
+  const expected = [...codes.groups, ...codes.pairs];
+  for (const [at, code] of [...groups, ...pairs].entries()) {
+    const { digits, qrText, qrSvg } = JSON.parse(code.shown());
+    assert.equal(digits, expected[at].digits);
+    assert.equal(qrText, expected[at].qr_text);
+    assert.match(qrSvg, /<svg/);
+  }
+  const outcome = (code, text) => JSON.parse(code.compare(text)).outcome;
+  assert.ok(codes.comparisons.length >= 14);
+  for (const { text, group, pair } of codes.comparisons) {
+    assert.equal(outcome(groups[0], text), group, `group code with ${text}`);
+    assert.equal(outcome(pairs[0], text), pair, `safety number with ${text}`);
   }
 });
 

@@ -64,6 +64,9 @@ pub struct Common {
     /// Packets that each client sends per second.
     #[arg(long, default_value_t = 10, value_name = "N", requires = "media", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub media_rate: u32,
+    /// The room's keys are of X25519 and ML-KEM-768 together.
+    #[arg(long, conflicts_with = "url")]
+    pub post_quantum: bool,
     /// Test the service that listens there, ws://host:port/ or wss://host/, instead of one of our
     /// own. It must have no limit for our address (--max-per-address 0).
     #[arg(long, value_name = "URL", value_parser = parse_url)]
@@ -119,6 +122,9 @@ pub struct Service {
     /// With an SFU beside it.
     #[arg(long)]
     pub media: bool,
+    /// With a post-quantum suite for its rooms.
+    #[arg(long)]
+    pub post_quantum: bool,
 }
 
 impl Command {

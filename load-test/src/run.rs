@@ -58,7 +58,9 @@ pub async fn run(profile: Profile, common: &Common) -> Result<Outcome, ServiceEr
     let script = Script::of(&profile);
     let service = match &common.url {
         Some(_) => None,
-        None => Some(Arc::new(Service::start(common.media).await?)),
+        None => Some(Arc::new(
+            Service::start(common.media, common.post_quantum).await?,
+        )),
     };
     let url = match (&common.url, &service) {
         (Some(url), _) => url.clone(),

@@ -4,7 +4,9 @@ use std::future::pending;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use mls_srtp::group::MlsSuite;
 use mls_srtp::schedule::MediaMode;
+use mls_srtp_signaling::access::OpenAccess;
 use mls_srtp_signaling::{RoomConfig, ServerBuilder, ServiceConfig};
 use sfu_demo::host::{Host, HostConfig};
 
@@ -26,7 +28,9 @@ pub async fn run(args: &cli::Service) -> ExitCode {
 }
 
 async fn serve(args: &cli::Service) -> Result<(), String> {
+    let ciphersuite = MlsSuite::of_rooms(args.post_quantum);
     let room = RoomConfig {
+        ciphersuite,
         max_participants: ROOM_FOR,
         ..RoomConfig::default()
     };
@@ -39,13 +43,14 @@ async fn serve(args: &cli::Service) -> Result<(), String> {
         ..ServiceConfig::default()
     };
     let store = ledger::open(&args.store).map_err(|error| error.to_string())?;
-    let builder = ServerBuilder::new(config).store(store);
+    let builder = ServerBuilder::new(config, OpenAccess).store(store);
     if args.media {
         let config = HostConfig {
             listen: args.listen,
             media: ([127, 0, 0, 1], 0).into(),
             public: None,
             mode: MediaMode::default(),
+            ciphersuite,
             page: false,
         };
         let host = Host::start_with(config, builder).await;

@@ -41,6 +41,7 @@ pub struct Service {
     /// With the database.
     folder: TempDir,
     media: bool,
+    post_quantum: bool,
     address: Mutex<SocketAddr>,
     process: Mutex<Process>,
 }
@@ -70,12 +71,13 @@ impl Service {
     ///
     /// # Errors
     /// [`ServiceError`].
-    pub async fn start(media: bool) -> Result<Self, ServiceError> {
+    pub async fn start(media: bool, post_quantum: bool) -> Result<Self, ServiceError> {
         let service = Self {
             folder: tempfile::Builder::new()
                 .prefix("mls-srtp-load-")
                 .tempdir()?,
             media,
+            post_quantum,
             address: Mutex::new(([127, 0, 0, 1], 0).into()),
             process: Mutex::default(),
         };
@@ -96,6 +98,9 @@ impl Service {
             .arg(self.store());
         if self.media {
             command.arg("--media");
+        }
+        if self.post_quantum {
+            command.arg("--post-quantum");
         }
         let mut child = command
             .stdin(Stdio::piped())

@@ -1,8 +1,16 @@
-//! The one place where the machine's clock becomes the core's [`Moment`].
+//! The one place where the machine's clocks become the core's [`Moment`] and the time of day.
 
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mls_srtp::time::Moment;
+
+/// The time since the start of 1970 in UTC, for those who look at certificates and tokens (a
+/// [`UnixClock`](mls_srtp::trust::UnixClock)). A clock from before that shows its start.
+pub fn unix_time() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
 
 /// The instant at which a participant's [`Moment`]s begin.
 ///

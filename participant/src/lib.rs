@@ -17,6 +17,7 @@
 //! - [`session`]: the key manager, driven over a WebSocket.
 //! - [`connect`], [`trust`]: that WebSocket, with TLS or without.
 //! - [`state`]: what of it is kept on disk.
+//! - [`identity`]: a signature key and certificates from files.
 //! - [`headless`]: all of it put together, without a screen.
 //! - [`stream`], [`reassemble`]: frames to packets and back.
 //! - [`files`], [`publish`], [`record`], [`samples`]: media from and to files.
@@ -29,6 +30,7 @@ pub mod connection;
 pub mod e2e;
 pub mod files;
 pub mod headless;
+pub mod identity;
 pub mod kind;
 pub mod leg;
 mod link;

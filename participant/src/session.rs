@@ -7,9 +7,11 @@
 mod driver;
 mod keeping;
 
+use std::sync::Arc;
+
 use mls_srtp::delivery::MediaSignal;
 use mls_srtp::event::Event;
-use mls_srtp::group::GroupError;
+use mls_srtp::group::{GroupError, Identity, SafetyNumber};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::manager::Misuse;
 use mls_srtp::pipeline::{MediaEvent, MediaUpdate, Stream};
@@ -36,6 +38,9 @@ pub struct SessionConfig {
     pub room: RoomName,
     /// Who we are.
     pub participant: ParticipantId,
+    /// The signature key and its evidence, where they come from elsewhere. Otherwise the kept key
+    /// is used, or a new one.
+    pub identity: Option<Identity>,
     /// Proof of admission where the service asks for one.
     pub token: Option<String>,
     /// Our streams, announced to every member.
@@ -81,6 +86,14 @@ pub enum SessionError {
     /// A bug: a new key manager is in no room.
     #[error(transparent)]
     Misuse(#[from] Misuse),
+    /// The key is another participant's.
+    #[error("the signature key is for {found}, not for {asked}")]
+    OtherIdentity {
+        /// Whose it is.
+        found: String,
+        /// Who asked for it.
+        asked: String,
+    },
     /// What was kept cannot be used, or nothing can be kept.
     #[error(transparent)]
     State(#[from] StateError),
@@ -90,6 +103,8 @@ enum Command {
     Leave,
     Announce(Vec<Stream>),
     Signal(MediaSignal),
+    AcceptKey(ParticipantId, SafetyNumber, oneshot::Sender<bool>),
+    SafetyNumber(ParticipantId, oneshot::Sender<Option<SafetyNumber>>),
     Suspend(oneshot::Sender<Result<(), StateError>>),
 }
 
@@ -173,6 +188,25 @@ impl Session {
         let _ = self.commands.send(Command::Announce(streams)).await;
     }
 
+    /// What to compare with another member to know each other's keys, a few milliseconds of work;
+    /// `None` if it is no member.
+    pub async fn safety_number(&self, participant: &ParticipantId) -> Option<SafetyNumber> {
+        let (answer, number) = oneshot::channel();
+        let question = Command::SafetyNumber(participant.clone(), answer);
+        self.commands.send(question).await.ok()?;
+        number.await.ok()?
+    }
+
+    /// From now on a member's key is the one that is remembered for its device: a person has
+    /// compared this safety number. `false` if it is not, or no longer, a member with that number,
+    /// or if the trust settings remember no keys. It is kept with the state.
+    pub async fn accept_key(&self, participant: ParticipantId, compared: SafetyNumber) -> bool {
+        let (done, accepted) = oneshot::channel();
+        let command = Command::AcceptKey(participant, compared, done);
+        let _ = self.commands.send(command).await;
+        accepted.await.unwrap_or(false)
+    }
+
     /// Sends media signaling to the SFU.
     pub async fn signal(&self, signal: MediaSignal) {
         let _ = self.commands.send(Command::Signal(signal)).await;
@@ -184,17 +218,26 @@ async fn begin(
     config: &mut SessionConfig,
     media: &E2eMedia,
 ) -> Result<(KeyManager, Option<Keeping>), SessionError> {
-    let state = config.state.take();
+    let (state, given) = (config.state.take(), config.identity.take());
+    if let Some(other) = given.as_ref().map(Identity::participant)
+        && *other != config.participant
+    {
+        return Err(SessionError::OtherIdentity {
+            found: other.to_string(),
+            asked: config.participant.to_string(),
+        });
+    }
     let manager = ManagerConfig {
         modes: vec![media.mode()],
         keeps_group: state.is_some(),
         ..config.manager.clone()
     };
     let Some(state) = state else {
-        return Ok((KeyManager::new(config.participant.clone(), manager)?, None));
+        return Ok((keeping::fresh(&config.participant, given, manager)?, None));
     };
-    let (mut keeping, kept) = Keeping::open(state).await?;
-    let (who, room) = (&config.participant, &config.room);
+    let trust = Arc::clone(&manager.validator);
+    let (mut keeping, kept) = Keeping::open(state, trust).await?;
+    let (who, room) = ((&config.participant, given), &config.room);
     let manager = keeping.resume(kept, who, room, manager, media.origin().now());
     Ok((manager.await?, Some(keeping)))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use mls_srtp_participant::connect::{CertificateProblem, connect};
 use mls_srtp_participant::signaling::SignalingError;
 use mls_srtp_participant::trust::{Trust, TrustError};
+use mls_srtp_signaling::access::OpenAccess;
 use mls_srtp_signaling::http::TLS_REQUIRED;
 use mls_srtp_signaling::tls::Tls;
 use mls_srtp_signaling::{ServerBuilder, ServiceConfig};
@@ -62,7 +63,7 @@ async fn serve(tls: Option<Tls>) -> u16 {
         listen: ([127, 0, 0, 1], 0).into(),
         ..ServiceConfig::default()
     };
-    let mut builder = ServerBuilder::new(config);
+    let mut builder = ServerBuilder::new(config, OpenAccess);
     let scheme = if tls.is_some() { "wss://" } else { "ws://" };
     if let Some(tls) = tls {
         builder = builder.tls(tls);

@@ -5,10 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher, Profile, Suite};
+use mls_srtp_signaling::access::AccessArgs;
 use mls_srtp_signaling::store::Place;
 use mls_srtp_signaling::transport::TransportArgs;
+
+use crate::identity::IdentityArgs;
 
 /// End-to-end encrypted conferences: MLS keys, SRTP media, an SFU that cannot read it.
 ///
@@ -38,6 +42,8 @@ pub enum Command {
     Serve(Serve),
     /// Join a room as a headless participant that sends the sample media.
     Participant(Participant),
+    /// Show the signature key that a participant keeps, and make one if there is none.
+    Key(Key),
 }
 
 #[derive(Debug, Args)]
@@ -128,10 +134,12 @@ pub struct Serve {
     #[command(flatten)]
     pub protection: Protection,
     #[command(flatten)]
+    pub access: AccessArgs,
+    #[command(flatten)]
     pub transport: TransportArgs,
 }
 
-/// How media is protected end to end.
+/// How media and keys are protected end to end.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Protection {
     /// What is protected end to end: srtp (RTP packets) or sframe (encoded frames, as browsers
@@ -145,15 +153,33 @@ pub struct Protection {
     /// How frames are protected: aes_128_gcm_sha256_128 (default) or aes_256_gcm_sha512_128.
     #[arg(long, value_name = "SUITE")]
     pub suite: Option<Suite>,
+    /// Rooms have keys that a later quantum computer does not give away: X25519 and ML-KEM-768
+    /// together.
+    #[arg(long)]
+    pub post_quantum: bool,
 }
 
 impl Protection {
+    /// The MLS cipher suite of the rooms.
+    pub fn ciphersuite(self) -> MlsSuite {
+        MlsSuite::of_rooms(self.post_quantum)
+    }
+
     /// The mode of the rooms, `otherwise` if none was asked for.
     ///
     /// # Errors
     /// [`OtherModesCipher`], for a person.
     pub fn mode(self, otherwise: ModeKind) -> Result<MediaMode, OtherModesCipher> {
         MediaMode::choose(self.mode.unwrap_or(otherwise), self.profile, self.suite)
+    }
+}
+
+impl Participant {
+    /// The MLS cipher suites that are accepted.
+    pub fn ciphersuites(&self) -> Vec<MlsSuite> {
+        let all = MlsSuite::ALL.into_iter();
+        all.filter(|suite| suite.is_post_quantum() || !self.require_post_quantum)
+            .collect()
     }
 }
 
@@ -175,6 +201,13 @@ pub struct Participant {
     /// entered.
     #[arg(long, default_value = "sframe", value_name = "MODE")]
     pub mode: ModeKind,
+    /// The room token, where the service asks for one; "@FILE" reads it from a file.
+    #[arg(long, env = "MLS_SRTP_TOKEN", hide_env_values = true, value_parser = parse_token)]
+    pub token: Option<String>,
+    /// Enter only a room whose keys a later quantum computer does not give away; see `serve
+    /// --post-quantum`.
+    #[arg(long)]
+    pub require_post_quantum: bool,
     /// Leave after this many seconds; without it, stay until Ctrl-C.
     #[arg(long)]
     pub seconds: Option<u64>,
@@ -185,11 +218,35 @@ pub struct Participant {
     /// Record what is decrypted as .ogg and .ivf under this folder.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
+    /// Show group code and safety numbers as QR codes too.
+    #[arg(long)]
+    pub qr: bool,
+    #[command(flatten)]
+    pub identity: IdentityArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct Key {
+    /// The participant's state, as `participant --state` uses it.
+    #[arg(long, value_name = "FILE")]
+    pub state: PathBuf,
+    /// Whose key: a name, or user@domain/device in full.
+    #[arg(long, value_parser = parse_name)]
+    pub name: ParticipantId,
 }
 
 /// A filter in the syntax of tracing's EnvFilter.
 fn parse_filter(text: &str) -> Result<String, tracing_subscriber::filter::ParseError> {
     tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned())
+}
+
+/// Others can see the arguments of a process, so a file may stand for the token.
+fn parse_token(text: &str) -> Result<String, String> {
+    let Some(path) = text.strip_prefix('@') else {
+        return Ok(text.to_owned());
+    };
+    let token = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    Ok(token.trim().to_owned())
 }
 
 fn parse_room(text: &str) -> Result<RoomName, String> {

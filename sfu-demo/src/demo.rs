@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{Epoch, ParticipantId, RoomName};
 use mls_srtp::pipeline::{MediaStats, MediaUpdate};
 use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher};
@@ -17,6 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::audit::{Audit, Hoard, LeaverResult};
 use crate::cli::Demo;
+use crate::codes::CodeLog;
 use crate::epochs::EpochLog;
 use crate::frames::FrameCheck;
 use crate::interrupt::Interrupt;
@@ -71,6 +73,7 @@ pub struct Conference {
     pub everybody: Everybody,
     pub frames: FrameCheck,
     pub epochs: EpochLog,
+    codes: CodeLog,
     pub audit: Audit,
     pub leaver: ParticipantId,
     hoard: Arc<Mutex<Hoard>>,
@@ -78,6 +81,7 @@ pub struct Conference {
     pub outage: Option<Outage>,
     record: Option<PathBuf>,
     pub mode: MediaMode,
+    pub ciphersuite: MlsSuite,
     view: View,
 }
 
@@ -98,6 +102,7 @@ pub async fn run(args: &Demo, mut interrupt: Interrupt) -> Result<Option<Report>
 impl Conference {
     async fn start(args: &Demo) -> Result<Self, DemoError> {
         let mode = args.protection.mode(ModeKind::Srtp)?;
+        let ciphersuite = args.protection.ciphersuite();
         let media = SampleMedia::load().map_err(DemoError::Samples)?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (events, inbox) = mpsc::unbounded_channel();
@@ -106,6 +111,7 @@ impl Conference {
             media: loopback,
             public: None,
             mode,
+            ciphersuite,
             page: false,
         };
         let host = Host::start(config, events).await?;
@@ -130,12 +136,14 @@ impl Conference {
             everybody,
             frames: FrameCheck::new(origin),
             epochs,
+            codes: CodeLog::default(),
             audit,
             leaver,
             hoard: Arc::new(Mutex::new(Hoard::new(mode.kind()))),
             outage: None,
             record: args.record.clone(),
             mode,
+            ciphersuite,
             view,
         })
     }
@@ -168,6 +176,8 @@ impl Conference {
             url: self.host.url(),
             room: RoomName::new("demo").map_err(|e| DemoError::Samples(e.to_string()))?,
             participant: participant.clone(),
+            identity: None,
+            manager: mls_srtp::ManagerConfig::default(),
             token: None,
             leg: LegConfig::new("127.0.0.1:0"),
             link: LinkConfig::default(),
@@ -181,6 +191,7 @@ impl Conference {
                 .map(|dir| folder_of(dir, &participant)),
             origin: self.origin,
             on_frame: Some(self.frames.observer(participant.clone())),
+            on_event: Some(self.codes.observer()),
             witness: None,
         };
         let config = if participant == self.leaver {
@@ -263,6 +274,11 @@ impl Conference {
         let mut report = results::collect(self, &everybody, &epochs, &server, leaver, ended_at);
         report.sfu.control_forwarded = control_forwarded;
         report.sfu.control_readable = control_readable;
+        let stayed = everybody.iter().map(|one| &**one);
+        let stayed: Vec<_> = stayed
+            .filter(|one| *one.participant() != self.leaver)
+            .collect();
+        report.codes = self.codes.report(&stayed).await;
         self.say_goodbye(everybody, &mut report).await;
         report.judge();
         report

@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mls_srtp::delivery::MediaSignal;
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind};
 use mls_srtp_sfu::{
     DisconnectReason, Event, ParticipantId as SfuParticipant, PayloadFormat, RoomId, ServerStats,
     SfuConfig, SfuError, Tap,
 };
+use mls_srtp_signaling::access::{AccessControl, OpenAccess};
 use mls_srtp_signaling::media::{MediaRequest, MediaRequestKind};
 use mls_srtp_signaling::store::{MemoryStore, Store};
 use mls_srtp_signaling::{
@@ -50,6 +52,8 @@ pub struct HostConfig {
     pub public: Option<SocketAddr>,
     /// How media is protected in the rooms.
     pub mode: MediaMode,
+    /// The MLS cipher suite of their groups.
+    pub ciphersuite: MlsSuite,
     /// Whether browsers are served the conference page on `listen`.
     pub page: bool,
 }
@@ -64,7 +68,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts both services. What the signaling service accepts is told to `events`.
+    /// Starts both services, open to anybody. What the signaling service accepts is told to `events`.
     ///
     /// # Errors
     /// [`HostError`], naming the address that is taken.
@@ -72,29 +76,32 @@ impl Host {
         config: HostConfig,
         events: mpsc::UnboundedSender<RoomEvent>,
     ) -> Result<Self, HostError> {
-        Self::start_over(config, Box::new(MemoryStore::default()), events).await
+        let (store, access) = (MemoryStore::default(), OpenAccess);
+        Self::start_over(config, Box::new(store), Box::new(access), events).await
     }
 
-    /// The same over a store that outlives this process.
+    /// The same with a door, and over a store that outlives this process.
     ///
     /// # Errors
     /// [`HostError`], naming the address that is taken or the room that cannot be gone on with.
     pub async fn start_over(
         config: HostConfig,
         store: Box<dyn Store>,
+        access: Box<dyn AccessControl>,
         events: mpsc::UnboundedSender<RoomEvent>,
     ) -> Result<Self, HostError> {
         let service = ServiceConfig {
             listen: config.listen,
             room: RoomConfig {
                 mode: config.mode,
+                ciphersuite: config.ciphersuite,
                 ..RoomConfig::default()
             },
             // Who runs a whole conference in one process has all of it at one address.
             max_per_address: 0,
             ..ServiceConfig::default()
         };
-        let server = ServerBuilder::new(service)
+        let server = ServerBuilder::new(service, access)
             .events(events)
             .boxed_store(store);
         Self::start_with(config, server).await

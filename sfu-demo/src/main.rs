@@ -3,10 +3,13 @@
 mod audit;
 mod bots;
 mod cli;
+mod codes;
 mod demo;
 mod epochs;
 mod frames;
+mod identity;
 mod interrupt;
+mod key;
 mod media;
 mod outage;
 mod participant;
@@ -16,6 +19,7 @@ mod recovery;
 mod report;
 mod results;
 mod serve;
+mod telling;
 mod view;
 
 use std::process::ExitCode;
@@ -39,6 +43,7 @@ async fn main() -> ExitCode {
         Command::Demo(args) => run_demo(&args).await,
         Command::Serve(args) => serve::run(&args).await,
         Command::Participant(args) => participant::run(args).await,
+        Command::Key(args) => key::run(&args),
     }
 }
 

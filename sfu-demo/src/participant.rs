@@ -4,6 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mls_srtp::ManagerConfig;
+use mls_srtp::event::Event;
 use mls_srtp::schedule::ModeKind;
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig};
@@ -11,10 +13,13 @@ use mls_srtp_participant::leg::LegConfig;
 use mls_srtp_participant::session::LinkConfig;
 use mls_srtp_participant::state::{SqliteStateStore, StateConfig};
 use mls_srtp_participant::trust::Trust;
+use tokio::sync::mpsc;
 
 use crate::cli::Participant;
+use crate::identity;
 use crate::interrupt::Interrupt;
 use crate::media::SampleMedia;
+use crate::telling::Telling;
 
 /// How long leaving may take.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -34,20 +39,32 @@ pub async fn run(args: Participant) -> ExitCode {
 
 async fn take_part(args: Participant) -> Result<(), String> {
     let media = SampleMedia::load()?;
+    let ciphersuites = args.ciphersuites();
     let state = args.state.map(SqliteStateStore::open).transpose();
-    let state = state.map_err(|error| error.to_string())?;
+    let mut state = state.map_err(|error| error.to_string())?;
+    args.identity.forget(state.as_mut())?;
     let keeps_state = state.is_some();
     let mut link = LinkConfig::default();
     if let Some(file) = &args.tls_ca {
         link.trust = Trust::with_file(file).map_err(|error| error.to_string())?;
     }
+    let identity = args.identity.identity(&args.name)?;
+    let manager = ManagerConfig {
+        validator: args.identity.validator()?,
+        ciphersuites,
+        ..ManagerConfig::default()
+    };
+    let (teller, mut told) = mpsc::unbounded_channel();
     let origin = ClockOrigin::start();
     println!("{} enters {} at {}", args.name, args.room, args.url);
+    let (mut telling, mut on_event) = Telling::new(args.name.clone(), args.qr);
     let headless = Headless::start(HeadlessConfig {
         url: args.url,
         room: args.room,
         participant: args.name,
-        token: None,
+        identity,
+        manager,
+        token: args.token,
         leg: LegConfig::new("0.0.0.0:0"),
         link,
         state: state.map(StateConfig::new),
@@ -57,6 +74,11 @@ async fn take_part(args: Participant) -> Result<(), String> {
         record: args.record,
         origin,
         on_frame: None,
+        on_event: Some(Box::new(move |event| {
+            on_event(event);
+            // Nobody listens any more once it is over.
+            let _ = teller.send(event.clone());
+        })),
         witness: None,
     })
     .await
@@ -68,9 +90,22 @@ async fn take_part(args: Participant) -> Result<(), String> {
             tokio::time::sleep(LOOK).await;
         }
     };
+    let mut remedy = String::new();
     let mut interrupt = Interrupt::listen();
+    let listen = async {
+        while let Some(event) = told.recv().await {
+            tell(&event, &headless).await;
+            if let Some(found) = identity::remedy_of(&event) {
+                remedy = found;
+            }
+        }
+        // Nothing more will be told, and `over` says that it is over.
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         () = over => {}
+        () = telling.tell(&headless) => {}
+        () = listen => {}
         () = tokio::time::sleep(length) => headless.leave().await,
         () = interrupt.heard() => {
             if keeps_state {
@@ -78,6 +113,12 @@ async fn take_part(args: Participant) -> Result<(), String> {
             } else {
                 headless.leave().await;
             }
+        }
+    }
+    while let Ok(event) = told.try_recv() {
+        tell(&event, &headless).await;
+        if let Some(found) = identity::remedy_of(&event) {
+            remedy = found;
         }
     }
     let stats = headless.media().stats();
@@ -99,8 +140,11 @@ async fn take_part(args: Participant) -> Result<(), String> {
         println!("{}: {} frames", recording.path.display(), recording.frames);
     }
     let progress = ended.progress;
+    if let Some(suite) = progress.stronger_suite {
+        println!("the service gave the room a weaker MLS cipher suite than all could do: {suite}");
+    }
     match (progress.trouble, progress.joined_at, progress.media_at) {
-        (Some(trouble), ..) => Err(trouble),
+        (Some(trouble), ..) => Err(trouble + &remedy),
         (None, None, _) => Err("was never admitted to the room".into()),
         (None, Some(_), None) => {
             let why = progress
@@ -109,5 +153,16 @@ async fn take_part(args: Participant) -> Result<(), String> {
             Err(format!("media was never connected: {why}"))
         }
         _ => Ok(()),
+    }
+}
+
+/// Says what a person should know of somebody's key or certificate.
+async fn tell(event: &Event, headless: &Headless) {
+    let number = match identity::to_compare(event) {
+        Some(participant) => headless.safety_number(participant).await,
+        None => None,
+    };
+    if let Some(said) = identity::about(event, number.as_ref()) {
+        println!("{said}");
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::codes::CodesReport;
 use crate::outage::OutageReport;
 
 /// The whole report.
@@ -15,6 +16,10 @@ pub struct Report {
     pub mode: &'static str,
     /// How.
     pub profile: &'static str,
+    /// The MLS cipher suite of the room's group.
+    pub ciphersuite: &'static str,
+    /// The stronger one that all members signed they can do; null if theirs is the strongest.
+    pub stronger_ciphersuite: Option<&'static str>,
     /// Distinct epochs seen, epoch 0 included.
     pub epochs: usize,
     /// Everybody who took part.
@@ -31,6 +36,8 @@ pub struct Report {
     pub removed_tried: u64,
     /// Of these: opened.
     pub removed_could_read: u64,
+    /// What people would compare.
+    pub codes: CodesReport,
     /// The SFU's side.
     pub sfu: SfuReport,
     /// The SFU's death and what it cost; null without `--kill-sfu`.
@@ -161,10 +168,14 @@ impl Report {
                 exposure.unwrap_or_default()
             );
         }
+        let _ = writeln!(text, "\nMLS cipher suite: {}", self.ciphersuite);
+        if let Some(stronger) = self.stronger_ciphersuite {
+            let _ = writeln!(text, "all members could do {stronger} (--post-quantum)");
+        }
         let sfu = &self.sfu;
         let _ = writeln!(
             text,
-            "\nSFU: {} packets forwarded, {} µs of CPU each; {} of {} payloads readable \
+            "SFU: {} packets forwarded, {} µs of CPU each; {} of {} payloads readable \
              (check: {} of {} plain ones)",
             sfu.forwarded_packets,
             sfu.cpu_us_per_packet,
@@ -188,6 +199,7 @@ impl Report {
             self.removed_could_read,
             self.removed_tried
         );
+        let _ = writeln!(text, "{}", self.codes.in_words());
         for reason in &self.reasons {
             let _ = writeln!(text, "FAILED: {reason}");
         }
@@ -301,6 +313,7 @@ impl Report {
                 sfu.control_readable, sfu.control_forwarded
             ),
         );
+        reasons.extend(self.codes.reasons());
         reasons.extend(self.outage.iter().flat_map(OutageReport::reasons));
         self.verdict = if reasons.is_empty() { "ok" } else { "failed" };
         self.reasons = reasons;
@@ -351,6 +364,11 @@ mod tests {
             outage: Some(outage),
             removed_opened_before: 200,
             removed_tried: 200,
+            codes: CodesReport {
+                shown_by: 2,
+                safety_number_agrees: true,
+                ..CodesReport::default()
+            },
             sfu: SfuReport {
                 forwarded_packets: 10,
                 control_forwarded: 5,
@@ -375,7 +393,7 @@ mod tests {
     /// Every condition, broken alone, fails the run with one reason.
     #[test]
     fn each_condition_can_fail() {
-        let breaks: [fn(&mut Report); 25] = [
+        let breaks: [fn(&mut Report); 28] = [
             |r| r.participants[0].unaccounted = 1,
             |r| r.participants[0].auth_failures = 1,
             |r| r.participants[0].missing_key_drops = 1,
@@ -395,6 +413,9 @@ mod tests {
             |r| r.sfu.forwarded_packets = 0,
             |r| r.sfu.readable_payloads = 1,
             |r| r.sfu.control_readable = 4,
+            |r| r.codes.shown_by = 1,
+            |r| r.codes.split_epochs = 1,
+            |r| r.codes.safety_number_agrees = false,
             |r| outage(r).epochs = 1,
             |r| outage(r).participants.clear(),
             |r| outage(r).streams.streams = 0,

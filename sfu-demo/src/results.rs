@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, Ssrc};
 use mls_srtp::schedule::ModeKind;
 use mls_srtp::time::Moment;
@@ -41,10 +42,16 @@ pub fn collect(
         let pauses = pauses(conference, everybody, ended_at);
         outage.report(&pauses, epochs, &conference.leaver)
     });
+    let mut told = everybody
+        .iter()
+        .filter_map(|one| one.progress().stronger_suite);
+    let stronger = told.next();
     Report {
         outage,
         mode: conference.mode.kind().name(),
         profile: conference.mode.cipher(),
+        ciphersuite: conference.ciphersuite.name(),
+        stronger_ciphersuite: stronger.map(MlsSuite::name),
         epochs: seen.len(),
         lost_packets: stayed.map(|one| one.unaccounted).sum(),
         epoch_changes: epoch_changes(conference, everybody, epochs),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use mls_srtp::schedule::{MediaMode, ModeKind};
 use mls_srtp_participant::trust::Trust;
+use mls_srtp_signaling::access::AccessControl;
 use mls_srtp_signaling::store::Place;
 use mls_srtp_signaling::transport::ChosenTls;
 use mls_srtp_signaling::{RoomConfig, ServerBuilder, ServiceConfig};
@@ -30,9 +31,17 @@ pub async fn run(args: &Serve) -> ExitCode {
         media: args.media,
         public: args.public,
         mode,
+        ciphersuite: args.protection.ciphersuite(),
         page: true,
     };
-    let (server, tls) = match signaling(args, mode) {
+    let access = match args.access.control() {
+        Ok(access) => access,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let (server, tls) = match signaling(args, mode, access) {
         Ok((server, tls)) => (server.events(events), tls),
         Err(error) => {
             eprintln!("error: {error}");
@@ -65,12 +74,14 @@ pub async fn run(args: &Serve) -> ExitCode {
         Place::Memory => println!("rooms are kept nowhere: a restart loses them"),
         Place::File(path) => println!("rooms are kept in {}", path.display()),
     }
-    println!("open access: anyone may enter any room under any name");
+    if let Some(warning) = args.access.warning() {
+        println!("{warning}");
+    }
     let mut interrupt = Interrupt::listen();
     let trust = tls.map_or(Trust::SYSTEM, |chosen| {
         Trust::only(chosen.tls.certificate())
     });
-    let bots = Bots::start(args.bots, &host.url(), trust, &args.bots_room, mode.kind()).await;
+    let bots = Bots::start(args, &host.url(), trust, mode.kind()).await;
     let bots = match bots {
         Ok(bots) => bots,
         Err(error) => {
@@ -96,17 +107,19 @@ pub async fn run(args: &Serve) -> ExitCode {
 fn signaling(
     args: &Serve,
     mode: MediaMode,
+    access: Box<dyn AccessControl>,
 ) -> Result<(ServerBuilder, Option<ChosenTls>), Box<dyn Error>> {
     let mut config = ServiceConfig {
         listen: args.listen,
         room: RoomConfig {
             mode,
+            ciphersuite: args.protection.ciphersuite(),
             ..RoomConfig::default()
         },
         ..ServiceConfig::default()
     };
     args.transport.apply(&mut config);
-    let mut server = ServerBuilder::new(config).boxed_store(args.store.open()?);
+    let mut server = ServerBuilder::new(config, access).boxed_store(args.store.open()?);
     let tls = args.transport.tls(args.listen.ip(), &args.store)?;
     if let Some(chosen) = &tls {
         server = server.tls(chosen.tls.clone());

@@ -77,7 +77,7 @@ impl View {
         let mut out = stdout().lock();
         for record in epochs.iter().skip(self.told) {
             let (time, epoch, cause) = (elapsed.as_secs_f64(), record.epoch, record.cause());
-            let (members, code) = (record.members, code_of(everybody, record));
+            let (members, (code, _)) = (record.members, code_of(everybody, record));
             writeln!(
                 out,
                 "{time:6.1} s  epoch {epoch}: {cause} · {members} members · {code}"
@@ -102,7 +102,8 @@ impl View {
                 record.members,
                 record.cause(),
             ));
-            lines.push(format!("group code  {}", code_of(everybody, record).bold()));
+            let (code, shown_by) = code_of(everybody, record);
+            lines.push(format!("group code  {} · shown by {shown_by}", code.bold()));
         }
         lines.push(format!("{}", table_head().dark_grey()));
         lines.extend(everybody.iter().map(|one| row(one, everybody)));
@@ -162,17 +163,18 @@ fn row(one: &Headless, everybody: &[Arc<Headless>]) -> String {
     format!("{name:10} {epoch:>6} {sent:>8} {opened:>10} {refused:>8}  {state}")
 }
 
-/// The group code that members of an epoch show.
-fn code_of(everybody: &[Arc<Headless>], record: &EpochRecord) -> String {
+/// The group code that members of an epoch show, and how many show that one.
+fn code_of(everybody: &[Arc<Headless>], record: &EpochRecord) -> (String, usize) {
     let codes = everybody
         .iter()
         .filter_map(|one| match one.progress().epoch {
             Some(Event::EpochChanged { epoch, code, .. }) if epoch == record.epoch => Some(code),
             _ => None,
         });
-    codes
-        .into_iter()
-        .next()
-        .map(|code| code.to_string())
-        .unwrap_or_else(|| "…".into())
+    let codes: Vec<_> = codes.collect();
+    let Some(first) = codes.first() else {
+        return ("…".into(), 0);
+    };
+    let alike = codes.iter().filter(|code| *code == first);
+    (first.to_string(), alike.count())
 }

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+const WEAK: &str = "mls_128_dhkemx25519_aes128gcm_sha256_ed25519";
+const STRONG: &str = "mls_128_mlkem768x25519_aes128gcm_sha256_ed25519";
+
 fn sfu_demo(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sfu-demo"));
     // Unless a test says otherwise: nothing is written where a user's own files are.
@@ -94,6 +97,8 @@ fn a_whole_conference_holds_and_its_recordings_play() {
             .unwrap_or_else(|| panic!("no number: {value}"))
     };
     assert!(number(&report["epochs"]) >= 4);
+    assert_eq!(report["ciphersuite"], WEAK);
+    assert_eq!(report["stronger_ciphersuite"], STRONG);
     let participants = report["participants"].as_array().expect("a list");
     assert_eq!(participants.len(), 4);
     for one in participants {
@@ -125,6 +130,9 @@ fn a_whole_conference_holds_and_its_recordings_play() {
     assert!(number(&report["removed_tried"]) >= 200);
     assert_eq!(number(&report["removed_could_read"]), 0);
     assert_eq!(number(&report["lost_packets"]), 0);
+    let codes = &report["codes"];
+    assert_eq!(number(&codes["shown_by"]), 3, "{codes}");
+    assert_eq!(codes["safety_number_agrees"], true, "{codes}");
     let sfu = &report["sfu"];
     assert_eq!(number(&sfu["readable_payloads"]), 0);
     assert_eq!(sfu["control_readable"], sfu["control_forwarded"]);
@@ -183,7 +191,7 @@ fn a_conference_outlives_its_sfu() {
 }
 
 #[test]
-fn a_conference_in_counter_mode_holds() {
+fn a_post_quantum_conference_in_counter_mode_holds() {
     let (profile, seconds) = ("aes128_cm_hmac_sha1_80", "20");
     let output = run(&[
         "demo",
@@ -193,6 +201,7 @@ fn a_conference_in_counter_mode_holds() {
         seconds,
         "--profile",
         profile,
+        "--post-quantum",
         "--json",
     ]);
     let text = String::from_utf8_lossy(&output.stdout);
@@ -200,6 +209,17 @@ fn a_conference_in_counter_mode_holds() {
     let report: Value = serde_json::from_str(last).expect("the last line is JSON");
     assert_eq!(report["verdict"], "ok", "{}", report["reasons"]);
     assert_eq!(report["profile"], profile);
+    assert_eq!(report["ciphersuite"], STRONG);
+    assert_eq!(report["stronger_ciphersuite"], Value::Null);
+}
+
+#[test]
+fn who_requires_a_post_quantum_room_enters_no_other() {
+    let serve = Serve::start();
+    let output = run(&["participant", "--url", &serve.url, "--require-post-quantum"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains(WEAK), "{error}");
 }
 
 /// A running `serve` on ports of its own.
@@ -217,7 +237,14 @@ impl Serve {
     }
 
     fn start_with(extra: &[&str]) -> Self {
-        let args = ["serve", "--listen", "127.0.0.1:0", "--media", "127.0.0.1:0"];
+        let args = [
+            "serve",
+            "--open",
+            "--listen",
+            "127.0.0.1:0",
+            "--media",
+            "127.0.0.1:0",
+        ];
         let mut child = sfu_demo(&args)
             .args(extra)
             .stdout(Stdio::piped())
@@ -276,12 +303,13 @@ fn participants_of_their_own_processes_meet_in_a_served_room() {
             .expect("runs")
     };
     let alice = join("alice", &["--record", record]);
-    let bob = join("bob", &[]);
-    for (child, other) in [
+    let bob = join("bob", &["--qr"]);
+    let [alice, bob] = [alice, bob].map(|child| child.wait_with_output().expect("ends"));
+    same_codes(&alice, &bob);
+    for (output, other) in [
         (alice, "bob@localhost/headless"),
         (bob, "alice@localhost/headless"),
     ] {
-        let output = child.wait_with_output().expect("ends");
         let text = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{text}");
         let heard = text
@@ -326,6 +354,26 @@ fn a_room_is_entered_over_tls_by_those_who_trust_the_certificate() {
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("--tls-ca"), "{text}");
     assert_eq!(serve.interrupt(), Some(0));
+}
+
+/// What two participants print for people to compare, compared.
+fn same_codes(alice: &Output, bob: &Output) {
+    let texts = [alice, bob].map(|one| String::from_utf8_lossy(&one.stdout));
+    let [alice, bob] = texts.each_ref().map(|text| text.lines());
+    let codes: Vec<&str> = alice.filter(|line| line.contains("group code")).collect();
+    let common = bob.filter(|line| codes.contains(line)).count();
+    assert!(common > 0, "no code in common: {texts:#?}");
+    let number = |text: &str, with: &str| {
+        let begin = format!("safety number with {with}@localhost/headless: ");
+        let mut numbers = text.lines().filter_map(|line| line.strip_prefix(&begin));
+        let number = numbers.next().expect("a number").to_owned();
+        assert_eq!(numbers.next(), None, "it stays the same");
+        number
+    };
+    let digits = number(&texts[0], "bob");
+    assert_eq!(digits.split(' ').map(str::len).collect::<Vec<_>>(), [5; 12]);
+    assert_eq!(digits, number(&texts[1], "alice"));
+    assert!(!texts[0].contains('█') && texts[1].contains('█'));
 }
 
 /// Nothing that is waited for takes that long.
@@ -505,14 +553,28 @@ fn wrong_arguments_end_with_code_2_and_a_clear_line() {
 fn a_busy_port_is_named() {
     let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = tcp.local_addr().expect("an address").to_string();
-    let output = run(&["serve", "--listen", &address, "--media", "127.0.0.1:0"]);
+    let output = run(&[
+        "serve",
+        "--open",
+        "--listen",
+        &address,
+        "--media",
+        "127.0.0.1:0",
+    ]);
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains(&address) && text.contains("TCP"), "{text}");
 
     let udp = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let address = udp.local_addr().expect("an address").to_string();
-    let output = run(&["serve", "--listen", "127.0.0.1:0", "--media", &address]);
+    let output = run(&[
+        "serve",
+        "--open",
+        "--listen",
+        "127.0.0.1:0",
+        "--media",
+        &address,
+    ]);
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains(&address), "{text}");

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use mls_srtp::group::MlsSuite;
 use mls_srtp::schedule::MediaMode;
 
 use crate::origin::AllowedOrigin;
@@ -72,7 +73,7 @@ impl Default for ServiceConfig {
 /// What applies to a room.
 #[derive(Debug, Clone)]
 pub struct RoomConfig {
-    /// Members and wishers at once. Default 1,000.
+    /// Members and wishers at once, see also [`RoomConfig::most_participants`]. Default 1,000.
     pub max_participants: usize,
     /// How long a member may be without a connection before it is removed, and a group without
     /// any connected member before it is closed. Default 5 s: longer than a change of network, and
@@ -106,11 +107,28 @@ pub struct RoomConfig {
     pub max_committers: usize,
     /// Largest application message in bytes. Default 16 KiB; announcements have a few hundred.
     pub max_application: usize,
-    /// Largest key package in bytes. Default 16 KiB: ours have about 300, and every member gets
-    /// them with the Add.
+    /// Largest key package in bytes. Default 16 KiB: ours have about 300, post-quantum ones 2,700,
+    /// and every member gets them with the Add.
     pub max_key_package: usize,
+    /// The MLS cipher suite of groups that are created here.
+    pub ciphersuite: MlsSuite,
     /// How media is protected in rooms of this service, and with what.
     pub mode: MediaMode,
+}
+
+/// What a post-quantum room takes at most: the tree and the Welcome of more could be larger than an
+/// envelope may be.
+const MOST_POST_QUANTUM: usize = 250;
+
+impl RoomConfig {
+    /// Members and wishers that a room really takes: `max_participants`, or 250 in a post-quantum
+    /// room if that is less.
+    pub fn most_participants(&self) -> usize {
+        match self.ciphersuite.is_post_quantum() {
+            true => self.max_participants.min(MOST_POST_QUANTUM),
+            false => self.max_participants,
+        }
+    }
 }
 
 impl Default for RoomConfig {
@@ -128,6 +146,7 @@ impl Default for RoomConfig {
             max_committers: 16,
             max_application: 16 * 1024,
             max_key_package: 16 * 1024,
+            ciphersuite: MlsSuite::default(),
             mode: MediaMode::default(),
         }
     }

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use crate::bucket::Bucket;
 use crate::config::ServiceConfig;
 use crate::http::Socket;
+use crate::refused::Refused;
 use crate::room::ClientId;
 use crate::service::Service;
 
@@ -147,23 +148,24 @@ impl Reader {
                     request = taken.is_err().then(|| type_of(text.as_bytes())).flatten();
                     taken
                 }
-                Some(Ok(Message::Binary(_))) => {
-                    Err((Refusal::Malformed, "envelopes are text frames".into()))
-                }
+                Some(Ok(Message::Binary(_))) => Err(Refused::new(
+                    Refusal::Malformed,
+                    "envelopes are text frames",
+                )),
                 Some(Ok(Message::Close(_))) | None => return None,
                 // Pings and pongs: the client lives.
                 Some(Ok(_)) => continue,
                 Some(Err(WsError::Capacity(CapacityError::MessageTooLong { size, .. }))) => {
                     // The message was not read, so the stream cannot go on.
-                    self.refuse(None, Refusal::TooLarge, too_large(size));
+                    self.refuse(None, Refused::new(Refusal::TooLarge, too_large(size)));
                     return self.give_up().await;
                 }
                 Some(Err(_)) => return None,
             };
             match taken {
                 Ok(()) => self.faults = 0,
-                Err((reason, detail)) => {
-                    self.refuse(request, reason, detail);
+                Err(refused) => {
+                    self.refuse(request, refused);
                     self.faults += 1;
                     if self.faults >= MAX_FAULTS {
                         return self.give_up().await;
@@ -173,16 +175,16 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, json: &[u8]) -> Result<(), (Refusal, String)> {
+    fn take(&mut self, json: &[u8]) -> Result<(), Refused> {
         if !self.bucket.take(Instant::now()) {
             let detail = "too many messages; wait a second";
-            return Err((Refusal::RateLimited, detail.into()));
+            return Err(Refused::new(Refusal::RateLimited, detail));
         }
         if json.len() > MAX_ENVELOPE_BYTES {
-            return Err((Refusal::TooLarge, too_large(json.len())));
+            return Err(Refused::new(Refusal::TooLarge, too_large(json.len())));
         }
         let message: ClientMessage = serde_json::from_slice(json)
-            .map_err(|error| (Refusal::Malformed, error.to_string()))?;
+            .map_err(|error| Refused::new(Refusal::Malformed, error.to_string()))?;
         if self.entered {
             self.service.handle(self.client, message);
             return Ok(());
@@ -193,17 +195,12 @@ impl Reader {
     }
 
     /// A client must know which of its requests was refused; what has no type is a "message".
-    fn refuse(&self, request: Option<String>, reason: Refusal, detail: String) {
+    fn refuse(&self, request: Option<String>, refused: Refused) {
         let unknown = if self.entered { "message" } else { "hello" };
         let request = request
             .filter(|_| self.entered)
             .unwrap_or_else(|| unknown.to_owned());
-        let refused = ServiceMessage::Refused {
-            request,
-            reason,
-            detail,
-        };
-        self.service.send(self.client, &refused);
+        self.service.send(self.client, &refused.of(request));
     }
 
     /// Lets the writer say what is queued and close; it ends this connection.

@@ -3,10 +3,11 @@
 //! learns a key.
 //!
 //! ```no_run
+//! use mls_srtp_signaling::access::OpenAccess;
 //! use mls_srtp_signaling::{ServerBuilder, ServiceConfig};
 //!
 //! # async fn run() -> Result<(), mls_srtp_signaling::StartError> {
-//! let server = ServerBuilder::new(ServiceConfig::default()).bind().await?;
+//! let server = ServerBuilder::new(ServiceConfig::default(), OpenAccess).bind().await?;
 //! println!("listening on {}", server.url());
 //! server.run(async { let _ = tokio::signal::ctrl_c().await; }).await;
 //! # Ok(())
@@ -30,6 +31,7 @@ mod door;
 pub mod http;
 pub mod media;
 pub mod origin;
+mod refused;
 pub mod room;
 mod server;
 mod service;
@@ -40,6 +42,7 @@ pub mod tls;
 pub mod transport;
 
 pub use config::{RoomConfig, ServiceConfig};
+pub use refused::Refused;
 pub use room::{RoomEvent, RoomEventKind};
 pub use server::{Server, ServerBuilder, ServerHandle, StartError};
 pub use stats::ServiceStats;

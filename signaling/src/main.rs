@@ -1,13 +1,18 @@
 //! `mls-srtp-signaling`: the delivery service as a program of its own.
 
+mod issuing;
+
 use std::error::Error;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use issuing::{Token, TokenKey};
+use mls_srtp::group::MlsSuite;
 use mls_srtp::schedule::{MediaMode, ModeKind, Profile, Suite};
+use mls_srtp_signaling::access::{AccessArgs, AccessControl};
 use mls_srtp_signaling::store::Place;
 use mls_srtp_signaling::transport::TransportArgs;
 use mls_srtp_signaling::{RoomConfig, Server, ServerBuilder, ServiceConfig};
@@ -16,8 +21,18 @@ use tracing_subscriber::filter::ParseError;
 
 /// Delivery service for MLS-SRTP conferences, over WebSocket. Runs until Ctrl-C.
 #[derive(Debug, Parser)]
-#[command(name = "mls-srtp-signaling", version, about, max_term_width = 100)]
+#[command(
+    name = "mls-srtp-signaling",
+    version,
+    about,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
 struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    access: AccessArgs,
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "IP:PORT")]
     listen: SocketAddr,
@@ -53,9 +68,19 @@ struct Cli {
     suite: Option<Suite>,
     #[command(flatten)]
     transport: TransportArgs,
+    /// Groups that are created here have keys that a later quantum computer does not give away:
+    /// X25519 and ML-KEM-768 together.
+    #[arg(long)]
+    post_quantum: bool,
     /// What to log to stderr, such as "info" or "mls_srtp_signaling=debug".
     #[arg(long, default_value = "info", env = "RUST_LOG", value_name = "FILTER", value_parser = filter)]
     log: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    TokenKey(TokenKey),
+    Token(Token),
 }
 
 /// A filter in the syntax of tracing's EnvFilter.
@@ -87,6 +112,29 @@ async fn main() -> ExitCode {
         .with_env_filter(&cli.log)
         .with_writer(std::io::stderr)
         .init();
+    let made = match cli.command {
+        Some(Command::TokenKey(args)) => Some(args.run()),
+        Some(Command::Token(args)) => Some(args.run()),
+        None => None,
+    };
+    match made {
+        Some(Ok(text)) => {
+            println!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Some(Err(error)) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+        None => {}
+    }
+    let access = match cli.access.control() {
+        Ok(access) => access,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
     let mode = match MediaMode::choose(cli.mode, cli.profile, cli.suite) {
         Ok(mode) => mode,
         Err(error) => {
@@ -97,6 +145,7 @@ async fn main() -> ExitCode {
     let room = RoomConfig {
         max_participants: cli.max_participants as usize,
         grace: Duration::from_secs(cli.grace),
+        ciphersuite: MlsSuite::of_rooms(cli.post_quantum),
         mode,
         ..RoomConfig::default()
     };
@@ -107,7 +156,7 @@ async fn main() -> ExitCode {
         ..ServiceConfig::default()
     };
     cli.transport.apply(&mut config);
-    let (server, notice) = match start(config, &cli).await {
+    let (server, notice) = match start(config, access, &cli.store, &cli.transport).await {
         Ok(started) => started,
         Err(error) => {
             eprintln!("error: {error}");
@@ -119,6 +168,9 @@ async fn main() -> ExitCode {
     if let Some(notice) = notice {
         let _ = writeln!(std::io::stdout(), "{notice}");
     }
+    if let Some(warning) = cli.access.warning() {
+        eprintln!("warning: {warning}");
+    }
     server.run(told_to_end()).await;
     ExitCode::SUCCESS
 }
@@ -126,12 +178,12 @@ async fn main() -> ExitCode {
 /// A service that listens, and what is to be said about its certificate.
 async fn start(
     config: ServiceConfig,
-    Cli {
-        store, transport, ..
-    }: &Cli,
+    access: Box<dyn AccessControl>,
+    store: &Place,
+    transport: &TransportArgs,
 ) -> Result<(Server, Option<String>), Box<dyn Error>> {
     let listen = config.listen.ip();
-    let mut builder = ServerBuilder::new(config).boxed_store(store.open()?);
+    let mut builder = ServerBuilder::new(config, access).boxed_store(store.open()?);
     tracing::info!(%store, "rooms are kept here");
     let chosen = transport.tls(listen, store)?;
     let mut notice = None;

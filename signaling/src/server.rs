@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::access::{AccessControl, OpenAccess};
+use crate::access::AccessControl;
 use crate::config::ServiceConfig;
 use crate::door::Door;
 use crate::media::MediaPort;
@@ -60,7 +60,7 @@ pub enum StartError {
 /// A service that is being put together.
 pub struct ServerBuilder {
     config: ServiceConfig,
-    access: Option<Box<dyn AccessControl>>,
+    access: Box<dyn AccessControl>,
     store: Option<Box<dyn Store>>,
     media: Option<MediaPort>,
     events: Option<RoomEvents>,
@@ -82,24 +82,17 @@ pub struct Server {
 pub struct ServerHandle(Arc<Service>);
 
 impl ServerBuilder {
-    /// A service with open access, in memory, without an SFU.
-    pub fn new(config: ServiceConfig) -> Self {
+    /// A service that lets in whom `access` admits, in memory, without an SFU.
+    pub fn new(config: ServiceConfig, access: impl AccessControl + 'static) -> Self {
         Self {
             config,
-            access: None,
+            access: Box::new(access),
             store: None,
             media: None,
             events: None,
             site: None,
             tls: None,
         }
-    }
-
-    /// Who may do what.
-    #[must_use]
-    pub fn access(mut self, access: impl AccessControl + 'static) -> Self {
-        self.access = Some(Box::new(access));
-        self
     }
 
     /// Where logs are kept.
@@ -150,9 +143,6 @@ impl ServerBuilder {
     /// [`StartError`], naming the address if it is taken.
     pub async fn bind(self) -> Result<Server, StartError> {
         let address = self.config.listen;
-        if self.access.is_none() {
-            tracing::warn!("open access: anyone may enter any room under any name");
-        }
         if self.config.allowed_origins.contains(&AllowedOrigin::Any) {
             tracing::warn!("pages of any origin may connect: every site that somebody visits");
         }
@@ -167,7 +157,7 @@ impl ServerBuilder {
             .unwrap_or_else(|| Box::new(MemoryStore::default()));
         let shared = Shared {
             identity: identity_in(&*store)?,
-            access: self.access.unwrap_or_else(|| Box::new(OpenAccess)),
+            access: self.access,
             store,
             has_media: self.media.is_some(),
             random: random_session,

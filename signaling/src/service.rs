@@ -17,6 +17,7 @@ use crate::addresses::{Addresses, Admission, Guest};
 use crate::config::ServiceConfig;
 use crate::connection::{Batch, Outgoing};
 use crate::media::MediaPort;
+use crate::refused::Refused;
 use crate::room::{ClientId, Room, RoomEvent, RoomEventKind, RoomOutput, Shared};
 use crate::server::StartError;
 use crate::stats::{Counters, ServiceStats, count};
@@ -143,13 +144,9 @@ impl Service {
     }
 
     /// The first message of a client.
-    pub(crate) fn hello(
-        &self,
-        client: ClientId,
-        message: ClientMessage,
-    ) -> Result<(), (Refusal, String)> {
+    pub(crate) fn hello(&self, client: ClientId, message: ClientMessage) -> Result<(), Refused> {
         let ClientMessage::Hello { room: name, .. } = &message else {
-            return Err((Refusal::OutOfOrder, "say hello first".into()));
+            return Err(Refused::new(Refusal::OutOfOrder, "say hello first"));
         };
         let room = self.room(name)?;
         let entered = self.with(&room, |room, now| room.hello(client, message, now));
@@ -258,24 +255,19 @@ impl Service {
         }
     }
 
-    fn room(&self, name: &RoomName) -> Result<SharedRoom, (Refusal, String)> {
+    fn room(&self, name: &RoomName) -> Result<SharedRoom, Refused> {
         let mut rooms = lock(&self.rooms);
         if let Some(room) = rooms.get(name) {
             return Ok(Arc::clone(room));
         }
         if rooms.len() >= self.config.max_rooms {
-            return Err((
-                Refusal::RoomFull,
-                "the service has as many rooms as it may".into(),
-            ));
+            let detail = "the service has as many rooms as it may";
+            return Err(Refused::new(Refusal::RoomFull, detail));
         }
         let room = self.open(name);
         let room = room.map_err(|error| {
             tracing::error!(room = %name, error, "cannot open the room");
-            (
-                Refusal::RateLimited,
-                "the service cannot open the room now".into(),
-            )
+            Refused::new(Refusal::RateLimited, "the service cannot open the room now")
         })?;
         rooms.insert(name.clone(), Arc::clone(&room));
         Ok(room)

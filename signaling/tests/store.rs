@@ -532,3 +532,20 @@ fn a_damaged_row_is_an_error() {
     spoil("UPDATE rooms SET name = ''");
     assert!(damaged(at(&path).open_rooms().map(|_| ())));
 }
+
+#[test]
+fn a_token_stays_bound_to_its_first_key() {
+    const LATER: u64 = 1 << 40;
+    with_all(
+        |store| {
+            assert_eq!(store.bind_token("one", &blob(1), LATER), Ok(blob(1)));
+            assert_eq!(store.bind_token("over", &blob(1), 1), Ok(blob(1)));
+        },
+        |kind, store| {
+            let again = store.bind_token("one", &blob(2), LATER);
+            assert_eq!(again, Ok(blob(1)), "{kind}");
+            let another = store.bind_token("two", &blob(2), LATER);
+            assert_eq!(another, Ok(blob(2)), "{kind}");
+        },
+    );
+}

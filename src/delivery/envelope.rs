@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::delivery::Blob;
 use crate::group::RoomPolicy;
 use crate::id::{Epoch, Generation, GroupId, LeafIndex, ParticipantId, RoomName, Seq};
+use crate::trust::TrustCode;
 
 /// The version of the envelopes in this module.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -104,6 +105,9 @@ pub enum ClientMessage {
         seq: Seq,
         /// For the operator's log and for the joiner.
         reason: String,
+        /// What is wrong with the credential, if it is that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<TrustCode>,
     },
     /// Asks for [`ServiceMessage::GroupInfo`]: this device has a leaf and lost the state behind it.
     AskGroupInfo {
@@ -275,6 +279,9 @@ pub enum ServiceMessage {
         request: String,
         /// Why, for the program.
         reason: Refusal,
+        /// What is wrong with a token or credential, if it is that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<TrustCode>,
         /// Why, for a person.
         detail: String,
     },
@@ -406,8 +413,10 @@ pub enum Refusal {
     UnsupportedVersion,
     /// More messages than the rate limit allows; wait and send again.
     RateLimited,
-    /// The room is full.
+    /// The room is full, or the service has as many rooms as it may.
     RoomFull,
+    /// The token has opened as many rooms as it may.
+    TooManyRooms,
     /// Somebody else created the room's group first; join it.
     RoomOccupied,
     /// The room has no group; create one.

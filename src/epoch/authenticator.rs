@@ -4,6 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::codes::{self, CodeKind, Comparison, ScanError};
 use crate::digits;
 
 /// Thirty decimal digits that change with every epoch and are equal for all who are in it.
@@ -11,26 +12,43 @@ use crate::digits;
 /// Derived from the epoch authenticator (RFC 9420 §8.7), which depends on the whole history of the
 /// group: a delivery service that shows two members different histories cannot give them one code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct GroupCode([u32; 6]);
+pub struct GroupCode([u8; 32]);
 
 /// Separates this use of the authenticator from every other.
 const DOMAIN: &[u8] = b"mls-srtp v1 group code";
 
 impl GroupCode {
-    /// The code of the epoch with this authenticator.
+    /// The code of the epoch with this authenticator: SHA-256(domain ‖ authenticator).
     ///
-    /// Six groups of five digits, of SHA-256(domain ‖ authenticator): about 99 bits in all.
+    /// Its digits are six groups of five, of the first 30 bytes: about 99 bits in all.
     pub fn new(epoch_authenticator: &[u8]) -> Self {
         let hash = Sha256::new_with_prefix(DOMAIN)
             .chain_update(epoch_authenticator)
             .finalize();
-        Self(digits::six_groups(&hash))
+        Self(hash.into())
+    }
+
+    /// The code for a QR code, with all its 256 bits. Everybody in the epoch shows the same.
+    pub fn to_qr_text(&self) -> String {
+        codes::write(CodeKind::Group, &self.0)
+    }
+
+    /// Compares with a text that somebody else was shown in this epoch.
+    ///
+    /// # Errors
+    /// [`ScanError`] if it is no group code of this version.
+    pub fn compare(&self, scanned: &str) -> Result<Comparison, ScanError> {
+        if codes::read(CodeKind::Group, scanned)? == self.0 {
+            Ok(Comparison::Match)
+        } else {
+            Ok(Comparison::Differs)
+        }
     }
 }
 
 impl fmt::Display for GroupCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        digits::write(&self.0, f)
+        digits::write(&digits::six_groups(&self.0), f)
     }
 }
 
@@ -46,5 +64,18 @@ mod tests {
         let mut other = [1; 32];
         other[31] = 2;
         assert_ne!(code, GroupCode::new(&other).to_string());
+    }
+
+    #[test]
+    fn a_scanned_code_matches_in_its_epoch_only() {
+        let (code, other) = (GroupCode::new(&[1; 32]), GroupCode::new(&[2; 32]));
+        assert_eq!(code.compare(&code.to_qr_text()), Ok(Comparison::Match));
+        assert_eq!(code.compare(&other.to_qr_text()), Ok(Comparison::Differs));
+    }
+
+    #[test]
+    fn the_domain_names_the_version() {
+        let domain = String::from_utf8_lossy(DOMAIN);
+        assert!(domain.contains(&format!(" v{} ", codes::VERSION)));
     }
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use super::provider::{Provider, StoredValues};
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
-    LeafNodeIndex, MlsGroup, MlsMessageOut, OpenMlsProvider, OpenMlsRand, ProcessedMessageContent,
-    Proposal, QueuedProposal, Sender, StagedCommit,
+    LeafNodeIndex, LeafNodeParameters, MlsGroup, MlsMessageOut, OpenMlsProvider, OpenMlsRand,
+    ProcessedMessageContent, Proposal, QueuedProposal, Sender, StagedCommit,
 };
 
 use super::{
-    CredentialValidator, Door, GroupError, Identity, RoomPolicy, Roster, RuleViolation, credential,
-    decode, rules, terms,
+    Door, GroupError, Identity, MlsSuite, RoomPolicy, Roster, RuleViolation, credential, decode,
+    rules, terms,
 };
 use crate::delivery::Blob;
 use crate::epoch::{EpochSecrets, GroupCode};
@@ -24,6 +24,7 @@ use crate::schedule::{
     exporter_context,
 };
 use crate::secret::Secret;
+use crate::trust::{CredentialValidator, Occasion, Presented, TrustWarning};
 
 /// What the creator of a group sends to the service.
 pub(crate) struct Creation {
@@ -81,18 +82,17 @@ pub(crate) struct Engine {
     provider: Provider,
     group: MlsGroup,
     validator: Arc<dyn CredentialValidator>,
+    /// What our leaf says we can do, whenever it is renewed.
+    accepted: Vec<MlsSuite>,
 }
 
 impl Engine {
-    pub(super) fn new(
-        provider: Provider,
-        group: MlsGroup,
-        validator: &Arc<dyn CredentialValidator>,
-    ) -> Self {
+    pub(super) fn new(provider: Provider, group: MlsGroup, door: &Door) -> Self {
         Self {
             provider,
             group,
-            validator: Arc::clone(validator),
+            validator: Arc::clone(&door.validator),
+            accepted: door.accepted.clone(),
         }
     }
 
@@ -105,8 +105,8 @@ impl Engine {
     ) -> Result<(Self, Creation), GroupError> {
         let group = MlsGroup::builder()
             .with_group_id(openmls::group::GroupId::from_slice(group_id.as_bytes()))
-            .ciphersuite(terms::CIPHERSUITE)
-            .with_capabilities(terms::capabilities())
+            .ciphersuite(door.policy.ciphersuite.mls())
+            .with_capabilities(terms::capabilities(&door.accepted))
             .with_group_context_extensions(terms::extensions(&door.policy, &door.external_sender)?)
             .with_wire_format_policy(terms::wire_format_policy())
             .use_ratchet_tree_extension(false)
@@ -124,7 +124,7 @@ impl Engine {
             group_info: encode(&group_info)?,
             tree: Blob::new(tree),
         };
-        Ok((Self::new(provider, group, &door.validator), creation))
+        Ok((Self::new(provider, group, door), creation))
     }
 
     /// Sixteen random bytes.
@@ -159,16 +159,17 @@ impl Engine {
                 Ok(Processed::Proposal(proposed))
             }
             ProcessedMessageContent::StagedCommitMessage(staged) => {
-                let signature_key = |leaf| {
+                let identity = |leaf| {
                     let mut members = self.group.members();
-                    members.find(|m| m.index == leaf).map(|m| m.signature_key)
+                    let member = members.find(|member| member.index == leaf)?;
+                    Some((member.credential, member.signature_key))
                 };
                 let before = rules::Before {
                     roster: &self.roster(),
                     terms: self.group.extensions(),
                     removing: &self.removing(),
                     validator: &*self.validator,
-                    signature_key: &signature_key,
+                    identity: &identity,
                 };
                 let violation = rules::check_commit(&staged, &sender, &before).err();
                 Ok(Processed::Commit(staged, violation))
@@ -190,8 +191,13 @@ impl Engine {
         let Proposal::Add(add) = proposal.proposal() else {
             return None;
         };
-        let trusted = || rules::check_trust(&*self.validator, add.key_package().leaf_node());
-        rules::check_key_package(add.key_package())
+        let key_package = add.key_package();
+        let trusted = || {
+            let policy = terms::policy(self.group.extensions());
+            let policy = policy.map_err(|_| RuleViolation::Terms)?;
+            rules::check_trust(&*self.validator, &policy.room, key_package.leaf_node())
+        };
+        rules::check_key_package(key_package, self.group.ciphersuite())
             .and_then(|_| trusted())
             .err()
     }
@@ -270,10 +276,15 @@ impl Engine {
         include: impl Fn(&ProposalRef) -> bool,
     ) -> Result<(MlsMessageOut, Option<MlsMessageOut>, Option<MlsMessageOut>), GroupError> {
         let provider = &self.provider;
+        let mut leaf = LeafNodeParameters::builder();
+        if renew_leaf {
+            leaf = leaf.with_capabilities(terms::capabilities(&self.accepted));
+        }
         let bundle = self
             .group
             .commit_builder()
             .force_self_update(renew_leaf)
+            .leaf_node_parameters(leaf.build())
             .load_psks(provider.storage())
             .map_err(|e| GroupError::library("building a commit", &e))?
             .create_group_info(true)
@@ -366,7 +377,20 @@ impl Engine {
 
     /// Whether the group still states these terms.
     pub(crate) fn states(&self, door: &Door) -> bool {
-        terms::check(self.group.extensions(), &door.policy, &door.external_sender).is_ok()
+        let (suite, stated) = (self.group.ciphersuite(), self.group.extensions());
+        terms::check(suite, stated, &door.policy, &door.external_sender).is_ok()
+    }
+
+    /// The suite that the group could have by what all its members have signed, if that is stronger
+    /// than the one it has.
+    pub(crate) fn stronger_suite(&self, door: &Door) -> Option<MlsSuite> {
+        let group = self.group.public_group();
+        let leaves = group
+            .members()
+            .filter_map(|member| group.leaf(member.index));
+        let signed: Vec<_> = leaves.map(|leaf| leaf.capabilities()).collect();
+        let strongest = MlsSuite::strongest_of_all(signed.iter().copied())?;
+        (signed.len() > 1 && strongest > door.policy.ciphersuite).then_some(strongest)
     }
 
     /// Everything that the MLS library keeps of the group, secrets included; `None` if that is not
@@ -379,7 +403,7 @@ impl Engine {
     pub(crate) fn load(
         group_id: GroupId,
         saved: StoredValues,
-        validator: &Arc<dyn CredentialValidator>,
+        door: &Door,
     ) -> Result<Self, GroupError> {
         let provider = Provider::new(true);
         provider.storage().put(saved);
@@ -387,7 +411,7 @@ impl Engine {
         let group = MlsGroup::load(provider.storage(), &group_id)
             .map_err(|e| GroupError::library("loading a group", &e))?
             .ok_or(GroupError::Malformed("a saved group"))?;
-        Ok(Self::new(provider, group, validator))
+        Ok(Self::new(provider, group, door))
     }
 
     /// Our own leaf.
@@ -415,6 +439,32 @@ impl Engine {
         let mut members = self.group.members();
         let member = members.find(|member| member.index.u32() == u32::from(leaf.get()))?;
         Some(member.signature_key)
+    }
+
+    /// Shows the members of `who`, or all others, to the trust settings as members; says what a person
+    /// should be warned of.
+    pub(crate) fn meet(&self, who: Option<&[ParticipantId]>) -> Vec<(ParticipantId, TrustWarning)> {
+        let Ok(policy) = terms::policy(self.group.extensions()) else {
+            return Vec::new();
+        };
+        let own = self.group.own_leaf_index();
+        let others = self.group.members().filter(|member| member.index != own);
+        let warned = others.filter_map(|member| {
+            let participant = credential::participant(&member.credential).ok()?;
+            if who.is_some_and(|who| !who.contains(&participant)) {
+                return None;
+            }
+            let presented = Presented {
+                participant: &participant,
+                signature_key: &member.signature_key,
+                evidence: &credential::evidence(&member.credential).ok()?,
+                room: &policy.room,
+                occasion: Occasion::Present,
+            };
+            let warning = self.validator.met(&presented)?;
+            Some((participant, warning))
+        });
+        warned.collect()
     }
 
     /// What media needs of the current epoch.

@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use super::provider::Provider;
 use openmls::prelude::{
-    Extensions, GroupContext, LeafNodeParameters, Member, MlsGroup, MlsGroupJoinConfig,
-    OpenMlsProvider,
+    Ciphersuite, Extensions, GroupContext, LeafNodeParameters, Member, MlsGroup,
+    MlsGroupJoinConfig, OpenMlsProvider,
 };
 
 use super::engine::{Engine, encode};
-use super::{
-    CredentialValidator, GroupError, Identity, RoomPolicy, credential, decode, rules, terms,
-};
+use super::{GroupError, Identity, MlsSuite, RoomPolicy, decode, rules, terms};
 use crate::delivery::{Blob, ExternalSenderInfo};
 use crate::id::{Epoch, GroupId, LeafIndex};
+use crate::trust::{CredentialValidator, Occasion};
 
 /// What a newcomer holds a group against before it enters.
 #[derive(Clone)]
@@ -22,19 +21,28 @@ pub(crate) struct Door {
     pub(crate) policy: RoomPolicy,
     pub(crate) external_sender: ExternalSenderInfo,
     pub(crate) validator: Arc<dyn CredentialValidator>,
+    /// The suites that we accept, and that our leaf says we can do. The policy names one of them.
+    pub(crate) accepted: Vec<MlsSuite>,
 }
 
 impl Door {
+    /// Whether it leads into a group of the same terms.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.policy == other.policy && self.external_sender == other.external_sender
+    }
+
     pub(super) fn check(
         &self,
+        suite: Ciphersuite,
         extensions: &Extensions<GroupContext>,
         members: impl Iterator<Item = Member>,
     ) -> Result<(), GroupError> {
-        terms::check(extensions, &self.policy, &self.external_sender)?;
+        terms::check(suite, extensions, &self.policy, &self.external_sender)?;
         for member in members {
             LeafIndex::try_from(member.index.u32()).map_err(|_| GroupError::TooLarge)?;
-            let participant = credential::participant(&member.credential)?;
-            rules::check_key(&*self.validator, participant, &member.signature_key)?;
+            let there = (&self.policy.room, Occasion::Present);
+            let key = &member.signature_key;
+            rules::check_key(&*self.validator, there, &member.credential, key)?;
         }
         Ok(())
     }
@@ -65,7 +73,8 @@ impl Return {
             return Err(GroupError::Malformed("a GroupInfo of the named group"));
         }
         let invalid = |e: &dyn std::fmt::Display| GroupError::invalid("the GroupInfo", &e);
-        let leaf = LeafNodeParameters::builder().with_capabilities(terms::capabilities());
+        let capabilities = terms::capabilities(&door.accepted);
+        let leaf = LeafNodeParameters::builder().with_capabilities(capabilities);
         let (group, bundle) = MlsGroup::external_commit_builder()
             .with_ratchet_tree(decode::tree(tree)?)
             .with_config(join_config())
@@ -83,14 +92,14 @@ impl Return {
             .map_err(|e| invalid(&e))?
             .finalize(&provider)
             .map_err(|e| invalid(&e))?;
-        door.check(group.extensions(), group.members())?;
+        door.check(group.ciphersuite(), group.extensions(), group.members())?;
         let (commit, _, group_info) = bundle.into_messages();
         let epoch = Epoch::new(group.epoch().as_u64().saturating_sub(1));
         Ok(Self {
             epoch,
             commit: encode(&commit)?,
             group_info: encode(&group_info.ok_or(GroupError::Crypto)?)?,
-            engine: Engine::new(provider, group, &door.validator),
+            engine: Engine::new(provider, group, door),
         })
     }
 

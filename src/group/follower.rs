@@ -14,10 +14,11 @@ use openmls::prelude::{
 };
 
 use super::{
-    GroupError, NamesOnly, RoomPolicy, Roster, ServiceIdentity, decode, rules, submission, terms,
+    GroupError, MlsSuite, RoomPolicy, Roster, ServiceIdentity, decode, rules, submission, terms,
 };
 use crate::delivery::Blob;
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
+use crate::trust::NamesOnly;
 pub use change::{
     CommitOutcome, FollowError, ProposalReference, Proposed, Requeued, Requeuing, StagedChange,
 };
@@ -83,10 +84,9 @@ impl GroupFollower {
         )
         .map_err(|e| GroupError::invalid("the GroupInfo", &e))?;
         let context = info.group_context();
-        terms::check(context.extensions(), policy, &service.info()).map_err(GroupError::from)?;
-        if context.group_id().as_slice() != group_id.as_bytes()
-            || context.ciphersuite() != terms::CIPHERSUITE
-        {
+        let (suite, stated) = (context.ciphersuite(), context.extensions());
+        terms::check(suite, stated, policy, &service.info()).map_err(GroupError::from)?;
+        if context.group_id().as_slice() != group_id.as_bytes() {
             return Err(FollowError::WrongGroupInfo);
         }
         let members = Members::of(&group)?;
@@ -106,7 +106,10 @@ impl GroupFollower {
     pub fn requeue(&mut self, proposal: &Blob) -> Result<Requeued, FollowError> {
         let (reference, proposal) = self.take_proposal(proposal)?;
         let what = match proposal {
-            Proposal::Add(add) => Requeuing::Add(rules::check_key_package(add.key_package())?),
+            Proposal::Add(add) => {
+                let suite = self.group.ciphersuite();
+                Requeuing::Add(rules::check_key_package(add.key_package(), suite)?)
+            }
             Proposal::Remove(remove) => {
                 let leaf = LeafIndex::try_from(remove.removed().u32());
                 Requeuing::Remove(leaf.map_err(|_| GroupError::TooLarge)?)
@@ -162,29 +165,34 @@ impl GroupFollower {
             .map_err(|e| GroupError::library("exporting the tree", &e))?)
     }
 
-    /// Checks the key package that a client brings for itself; says its raw signature key.
+    /// Checks the key package that a client brings for itself into a room of that suite; says its
+    /// raw signature key.
     ///
     /// # Errors
-    /// [`FollowError`] if it is invalid or names somebody else.
+    /// [`FollowError`] if it is invalid, of another suite, or names somebody else.
     pub fn check_key_package(
         key_package: &Blob,
         participant: &ParticipantId,
+        suite: MlsSuite,
     ) -> Result<Blob, FollowError> {
-        check_own(key_package, participant).map(|(_, key)| key)
+        check_own(key_package, participant, suite).map(|(_, key)| key)
     }
 
-    /// Checks a key package that a client publishes for itself.
+    /// Checks a key package that a client publishes for itself, for rooms of that suite; says its
+    /// raw signature key.
     ///
     /// # Errors
-    /// [`FollowError`] if it is invalid, names somebody else, or is not of the kind that is said.
+    /// [`FollowError`] if it is invalid, of another suite, names somebody else, or is not of the
+    /// kind that is said.
     pub fn check_published(
         key_package: &Blob,
         participant: &ParticipantId,
+        suite: MlsSuite,
         last_resort: bool,
-    ) -> Result<(), FollowError> {
-        let (key_package, _) = check_own(key_package, participant)?;
+    ) -> Result<Blob, FollowError> {
+        let (key_package, key) = check_own(key_package, participant, suite)?;
         if key_package.last_resort() == last_resort {
-            Ok(())
+            Ok(key)
         } else {
             Err(GroupError::Malformed("a key package of the kind that was said").into())
         }
@@ -331,13 +339,17 @@ impl GroupFollower {
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return Err(GroupError::Malformed("a commit").into());
         };
-        let signature_key = |leaf| Some(self.group.leaf(leaf)?.signature_key().as_slice().to_vec());
+        let identity = |leaf| {
+            let leaf = self.group.leaf(leaf)?;
+            let key = leaf.signature_key().as_slice().to_vec();
+            Some((leaf.credential().clone(), key))
+        };
         let before = rules::Before {
             roster: &self.members.roster,
             terms: self.group.group_context().extensions(),
             removing: &self.queue.removing(),
             validator: &NamesOnly,
-            signature_key: &signature_key,
+            identity: &identity,
         };
         rules::check_commit(&staged, &sender, &before)?;
         Ok((sender, *staged))
@@ -379,7 +391,7 @@ impl GroupFollower {
         let ProcessedMessageContent::ProposalMessage(proposal) = processed.into_content() else {
             return Err(GroupError::Malformed("a proposal").into());
         };
-        rules::check_proposal(&proposal)?;
+        rules::check_proposal(&proposal, self.group.ciphersuite())?;
         let reference = proposal.proposal_reference_ref().clone();
         let content = proposal.proposal().clone();
         self.queue.insert(reference.clone(), &content)?;
@@ -394,9 +406,10 @@ impl GroupFollower {
 fn check_own(
     key_package: &Blob,
     participant: &ParticipantId,
+    suite: MlsSuite,
 ) -> Result<(KeyPackage, Blob), FollowError> {
     let key_package = decode::key_package(&Provider::default(), key_package)?;
-    let named = rules::check_key_package(&key_package)?;
+    let named = rules::check_key_package(&key_package, suite.mls())?;
     if named != *participant {
         return Err(FollowError::NotYours(named.to_string()));
     }

@@ -1,6 +1,8 @@
 //! A key package of our own, and the way into a group by the Welcome for it.
 
-use openmls::prelude::{KeyPackage, KeyPackageRef, MlsMessageOut, OpenMlsProvider, StagedWelcome};
+use openmls::prelude::{
+    Ciphersuite, KeyPackage, KeyPackageRef, MlsMessageOut, OpenMlsProvider, StagedWelcome,
+};
 use serde::{Deserialize, Serialize};
 
 use super::engine::{Engine, encode};
@@ -16,6 +18,7 @@ pub(crate) struct Invitation {
     key_package: Blob,
     reference: KeyPackageRef,
     is_last_resort: bool,
+    suite: Ciphersuite,
 }
 
 /// An [`Invitation`] to be kept. It holds private keys.
@@ -27,35 +30,40 @@ pub(crate) struct StoredInvitation {
 }
 
 impl Invitation {
-    /// Makes a key package to be used once.
-    pub(crate) fn new(provider: Provider, identity: &Identity) -> Result<Self, GroupError> {
-        Self::make(provider, identity, false)
+    /// Makes a key package to be used once, for a room of those terms.
+    pub(crate) fn new(
+        provider: Provider,
+        identity: &Identity,
+        door: &Door,
+    ) -> Result<Self, GroupError> {
+        Self::make(provider, identity, door, false)
     }
 
     /// Makes a key package to be used when no other is left, as often as need be (RFC 9420 §16.8).
-    pub(crate) fn last_resort(provider: Provider, identity: &Identity) -> Result<Self, GroupError> {
-        Self::make(provider, identity, true)
+    pub(crate) fn last_resort(
+        provider: Provider,
+        identity: &Identity,
+        door: &Door,
+    ) -> Result<Self, GroupError> {
+        Self::make(provider, identity, door, true)
     }
 
     fn make(
         provider: Provider,
         identity: &Identity,
+        door: &Door,
         is_last_resort: bool,
     ) -> Result<Self, GroupError> {
         let builder = KeyPackage::builder();
         let builder = if is_last_resort {
-            let listed = terms::last_resort_capabilities();
+            let listed = terms::last_resort_capabilities(&door.accepted);
             builder.leaf_node_capabilities(listed).mark_as_last_resort()
         } else {
-            builder.leaf_node_capabilities(terms::capabilities())
+            builder.leaf_node_capabilities(terms::capabilities(&door.accepted))
         };
+        let suite = door.policy.ciphersuite.mls();
         let bundle = builder
-            .build(
-                terms::CIPHERSUITE,
-                &provider,
-                &identity.signer,
-                identity.credential(),
-            )
+            .build(suite, &provider, &identity.signer, identity.credential())
             .map_err(|e| GroupError::library("making a key package", &e))?;
         let message = MlsMessageOut::from(bundle.key_package().clone());
         let key_package = encode(&message)?;
@@ -66,6 +74,7 @@ impl Invitation {
             key_package,
             reference,
             is_last_resort,
+            suite,
         })
     }
 
@@ -79,6 +88,7 @@ impl Invitation {
         provider.storage().put(stored.values);
         Ok(Self {
             reference: reference.map_err(|e| GroupError::library("hashing", &e))?,
+            suite: key_package.ciphersuite(),
             provider,
             key_package: stored.key_package,
             is_last_resort: stored.is_last_resort,
@@ -102,6 +112,7 @@ impl Invitation {
             key_package: self.key_package.clone(),
             reference: self.reference.clone(),
             is_last_resort: self.is_last_resort,
+            suite: self.suite,
         }
     }
 
@@ -111,6 +122,11 @@ impl Invitation {
 
     pub(crate) fn is_last_resort(&self) -> bool {
         self.is_last_resort
+    }
+
+    /// Whether a room of those terms can use it.
+    pub(crate) fn is_for(&self, door: &Door) -> bool {
+        self.suite == door.policy.ciphersuite.mls()
     }
 
     /// Whether the Welcome is for this key package, and not for another one of this device.
@@ -140,10 +156,14 @@ impl Invitation {
         if context.group_id().as_slice() != group_id.as_bytes() {
             return Err(GroupError::Malformed("a Welcome into the named group"));
         }
-        door.check(context.extensions(), staged.members())?;
+        door.check(
+            context.ciphersuite(),
+            context.extensions(),
+            staged.members(),
+        )?;
         let group = staged
             .into_group(&self.provider)
             .map_err(|e| GroupError::invalid("the Welcome", &e))?;
-        Ok(Engine::new(self.provider, group, &door.validator))
+        Ok(Engine::new(self.provider, group, door))
     }
 }

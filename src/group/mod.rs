@@ -8,6 +8,7 @@ mod error;
 mod follower;
 mod identity;
 mod invitation;
+mod mls_suite;
 mod policy;
 mod provider;
 mod roster;
@@ -18,9 +19,8 @@ mod submission;
 mod terms;
 #[cfg(test)]
 mod tests;
-mod validator;
 
-pub use credential::CredentialError;
+pub use credential::{CredentialError, TOKEN_CREDENTIAL};
 pub use engine::RosterChange;
 pub(crate) use engine::{Engine, Processed, ProposalRef};
 pub(crate) use entry::{Door, Return};
@@ -29,8 +29,9 @@ pub use follower::{
     CommitOutcome, FollowError, GroupFollower, ProposalReference, Proposed, Requeued, Requeuing,
     StagedChange,
 };
-pub use identity::Identity;
+pub use identity::{Identity, KeyError};
 pub(crate) use invitation::{Invitation, StoredInvitation};
+pub use mls_suite::{MlsSuite, UnknownMlsSuite};
 pub use policy::{PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};
 pub(crate) use provider::{Provider, StoredValues};
 pub use roster::{Member, Roster};
@@ -38,4 +39,3 @@ pub use rules::RuleViolation;
 pub use safety_number::SafetyNumber;
 pub use service::ServiceIdentity;
 pub use terms::TermsError;
-pub use validator::{CredentialValidator, NamesOnly};

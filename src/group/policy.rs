@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tls_codec::{DeserializeBytes, Serialize as _, TlsDeserializeBytes, TlsSerialize, TlsSize};
 
+use super::MlsSuite;
 use crate::id::{Generation, RoomName};
 use crate::schedule::{MediaMode, Profile, Suite};
 
@@ -19,6 +20,8 @@ pub struct RoomPolicy {
     pub room: RoomName,
     /// How many groups the room had before this one.
     pub generation: Generation,
+    /// The group's MLS cipher suite. The GroupContext has it too, and both must agree.
+    pub ciphersuite: MlsSuite,
     /// How media is protected, and with what.
     #[serde(flatten)]
     pub mode: MediaMode,
@@ -47,6 +50,7 @@ pub enum PolicyError {
 ///     uint16 version = 1;
 ///     opaque room<V>;
 ///     uint32 generation;
+///     uint16 ciphersuite;     /* MLS cipher suite of the group */
 ///     uint8  mode;            /* 0 srtp, 1 sframe */
 ///     uint16 profile;         /* DTLS-SRTP protection profile, or SFrame cipher suite */
 ///     uint8  flags;           /* 0x01 locked */
@@ -57,6 +61,7 @@ struct Wire {
     version: u16,
     room: Vec<u8>,
     generation: u32,
+    ciphersuite: u16,
     mode: u8,
     profile: u16,
     flags: u8,
@@ -73,12 +78,19 @@ impl RoomPolicy {
             version: VERSION,
             room: self.room.as_str().as_bytes().to_vec(),
             generation: self.generation.get(),
+            ciphersuite: self.ciphersuite.id(),
             mode,
             profile,
             flags: u8::from(self.locked),
         };
         wire.tls_serialize_detached()
             .expect("a room name fits a vector of 2^30 bytes")
+    }
+
+    /// Whether a later group of such terms protects no less than this one: media in the same way,
+    /// with keys from a suite that is as strong at least.
+    pub(crate) fn protects_like(&self, earlier: &Self) -> bool {
+        self.mode == earlier.mode && self.ciphersuite >= earlier.ciphersuite
     }
 
     /// Reads the extension's bytes; trailing bytes and unknown flags are refused.
@@ -95,10 +107,12 @@ impl RoomPolicy {
             1 => Suite::from_id(wire.profile).map(MediaMode::Sframe),
             _ => return Err(PolicyError::Unknown("mode")),
         };
+        let ciphersuite = MlsSuite::from_id(wire.ciphersuite);
         let room = String::from_utf8(wire.room).map_err(|_| PolicyError::Malformed)?;
         Ok(Self {
             room: RoomName::new(room).map_err(|_| PolicyError::Malformed)?,
             generation: Generation::new(wire.generation),
+            ciphersuite: ciphersuite.ok_or(PolicyError::Unknown("cipher suite"))?,
             mode: mode.ok_or(PolicyError::Unknown("profile"))?,
             locked: match wire.flags {
                 0 => false,
@@ -117,6 +131,7 @@ mod tests {
         RoomPolicy {
             room: RoomName::new("demo").expect("a name"),
             generation: Generation::new(3),
+            ciphersuite: MlsSuite::X25519MlKem768,
             mode: MediaMode::Srtp(Profile::AeadAes256Gcm),
             locked: true,
         }
@@ -125,14 +140,17 @@ mod tests {
     #[test]
     fn bytes_are_as_drawn_and_round_trip() {
         let bytes = policy().encode();
-        assert_eq!(bytes, b"\x00\x01\x04demo\x00\x00\x00\x03\x00\x00\x08\x01");
+        assert_eq!(
+            bytes,
+            b"\x00\x01\x04demo\x00\x00\x00\x03\x00\x4f\x00\x00\x08\x01"
+        );
         let srtp = Profile::ALL.map(|profile| (MediaMode::Srtp(profile), 0, profile.id()));
         let sframe = Suite::ALL.map(|suite| (MediaMode::Sframe(suite), 1, suite.id()));
         for (mode, kind, profile) in srtp.into_iter().chain(sframe) {
             let policy = RoomPolicy { mode, ..policy() };
             let mut bytes = bytes.clone();
-            bytes[11] = kind;
-            bytes[12..14].copy_from_slice(&profile.to_be_bytes());
+            bytes[13] = kind;
+            bytes[14..16].copy_from_slice(&profile.to_be_bytes());
             assert_eq!(policy.encode(), bytes);
             assert_eq!(RoomPolicy::decode(&bytes), Ok(policy));
         }
@@ -142,8 +160,9 @@ mod tests {
     fn json_names_mode_and_cipher() {
         let json = serde_json::to_string(&policy()).expect("JSON");
         let expected = concat!(
-            r#"{"room":"demo","generation":3,"mode":"srtp","profile":"aead_aes_256_gcm","#,
-            r#""locked":true}"#
+            r#"{"room":"demo","generation":3,"#,
+            r#""ciphersuite":"mls_128_mlkem768x25519_aes128gcm_sha256_ed25519","#,
+            r#""mode":"srtp","profile":"aead_aes_256_gcm","locked":true}"#
         );
         assert_eq!(json, expected);
         assert_eq!(
@@ -155,14 +174,14 @@ mod tests {
     #[test]
     fn a_profile_is_one_of_its_mode() {
         let mut bytes = policy().encode();
-        bytes[11] = 1;
+        bytes[13] = 1;
         let unknown = Err(PolicyError::Unknown("profile"));
         assert_eq!(
             RoomPolicy::decode(&bytes),
             unknown,
             "SRTP's in an SFrame room"
         );
-        bytes[11..14].copy_from_slice(&[0, 0, 4]);
+        bytes[13..16].copy_from_slice(&[0, 0, 4]);
         assert_eq!(
             RoomPolicy::decode(&bytes),
             unknown,
@@ -173,7 +192,13 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_refused() {
         let good = policy().encode();
-        for (at, what) in [(1, "version"), (11, "mode"), (13, "profile"), (14, "flag")] {
+        for (at, what) in [
+            (1, "version"),
+            (12, "cipher suite"),
+            (13, "mode"),
+            (15, "profile"),
+            (16, "flag"),
+        ] {
             let mut bytes = good.clone();
             bytes[at] = 9;
             assert_eq!(RoomPolicy::decode(&bytes), Err(PolicyError::Unknown(what)));

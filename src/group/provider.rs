@@ -1,9 +1,12 @@
 //! What the MLS library is given: cryptography, and a place for what it keeps.
 //!
 //! Natively the cryptography is OpenMLS's own. A browser has to load what it runs, so there it is
-//! [`one_suite`]: the algorithms of the one ciphersuite that all rooms have, and none besides.
+//! [`our_suites`]: the algorithms of the cipher suites that rooms have, and none besides.
 
+use ed25519_dalek::SigningKey;
 use openmls_traits::OpenMlsProvider;
+#[cfg(not(target_arch = "wasm32"))]
+use openmls_traits::types::SignatureScheme;
 
 use storage::Storage;
 pub(crate) use storage::StoredValues;
@@ -11,17 +14,29 @@ pub(crate) use storage::StoredValues;
 #[cfg(not(target_arch = "wasm32"))]
 type Crypto = openmls_rust_crypto::RustCrypto;
 #[cfg(target_arch = "wasm32")]
-type Crypto = one_suite::OneSuite;
+type Crypto = our_suites::OurSuites;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) type KeyPair = openmls_basic_credential::SignatureKeyPair;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use key_pair::KeyPair;
 
+/// A key that exists.
+pub(crate) fn key_pair(key: &SigningKey) -> KeyPair {
+    #[cfg(target_arch = "wasm32")]
+    return KeyPair::of(key);
+    #[cfg(not(target_arch = "wasm32"))]
+    KeyPair::from_raw(
+        SignatureScheme::ED25519,
+        key.as_bytes().to_vec(),
+        key.verifying_key().as_bytes().to_vec(),
+    )
+}
+
 #[cfg(any(target_arch = "wasm32", test))]
 mod key_pair;
 #[cfg(any(target_arch = "wasm32", test))]
-mod one_suite;
+mod our_suites;
 mod storage;
 
 /// Cryptography and storage for one group, or for one key package until its group is known.

@@ -4,12 +4,13 @@
 use std::collections::HashSet;
 
 use openmls::prelude::{
-    Extensions, GroupContext, KeyPackage, LeafNode, LeafNodeIndex, Proposal, ProposalOrRefType,
-    QueuedProposal, Sender, SenderExtensionIndex, StagedCommit,
+    Ciphersuite, Credential, Extensions, GroupContext, KeyPackage, LeafNode, LeafNodeIndex,
+    Proposal, ProposalOrRefType, QueuedProposal, Sender, SenderExtensionIndex, StagedCommit,
 };
 
-use super::{CredentialError, CredentialValidator, Roster, credential, terms};
-use crate::id::{LeafIndex, ParticipantId};
+use super::{CredentialError, Roster, credential, terms};
+use crate::id::{LeafIndex, ParticipantId, RoomName};
+use crate::trust::{CredentialValidator, Occasion, Presented, TrustError};
 
 /// What a proposal or commit did that it may not, though MLS itself would allow it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,8 +34,8 @@ pub enum RuleViolation {
     /// An added or renewed leaf lacks a capability that the room asks for.
     #[error("a leaf does not support what the room requires")]
     Capabilities,
-    /// A key package is for another ciphersuite than the one that all rooms have.
-    #[error("a key package is for another ciphersuite")]
+    /// A key package is for another cipher suite than the room's.
+    #[error("a key package is for another cipher suite than the room's")]
     Ciphersuite,
     /// A key package brings a key that is in the group already, or about to be.
     #[error("a key package holds a key that is in use")]
@@ -55,17 +56,17 @@ pub enum RuleViolation {
     #[error("the room is locked")]
     Locked,
     /// The trust settings of whoever checks refuse a credential.
-    #[error("{participant} is not trusted: {reason}")]
+    #[error("{participant} is not trusted: {error}")]
     Untrusted {
         /// Whom the credential names.
         participant: ParticipantId,
-        /// In the validator's words.
-        reason: String,
+        /// Why.
+        error: TrustError,
     },
     /// A device would hold two leaves.
     #[error("{0} would be in the group twice")]
     Twice(ParticipantId),
-    /// A member changed its name or its signature key.
+    /// A member changed its credential or its signature key.
     #[error("a member may not change its identity")]
     Identity,
     /// More leaves than media packets can name.
@@ -73,11 +74,15 @@ pub enum RuleViolation {
     Full,
 }
 
-/// A proposal must be the service's Add or Remove, and an Add's key package must be in order.
-pub(crate) fn check_proposal(proposal: &QueuedProposal) -> Result<(), RuleViolation> {
+/// A proposal must be the service's Add or Remove, and an Add's key package must be in order and of
+/// the group's suite.
+pub(crate) fn check_proposal(
+    proposal: &QueuedProposal,
+    suite: Ciphersuite,
+) -> Result<(), RuleViolation> {
     check_kind(proposal)?;
     match proposal.proposal() {
-        Proposal::Add(add) => check_key_package(add.key_package()).map(|_| ()),
+        Proposal::Add(add) => check_key_package(add.key_package(), suite).map(|_| ()),
         _ => Ok(()),
     }
 }
@@ -94,41 +99,55 @@ pub(crate) fn check_kind(proposal: &QueuedProposal) -> Result<(), RuleViolation>
 }
 
 /// A key package must name a participant, support the room's terms and not live too long.
-pub(crate) fn check_key_package(key_package: &KeyPackage) -> Result<ParticipantId, RuleViolation> {
-    if key_package.ciphersuite() != terms::CIPHERSUITE {
+pub(crate) fn check_key_package(
+    key_package: &KeyPackage,
+    suite: Ciphersuite,
+) -> Result<ParticipantId, RuleViolation> {
+    if key_package.ciphersuite() != suite {
         return Err(RuleViolation::Ciphersuite);
     }
     if !key_package.life_time().has_acceptable_range() {
         return Err(RuleViolation::Lifetime);
     }
-    check_leaf(key_package.leaf_node())
+    check_leaf(key_package.leaf_node(), suite)
 }
 
-/// Asks the trust settings about a leaf's credential.
+/// Asks the trust settings about a leaf that enters the group of a room.
 pub(crate) fn check_trust(
     validator: &dyn CredentialValidator,
+    room: &RoomName,
     leaf: &LeafNode,
 ) -> Result<(), RuleViolation> {
-    let participant = credential::participant(leaf.credential())?;
-    check_key(validator, participant, leaf.signature_key().as_slice())
+    let key = leaf.signature_key().as_slice();
+    check_key(
+        validator,
+        (room, Occasion::Entering),
+        leaf.credential(),
+        key,
+    )
 }
 
-/// Asks the trust settings about a participant's key.
+/// Asks the trust settings about a credential and the key beside it.
 pub(crate) fn check_key(
     validator: &dyn CredentialValidator,
-    participant: ParticipantId,
+    (room, occasion): (&RoomName, Occasion),
+    credential: &Credential,
     signature_key: &[u8],
 ) -> Result<(), RuleViolation> {
-    validator
-        .validate(&participant, signature_key)
-        .map_err(|reason| RuleViolation::Untrusted {
-            participant,
-            reason,
-        })
+    let participant = credential::participant(credential)?;
+    let presented = Presented {
+        participant: &participant,
+        signature_key,
+        evidence: &credential::evidence(credential)?,
+        room,
+        occasion,
+    };
+    let trusted = validator.validate(&presented);
+    trusted.map_err(|error| RuleViolation::Untrusted { participant, error })
 }
 
-fn check_leaf(leaf: &LeafNode) -> Result<ParticipantId, RuleViolation> {
-    if !terms::are_supported_by(leaf.capabilities()) {
+fn check_leaf(leaf: &LeafNode, suite: Ciphersuite) -> Result<ParticipantId, RuleViolation> {
+    if !terms::are_supported_by(leaf.capabilities(), suite) {
         return Err(RuleViolation::Capabilities);
     }
     Ok(credential::participant(leaf.credential())?)
@@ -141,8 +160,16 @@ pub(crate) struct Before<'a> {
     /// The leaves whose Remove is proposed in this epoch.
     pub(crate) removing: &'a [LeafIndex],
     pub(crate) validator: &'a dyn CredentialValidator,
-    /// The signature key at a leaf.
-    pub(crate) signature_key: &'a dyn Fn(LeafNodeIndex) -> Option<Vec<u8>>,
+    /// Credential and signature key at a leaf.
+    pub(crate) identity: &'a dyn Fn(LeafNodeIndex) -> Option<(Credential, Vec<u8>)>,
+}
+
+impl Before<'_> {
+    fn check_trust(&self, leaf: &LeafNode) -> Result<(), RuleViolation> {
+        // Our own groups always have one.
+        let policy = terms::policy(self.terms).map_err(|_| RuleViolation::Terms)?;
+        check_trust(self.validator, &policy.room, leaf)
+    }
 }
 
 /// A commit must keep the room's terms, leave every device with one leaf at most, and either be a
@@ -161,7 +188,7 @@ pub(crate) fn check_commit(
                 if proposal.proposal_or_ref_type() != ProposalOrRefType::Reference {
                     return Err(RuleViolation::InlineProposal);
                 }
-                check_proposal(proposal)?;
+                check_proposal(proposal, staged.group_context().ciphersuite())?;
             }
             check_own_leaf(staged, *committer, before)?;
         }
@@ -170,8 +197,7 @@ pub(crate) fn check_commit(
     }
     check_roster_after(staged, sender, before.roster)?;
     for add in staged.add_proposals() {
-        let leaf = add.add_proposal().key_package().leaf_node();
-        check_trust(before.validator, leaf)?;
+        before.check_trust(add.add_proposal().key_package().leaf_node())?;
     }
     Ok(())
 }
@@ -182,6 +208,7 @@ pub(crate) fn external_joiner(staged: &StagedCommit) -> Result<ParticipantId, Ru
         staged
             .update_path_leaf_node()
             .ok_or(RuleViolation::ExternalCommit)?,
+        staged.group_context().ciphersuite(),
     )
 }
 
@@ -190,7 +217,7 @@ pub(crate) fn external_joiner(staged: &StagedCommit) -> Result<ParticipantId, Ru
 fn check_external(staged: &StagedCommit, before: &Before<'_>) -> Result<(), RuleViolation> {
     let participant = external_joiner(staged)?;
     if let Some(leaf) = staged.update_path_leaf_node() {
-        check_trust(before.validator, leaf)?;
+        before.check_trust(leaf)?;
     }
     let mut removed = Vec::new();
     for proposal in staged.queued_proposals() {
@@ -222,7 +249,7 @@ fn check_external(staged: &StagedCommit, before: &Before<'_>) -> Result<(), Rule
     Ok(())
 }
 
-/// The committer's renewed leaf must keep its name and its signature key.
+/// The committer's renewed leaf must keep its credential and its signature key.
 fn check_own_leaf(
     staged: &StagedCommit,
     committer: LeafNodeIndex,
@@ -231,15 +258,12 @@ fn check_own_leaf(
     let Some(renewed) = staged.update_path_leaf_node() else {
         return Ok(());
     };
-    let participant = check_leaf(renewed)?;
-    let leaf = LeafIndex::try_from(committer.u32()).map_err(|_| RuleViolation::Full)?;
-    let same_name = before
-        .roster
-        .occupant(leaf)
-        .is_some_and(|old| **old == participant);
+    check_leaf(renewed, staged.group_context().ciphersuite())?;
     let key = renewed.signature_key().as_slice();
-    let same_key = (before.signature_key)(committer).is_some_and(|old| old == key);
-    if same_name && same_key {
+    let same = |(credential, old): (Credential, Vec<u8>)| {
+        credential == *renewed.credential() && old == key
+    };
+    if (before.identity)(committer).is_some_and(same) {
         Ok(())
     } else {
         Err(RuleViolation::Identity)

@@ -19,8 +19,7 @@ impl ServiceIdentity {
     /// # Errors
     /// [`GroupError::Crypto`] when the system has no randomness.
     pub fn generate() -> Result<Self, GroupError> {
-        let scheme = terms::CIPHERSUITE.signature_algorithm();
-        KeyPair::new(scheme)
+        KeyPair::new(terms::SIGNATURE_SCHEME)
             .map(|signer| Self { signer })
             .map_err(|_| GroupError::Crypto)
     }

@@ -1,17 +1,16 @@
 //! What the GroupContext of every room's group says, and what a leaf must be able to do.
 
 use openmls::prelude::{
-    BasicCredential, Capabilities, Ciphersuite, Credential, CredentialType, Extension,
-    ExtensionType, Extensions, ExternalSender, GroupContext, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY,
-    ProtocolVersion, RequiredCapabilitiesExtension, UnknownExtension, WireFormatPolicy,
+    BasicCredential, Capabilities, Ciphersuite, Credential, Extension, ExtensionType, Extensions,
+    ExternalSender, GroupContext, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, ProtocolVersion,
+    RequiredCapabilitiesExtension, SignatureScheme, UnknownExtension, WireFormatPolicy,
 };
 
-use super::{GroupError, PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy};
+use super::{GroupError, MlsSuite, PolicyError, ROOM_POLICY_EXTENSION, RoomPolicy, credential};
 use crate::delivery::ExternalSenderInfo;
 
-/// The one ciphersuite: X25519, AES-128-GCM, SHA-256, Ed25519 (0x0001), mandatory in RFC 9420.
-pub(crate) const CIPHERSUITE: Ciphersuite =
-    Ciphersuite::MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519;
+/// With what all sign, whichever suite their group has.
+pub(crate) const SIGNATURE_SCHEME: SignatureScheme = SignatureScheme::ED25519;
 
 const ROOM_POLICY: ExtensionType = ExtensionType::Unknown(ROOM_POLICY_EXTENSION);
 
@@ -27,35 +26,37 @@ pub enum TermsError {
     Other(&'static str),
 }
 
-/// What our leaves support: nothing beyond what the groups use.
-pub(crate) fn capabilities() -> Capabilities {
-    Capabilities::new(
-        None,
-        Some(&[CIPHERSUITE]),
-        Some(&[ROOM_POLICY]),
-        None,
-        Some(&[CredentialType::Basic]),
-    )
+/// What our leaves support: nothing beyond what the groups use, and of the suites those that are
+/// accepted here.
+pub(crate) fn capabilities(accepted: &[MlsSuite]) -> Capabilities {
+    supporting(accepted, &[ROOM_POLICY])
 }
 
 /// The same for the leaf of a last-resort key package, which has to list the extension that says so.
-pub(crate) fn last_resort_capabilities() -> Capabilities {
+pub(crate) fn last_resort_capabilities(accepted: &[MlsSuite]) -> Capabilities {
+    supporting(accepted, &[ROOM_POLICY, ExtensionType::LastResort])
+}
+
+fn supporting(accepted: &[MlsSuite], extensions: &[ExtensionType]) -> Capabilities {
+    let suites: Vec<Ciphersuite> = accepted.iter().map(|suite| suite.mls()).collect();
     Capabilities::new(
+        Some(&[ProtocolVersion::Mls10]),
+        Some(&suites),
+        Some(extensions),
         None,
-        Some(&[CIPHERSUITE]),
-        Some(&[ROOM_POLICY, ExtensionType::LastResort]),
-        None,
-        Some(&[CredentialType::Basic]),
+        Some(&credential::TYPES),
     )
 }
 
-/// Whether a leaf of such capabilities may sit in our groups. MLS asks for the same, but only of a
-/// commit, when it is too late to refuse the leaf alone.
-pub(crate) fn are_supported_by(leaf: &Capabilities) -> bool {
+/// Whether a leaf of such capabilities may sit in a group of that suite. MLS asks for the same, but
+/// only of a commit, when it is too late to refuse the leaf alone.
+pub(crate) fn are_supported_by(leaf: &Capabilities, suite: Ciphersuite) -> bool {
     leaf.versions().contains(&ProtocolVersion::Mls10)
-        && leaf.ciphersuites().contains(&CIPHERSUITE.into())
+        && leaf.ciphersuites().contains(&suite.into())
         && leaf.extensions().contains(&ROOM_POLICY)
-        && leaf.credentials().contains(&CredentialType::Basic)
+        && credential::TYPES
+            .iter()
+            .all(|kind| leaf.credentials().contains(kind))
 }
 
 /// Handshakes are PublicMessages, so that the service can follow; the rest is private.
@@ -84,15 +85,19 @@ pub(crate) fn policy(extensions: &Extensions<GroupContext>) -> Result<RoomPolicy
     RoomPolicy::decode(&stated.0)
 }
 
-/// Checks that a group states exactly a room's terms and nothing else: a joiner before it joins,
-/// the service before it accepts a group.
+/// Checks that a group states exactly a room's terms and nothing else, and has the suite that it
+/// states: a joiner before it joins, the service before it accepts a group.
 pub(crate) fn check(
+    suite: Ciphersuite,
     extensions: &Extensions<GroupContext>,
     policy: &RoomPolicy,
     external_sender: &ExternalSenderInfo,
 ) -> Result<(), TermsError> {
     if self::policy(extensions)? != *policy {
         return Err(TermsError::Other("the room policy differs"));
+    }
+    if policy.ciphersuite.mls() != suite {
+        return Err(TermsError::Other("the cipher suite differs"));
     }
     let senders = extensions
         .external_senders()
@@ -112,7 +117,7 @@ pub(crate) fn check(
 }
 
 fn required_capabilities() -> RequiredCapabilitiesExtension {
-    RequiredCapabilitiesExtension::new(&[ROOM_POLICY], &[], &[CredentialType::Basic])
+    RequiredCapabilitiesExtension::new(&[ROOM_POLICY], &[], &credential::TYPES)
 }
 
 fn to_sender(info: &ExternalSenderInfo) -> ExternalSender {

@@ -1,5 +1,6 @@
 //! Committing what is pending.
 
+use super::stay::Objection;
 use super::{KeyManager, Phase};
 use crate::delivery::{ClientMessage, Refusal};
 use crate::event::Event;
@@ -46,6 +47,7 @@ impl KeyManager {
                 self.event(Event::Refused {
                     request: "commit".into(),
                     reason: Refusal::InvalidMls,
+                    code: None,
                     detail: error.to_string(),
                 });
             }
@@ -56,15 +58,19 @@ impl KeyManager {
     fn decline(&mut self, faulty: &[(ProposalRef, String)]) {
         let Some(stay) = self.any_stay() else { return };
         let group_id = stay.group_id;
-        let mut declined: Vec<(Seq, String)> = Vec::new();
+        let mut declined: Vec<(Seq, Objection)> = Vec::new();
         for known in &mut stay.proposals {
             if let Some((_, reason)) = faulty.iter().find(|(r, _)| *r == known.reference) {
-                known.declined = Some(reason.clone());
-                declined.push((known.seq, reason.clone()));
+                let objection = Objection {
+                    code: None,
+                    reason: reason.clone(),
+                };
+                known.declined = Some(objection.clone());
+                declined.push((known.seq, objection));
             }
         }
-        for (seq, reason) in declined {
-            self.send_declined(group_id, seq, reason);
+        for (seq, objection) in declined {
+            self.send_declined(group_id, seq, objection);
         }
     }
 
@@ -73,19 +79,21 @@ impl KeyManager {
         let Some(stay) = self.stay() else { return };
         let group_id = stay.group_id;
         let declined = stay.proposals.iter().filter_map(|known| {
-            let reason = known.declined.clone()?;
-            Some((known.seq, reason))
+            let objection = known.declined.clone()?;
+            Some((known.seq, objection))
         });
-        for (seq, reason) in declined.collect::<Vec<_>>() {
-            self.send_declined(group_id, seq, reason);
+        for (seq, objection) in declined.collect::<Vec<_>>() {
+            self.send_declined(group_id, seq, objection);
         }
     }
 
-    pub(super) fn send_declined(&mut self, group_id: GroupId, seq: Seq, reason: String) {
+    pub(super) fn send_declined(&mut self, group_id: GroupId, seq: Seq, objection: Objection) {
+        let Objection { code, reason } = objection;
         self.send(ClientMessage::Declined {
             group_id,
             seq,
             reason,
+            code,
         });
     }
 }

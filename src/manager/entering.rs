@@ -62,6 +62,14 @@ impl KeyManager {
         if !self.config.modes.contains(&mode.kind()) {
             return self.end(Event::Fatal(FatalCause::UnsupportedMode { mode }));
         }
+        let suite = door.policy.ciphersuite;
+        if !self.config.ciphersuites.contains(&suite) {
+            return self.end(Event::Fatal(FatalCause::SuiteNotAccepted { suite }));
+        }
+        if self.are_terms_broken(&door, group.as_ref()) {
+            self.send(ClientMessage::Leave);
+            return self.end(Event::Fatal(FatalCause::TermsBroken));
+        }
         self.room = Some(door.clone());
         if let Some(stay) = self.stay() {
             let same_group = group.filter(|head| head.group_id == stay.group_id);
@@ -98,6 +106,19 @@ impl KeyManager {
         if let Err(error) = entered {
             self.end(Event::Fatal(FatalCause::Internal(error)));
         }
+    }
+
+    /// Whether these terms are not those of the group that we are in, or protect less than what the
+    /// service told us before: it may end a group, but not talk us into a weaker one.
+    fn are_terms_broken(&self, door: &Door, group: Option<&GroupHead>) -> bool {
+        let stay = self.stay();
+        let told = stay.map(|stay| &stay.door).or(self.room.as_ref());
+        let weakens = told.is_some_and(|told| !door.policy.protects_like(&told.policy));
+        let same_group = |stay: &&Stay| group.is_some_and(|head| head.group_id == stay.group_id);
+        weakens
+            || stay
+                .filter(same_group)
+                .is_some_and(|s| !s.door.is_same(door))
     }
 
     /// The service goes on where we were. What was under way when the connection broke is lost.
@@ -155,7 +176,7 @@ impl KeyManager {
             return Ok(());
         }
         let provider = Provider::new(self.config.keeps_group);
-        let invitation = Invitation::new(provider, &self.identity)?;
+        let invitation = Invitation::new(provider, &self.identity, &door)?;
         self.asked_at = now;
         self.send(ClientMessage::Join {
             key_package: invitation.key_package().clone(),
@@ -215,15 +236,12 @@ impl KeyManager {
     /// The group is not one that we enter. If that is because of somebody in it, trying again
     /// would not help.
     pub(super) fn cannot_enter(&mut self, error: GroupError, now: Moment) {
-        if let GroupError::Rule(RuleViolation::Untrusted {
-            participant,
-            reason,
-        }) = error
-        {
+        if let GroupError::Rule(RuleViolation::Untrusted { participant, error }) = error {
             self.send(ClientMessage::Leave);
             return self.end(Event::Fatal(FatalCause::NotTrusted {
                 participant,
-                reason,
+                code: Some(error.code),
+                reason: error.detail,
             }));
         }
         self.resync(ResyncCause::CannotApply(error), now);
@@ -255,6 +273,7 @@ impl KeyManager {
         self.phase = Phase::Member(Box::new(stay));
         self.event(Event::Joined { group_id, leaf });
         self.enter_epoch(&RosterChange::default(), now);
+        self.meet(None);
         self.announce();
         self.report_applied();
     }

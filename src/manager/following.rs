@@ -1,11 +1,11 @@
 //! Following the room's log: proposals, commits, application messages.
 
-use super::stay::Known;
+use super::stay::{Known, Objection, Stay};
 use super::{KeyManager, Output, Phase};
 use crate::delivery::{Blob, ClientMessage, LogBody, LogEntry};
 use crate::epoch::SwitchReason;
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{GroupError, Processed, RosterChange, RuleViolation};
+use crate::group::{GroupError, MlsSuite, Processed, RosterChange, RuleViolation};
 use crate::id::{Epoch, GroupId, LeafIndex, Seq};
 use crate::pipeline::MediaUpdate;
 use crate::time::Moment;
@@ -53,7 +53,7 @@ impl KeyManager {
         let Processed::Proposal(proposed) = stay.engine.process(proposal)? else {
             return Err(GroupError::Malformed("a proposal"));
         };
-        let declined = proposed.objection.map(|objection| objection.to_string());
+        let declined = proposed.objection.as_ref().map(Objection::new);
         stay.proposals.push(Known {
             seq,
             reference: proposed.reference,
@@ -61,9 +61,9 @@ impl KeyManager {
             declined: declined.clone(),
         });
         stay.review_pending(now);
-        if let Some(reason) = declined {
+        if let Some(objection) = declined {
             let group_id = stay.group_id;
-            self.send_declined(group_id, seq, reason);
+            self.send_declined(group_id, seq, objection);
         }
         Ok(())
     }
@@ -210,9 +210,26 @@ impl KeyManager {
         });
         if !change.added.is_empty() {
             self.event(Event::KeyframeWanted);
+            self.meet(Some(&change.added));
         }
+        self.compare_suites();
         if let Some(reason) = switched {
             self.switched(reason);
+        }
+    }
+
+    /// Says once if the members could have a stronger suite than the service has given them. Who is
+    /// alone has nobody to compare with.
+    fn compare_suites(&mut self) {
+        let strongest = MlsSuite::ALL[0];
+        let open =
+            |stay: &&mut Stay| !stay.told_stronger && stay.door.policy.ciphersuite != strongest;
+        let Some(stay) = self.any_stay().filter(open) else {
+            return;
+        };
+        if let Some(suite) = stay.engine.stronger_suite(&stay.door) {
+            stay.told_stronger = true;
+            self.event(Event::StrongerSuitePossible { suite });
         }
     }
 

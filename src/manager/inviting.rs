@@ -28,13 +28,13 @@ pub(super) struct Invitations {
     pub(super) wish: Option<Invitation>,
     /// Published, to be used once; the oldest first.
     stock: Vec<Invitation>,
-    /// Published, to be used when there is no other.
-    last_resort: Option<Invitation>,
+    /// Published, to be used when there is no other: one for each suite of a room that we were in.
+    last_resorts: Vec<Invitation>,
 }
 
 impl Invitations {
     pub(super) fn is_empty(&self) -> bool {
-        self.wish.is_none() && self.stock.is_empty() && self.last_resort.is_none()
+        self.wish.is_none() && self.stock.is_empty() && self.last_resorts.is_empty()
     }
 
     /// Takes the one that a Welcome is for, and says whether its keys were never anywhere but in
@@ -57,15 +57,17 @@ impl Invitations {
                 return Ok(Some((self.stock.remove(at), false)));
             }
         }
-        match &self.last_resort {
-            Some(last) if last.is_meant_by(welcome)? => Ok(Some((last.again(provider), false))),
-            _ => Ok(None),
+        for last in &self.last_resorts {
+            if last.is_meant_by(welcome)? {
+                return Ok(Some((last.again(provider), false)));
+            }
         }
+        Ok(None)
     }
 
     /// What was published, to be kept. What was wished is over with the process.
     pub(super) fn store(&self) -> Vec<StoredInvitation> {
-        let published = self.stock.iter().chain(&self.last_resort);
+        let published = self.stock.iter().chain(&self.last_resorts);
         published.map(Invitation::store).collect()
     }
 
@@ -73,7 +75,7 @@ impl Invitations {
     pub(super) fn load(&mut self, stored: Vec<StoredInvitation>, keeps_group: bool) {
         for stored in stored {
             match Invitation::load(Provider::new(keeps_group), stored) {
-                Ok(last) if last.is_last_resort() => self.last_resort = Some(last),
+                Ok(last) if last.is_last_resort() => self.last_resorts.push(last),
                 Ok(invitation) => self.stock.push(invitation),
                 Err(_) => {}
             }
@@ -84,6 +86,7 @@ impl Invitations {
 impl KeyManager {
     /// Publishes so many new key packages, and one of last resort if there is none, so that others
     /// can [`invite`](Self::invite) this device into rooms of the same service while it is away.
+    /// They are of the suite that this room has, as all rooms of a service do.
     /// Their private keys are part of what [`save`](Self::save) gives: to be kept now.
     /// [`Event::KeyPackages`](crate::event::Event::KeyPackages) follows.
     ///
@@ -92,21 +95,27 @@ impl KeyManager {
     /// # Errors
     /// [`PublishError`]; nothing was published.
     pub fn publish_key_packages(&mut self, count: usize) -> Result<(), PublishError> {
-        self.stay().ok_or(Misuse::NotInRoom)?;
+        let door = self.stay().ok_or(Misuse::NotInRoom)?.door.clone();
         let keeps = self.config.keeps_group;
         let mut new = Vec::new();
         for _ in 0..count.min(MAX_KEY_PACKAGES) {
-            new.push(Invitation::new(Provider::new(keeps), &self.identity)?);
+            new.push(Invitation::new(
+                Provider::new(keeps),
+                &self.identity,
+                &door,
+            )?);
         }
-        if self.invitations.last_resort.is_none() {
-            let last = Invitation::last_resort(Provider::new(keeps), &self.identity)?;
-            self.invitations.last_resort = Some(last);
+        let last_resorts = &mut self.invitations.last_resorts;
+        if !last_resorts.iter().any(|last| last.is_for(&door)) {
+            let last = Invitation::last_resort(Provider::new(keeps), &self.identity, &door)?;
+            last_resorts.push(last);
         }
-        let last = self.invitations.last_resort.as_ref();
-        self.send(ClientMessage::PublishKeyPackages {
+        let last = last_resorts.iter().find(|last| last.is_for(&door));
+        let message = ClientMessage::PublishKeyPackages {
             key_packages: new.iter().map(|i| i.key_package().clone()).collect(),
             last_resort: last.map(|last| last.key_package().clone()),
-        });
+        };
+        self.send(message);
         let stock = &mut self.invitations.stock;
         stock.extend(new);
         let surplus = stock.len().saturating_sub(MAX_KEY_PACKAGES);

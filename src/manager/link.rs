@@ -6,6 +6,7 @@ use crate::delivery::{Blob, ClientMessage, CloseReason, PROTOCOL_VERSION, Refusa
 use crate::event::{Event, FatalCause, ResyncCause};
 use crate::id::{Epoch, GroupId, Seq};
 use crate::time::{Moment, earlier};
+use crate::trust::TrustCode;
 
 impl KeyManager {
     /// The connection to the service is up, for the first time or again.
@@ -130,15 +131,18 @@ impl KeyManager {
     pub(super) fn handle_refused(
         &mut self,
         request: String,
-        reason: Refusal,
-        detail: String,
+        (reason, code, detail): (Refusal, Option<TrustCode>, String),
         now: Moment,
     ) {
         match (request.as_str(), &mut self.phase) {
             // Said again over the next connection, when the patience for an answer ends.
             ("hello", _) if reason == Refusal::RateLimited => {}
             ("hello", _) => {
-                return self.end(Event::Fatal(FatalCause::NotAdmitted { reason, detail }));
+                return self.end(Event::Fatal(FatalCause::NotAdmitted {
+                    reason,
+                    code,
+                    detail,
+                }));
             }
             // The entry of the winner came before this and has dropped our commit already; another
             // one may be under way by now.
@@ -164,7 +168,11 @@ impl KeyManager {
                     Refusal::RoomOccupied | Refusal::RoomVacant | Refusal::RateLimited
                 );
                 if !passes {
-                    return self.end(Event::Fatal(FatalCause::NotAdmitted { reason, detail }));
+                    return self.end(Event::Fatal(FatalCause::NotAdmitted {
+                        reason,
+                        code,
+                        detail,
+                    }));
                 }
             }
             ("ask_group_info" | "external_commit", Phase::Entering(Entering::Returning(_))) => {
@@ -175,6 +183,7 @@ impl KeyManager {
         self.event(Event::Refused {
             request,
             reason,
+            code,
             detail,
         });
     }

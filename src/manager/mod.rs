@@ -31,8 +31,9 @@ use std::sync::Arc;
 
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, ClientMessage, MAX_ENVELOPE_BYTES, MediaSignal, ServiceMessage};
+use crate::epoch::GroupCode;
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{Door, GroupError, Identity, Roster, SafetyNumber};
+use crate::group::{Door, GroupError, Identity, MlsSuite, Roster, SafetyNumber};
 use crate::id::{Epoch, GroupId, ParticipantId, RoomName};
 use crate::pipeline::{MediaEvent, MediaUpdate, Stream};
 use crate::schedule::MediaMode;
@@ -168,6 +169,16 @@ impl KeyManager {
         self.identity.participant()
     }
 
+    /// Who this is, with its key.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Its raw Ed25519 public key, 32 bytes.
+    pub fn public_key(&self) -> Blob {
+        self.identity.public_key()
+    }
+
     /// The room that it is in or on its way into.
     pub fn room(&self) -> Option<&RoomName> {
         self.goal.as_ref().map(|goal| &goal.room)
@@ -175,25 +186,31 @@ impl KeyManager {
 
     /// Enters a room: creates its group if it is vacant, otherwise asks to be added.
     ///
+    /// A room token that is signed with EdDSA and bound to our signature key also goes into our
+    /// credential, where the members can check it.
+    ///
     /// # Errors
     /// [`Misuse::AlreadyInRoom`].
     pub fn join(&mut self, room: RoomName, token: Option<String>) -> Result<(), Misuse> {
         if self.goal.is_some() {
             return Err(Misuse::AlreadyInRoom);
         }
+        self.identity.show_token(token.as_deref());
         self.goal = Some(Goal { room, token });
         self.phase = Phase::Entering(Entering::Asked);
         self.say_hello();
         Ok(())
     }
 
-    /// Replaces the proof of admission, shown with the next connection: after a restart there is
-    /// none, and an old one may have expired.
+    /// Replaces the room token, shown with the next connection: after a restart there is none, and
+    /// an old one may have expired.
     ///
     /// # Errors
     /// [`Misuse::NotInRoom`].
     pub fn set_token(&mut self, token: Option<String>) -> Result<(), Misuse> {
-        self.goal.as_mut().ok_or(Misuse::NotInRoom)?.token = token;
+        let goal = self.goal.as_mut().ok_or(Misuse::NotInRoom)?;
+        self.identity.show_token(token.as_deref());
+        goal.token = token;
         Ok(())
     }
 
@@ -274,6 +291,7 @@ impl KeyManager {
                     policy,
                     external_sender,
                     validator: Arc::clone(&self.config.validator),
+                    accepted: self.config.ciphersuites.clone(),
                 };
                 let stands = Standing {
                     group,
@@ -318,8 +336,9 @@ impl KeyManager {
             ServiceMessage::Refused {
                 request,
                 reason,
+                code,
                 detail,
-            } => self.handle_refused(request, reason, detail, now),
+            } => self.handle_refused(request, (reason, code, detail), now),
             ServiceMessage::RoomReset { author, .. } => self.event(Event::RoomReset { author }),
             ServiceMessage::Media(signal) => self.outputs.push_back(Output::MediaSignal(signal)),
             ServiceMessage::Closed { reason } => self.handle_closed(reason),
@@ -376,12 +395,34 @@ impl KeyManager {
         self.stay().map(|stay| stay.engine.roster())
     }
 
+    /// What all members compare in this epoch; `None` if we are none.
+    pub fn group_code(&self) -> Option<GroupCode> {
+        self.stay().map(|stay| stay.engine.code())
+    }
+
     /// What to compare with another member to know each other's keys; `None` if it is no member.
     pub fn safety_number(&self, participant: &ParticipantId) -> Option<SafetyNumber> {
         let key = self.stay()?.engine.signature_key_of(participant)?;
         let own = self.identity.public_key();
         let own = (self.identity.participant(), own.as_slice());
         Some(SafetyNumber::new(own, (participant, &key)))
+    }
+
+    /// From now on a member's key is the one that is remembered for its device: a person has
+    /// compared this safety number. `false` if it is not, or no longer, a member with that
+    /// [number](Self::safety_number), or if the trust settings remember no keys.
+    pub fn accept_key(&self, participant: &ParticipantId, compared: &SafetyNumber) -> bool {
+        let memory = self.config.validator.memory();
+        let key = |stay: &Stay| stay.engine.signature_key_of(participant);
+        match (memory, self.stay().and_then(key)) {
+            (Some(memory), Some(key))
+                if self.safety_number(participant).as_ref() == Some(compared) =>
+            {
+                memory.accept(participant, &key);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The current group and epoch, if we are a member.
@@ -392,6 +433,11 @@ impl KeyManager {
     /// How the room protects media, once the service has said so.
     pub fn mode(&self) -> Option<MediaMode> {
         self.room.as_ref().map(|door| door.policy.mode)
+    }
+
+    /// The MLS cipher suite of the room's group, once the service has said so.
+    pub fn suite(&self) -> Option<MlsSuite> {
+        self.room.as_ref().map(|door| door.policy.ciphersuite)
     }
 
     /// Ends the stay: keys are erased, and `event` says how it ended.

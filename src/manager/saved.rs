@@ -9,7 +9,8 @@ use crate::config::ManagerConfig;
 use crate::delivery::{Blob, ExternalSenderInfo};
 use crate::event::Event;
 use crate::group::{
-    Door, Engine, GroupError, Identity, RoomPolicy, RosterChange, StoredInvitation, StoredValues,
+    Door, Engine, GroupError, Identity, MlsSuite, RoomPolicy, RosterChange, StoredInvitation,
+    StoredValues,
 };
 use crate::id::{GroupId, ParticipantId, RoomName, Seq};
 use crate::pipeline::Stream;
@@ -17,7 +18,7 @@ use crate::schedule::MediaMode;
 use crate::time::Moment;
 
 /// The version of the encoding below.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// A key manager's state as bytes. **They hold every secret of the group**: encrypt them, let one
 /// process at a time use them, and overwrite the older with the newer. The proof of admission given
@@ -41,6 +42,9 @@ pub enum RestoreError {
     /// Saved in a room of a mode that [`ManagerConfig::modes`] lacks.
     #[error("a saved state of a room that protects media as {0}, which is not asked for")]
     UnsupportedMode(MediaMode),
+    /// Saved in a room of a suite that [`ManagerConfig::ciphersuites`] lacks.
+    #[error("a saved state of a room with the MLS cipher suite {0}, which is not accepted")]
+    SuiteNotAccepted(MlsSuite),
     /// The group in it is damaged.
     #[error(transparent)]
     Group(#[from] GroupError),
@@ -171,6 +175,10 @@ impl KeyManager {
             if !manager.config.modes.contains(&mode.kind()) {
                 return Err(RestoreError::UnsupportedMode(mode));
             }
+            let suite = stay.policy.ciphersuite;
+            if !manager.config.ciphersuites.contains(&suite) {
+                return Err(RestoreError::SuiteNotAccepted(suite));
+            }
             manager.restore_stay(stay, now)?;
         }
         Ok(manager)
@@ -181,8 +189,9 @@ impl KeyManager {
             policy: wire.policy,
             external_sender: wire.external_sender,
             validator: self.config.validator.clone(),
+            accepted: self.config.ciphersuites.clone(),
         };
-        let engine = Engine::load(wire.group_id, wire.values, &door.validator)?;
+        let engine = Engine::load(wire.group_id, wire.values, &door)?;
         let at = (wire.seq, wire.chain);
         let mut stay = Stay::new(&self.config, wire.group_id, engine, door, at, now)?;
         stay.must_renew = true;
@@ -201,6 +210,8 @@ impl KeyManager {
         self.phase = Phase::Member(Box::new(stay));
         self.event(Event::Joined { group_id, leaf });
         self.enter_epoch(&RosterChange::default(), now);
+        // Whoever restarted has forgotten what it was warned of.
+        self.meet(None);
         for (participant, streams) in wire.streams {
             self.streams_of(participant, streams);
         }

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, LogEntry, chain};
 use crate::epoch::SendSwitch;
-use crate::group::{Door, Engine, GroupError, ProposalRef};
+use crate::group::{Door, Engine, GroupError, ProposalRef, RuleViolation};
 use crate::id::{GroupId, LeafIndex, ParticipantId, Seq};
 use crate::pipeline::Stream;
 use crate::time::{Moment, earlier};
+use crate::trust::TrustCode;
 
 use super::exposure::Exposure;
 use super::media_start::MediaStart;
@@ -50,6 +51,8 @@ pub(super) struct Stay {
     /// The announcement that has not come back in the log, and whether a ping has come since.
     pub(super) announcing: Option<(Blob, bool)>,
     pub(super) media_start: MediaStart,
+    /// The application knows that the group could have a stronger suite.
+    pub(super) told_stronger: bool,
 }
 
 /// A proposal of the current epoch.
@@ -61,14 +64,35 @@ pub(super) struct Known {
     #[serde(default)]
     pub(super) removes: bool,
     /// Why we leave it out of our commits, if we do.
-    pub(super) declined: Option<String>,
+    pub(super) declined: Option<Objection>,
+}
+
+/// Why we do not want somebody in the group.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Objection {
+    /// What is wrong with a credential, if it is that.
+    pub(super) code: Option<TrustCode>,
+    pub(super) reason: String,
+}
+
+impl Objection {
+    pub(super) fn new(violation: &RuleViolation) -> Self {
+        let code = match violation {
+            RuleViolation::Untrusted { error, .. } => Some(error.code),
+            _ => None,
+        };
+        Self {
+            code,
+            reason: violation.to_string(),
+        }
+    }
 }
 
 /// A member whom we do not trust.
 pub(super) struct Suspect {
     pub(super) leaf: LeafIndex,
     pub(super) participant: ParticipantId,
-    pub(super) reason: String,
+    pub(super) objection: Objection,
     /// When we leave if it is still there.
     pub(super) leave_at: Moment,
 }
@@ -104,6 +128,7 @@ impl Stay {
             has_announced: false,
             announcing: None,
             media_start: MediaStart::default(),
+            told_stronger: false,
         })
     }
 

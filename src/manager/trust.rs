@@ -2,12 +2,12 @@
 //! whom we do not trust.
 
 use super::exposure::ExposureChange;
-use super::stay::Suspect;
+use super::stay::{Objection, Suspect};
 use super::{KeyManager, Output};
 use crate::delivery::ClientMessage;
 use crate::event::{Event, FatalCause};
 use crate::group::RuleViolation;
-use crate::id::LeafIndex;
+use crate::id::{LeafIndex, ParticipantId};
 use crate::pipeline::MediaUpdate;
 use crate::time::Moment;
 
@@ -27,11 +27,15 @@ impl KeyManager {
         else {
             return;
         };
-        let (participant, reason) = ((**participant).clone(), violation.to_string());
+        let participant = ParticipantId::clone(participant);
+        let Objection { code, reason } = Objection::new(violation);
         stay.suspects.push(Suspect {
             leaf,
             participant: participant.clone(),
-            reason: reason.clone(),
+            objection: Objection {
+                code,
+                reason: reason.clone(),
+            },
             leave_at: now + patience,
         });
         let group_id = stay.group_id;
@@ -44,8 +48,20 @@ impl KeyManager {
         self.event(Event::Untrusted {
             participant,
             leaf,
+            code,
             reason,
         });
+    }
+
+    /// Takes note of members who are new to us: of those that came, or of all.
+    pub(super) fn meet(&mut self, who: Option<&[ParticipantId]>) {
+        let Some(stay) = self.stay() else { return };
+        for (participant, warning) in stay.engine.meet(who) {
+            self.event(Event::TrustWarning {
+                participant,
+                warning,
+            });
+        }
     }
 
     /// A new epoch: who of those whom we did not trust is gone?
@@ -77,13 +93,14 @@ impl KeyManager {
         let overdue = stay.suspects.iter().position(|s| s.leave_at <= now);
         if let Some(Suspect {
             participant,
-            reason,
+            objection: Objection { code, reason },
             ..
         }) = overdue.map(|at| stay.suspects.remove(at))
         {
             self.send(ClientMessage::Leave);
             return self.end(Event::Fatal(FatalCause::NotTrusted {
                 participant,
+                code,
                 reason,
             }));
         }

@@ -96,6 +96,7 @@ fn what_the_service_could_not_store_is_announced_again() {
     let refused = ServiceMessage::Refused {
         request: "application".into(),
         reason: Refusal::RateLimited,
+        code: None,
         detail: "the disk is full".into(),
     };
     let now = world.now;

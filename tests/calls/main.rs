@@ -1,6 +1,10 @@
 //! Whole calls under virtual time: key managers and the service's real room logic.
 
 mod announcement;
+#[allow(dead_code, reason = "another test program uses the rest")]
+#[path = "../certificates/ca.rs"]
+mod ca;
+mod certificates;
 mod forged;
 mod mallory;
 mod media_start;
@@ -8,6 +12,7 @@ mod modes;
 mod recovery;
 mod returning;
 mod spoiled;
+mod suites;
 mod takeover;
 mod trust;
 mod world;
@@ -498,6 +503,7 @@ fn a_late_refusal_of_an_older_commit_changes_nothing() {
     let refused = ServiceMessage::Refused {
         request: "commit".into(),
         reason: Refusal::WrongEpoch,
+        code: None,
         detail: "stale".into(),
     };
     let now = world.now;

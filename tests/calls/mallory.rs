@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use mls_srtp::delivery::{
     Blob, ClientMessage, LogBody, LogEntry, PROTOCOL_VERSION, Refusal, ServiceMessage,
 };
-use mls_srtp::group::{ROOM_POLICY_EXTENSION, RoomPolicy};
+use mls_srtp::group::{ROOM_POLICY_EXTENSION, RoomPolicy, TOKEN_CREDENTIAL};
 use mls_srtp::id::{Epoch, GroupId, ParticipantId, Seq};
 use mls_srtp_signaling::room::ClientId;
 use openmls::prelude::tls_codec::Deserialize as _;
@@ -94,7 +94,11 @@ impl Mallory {
             Some(&[SUITE]),
             Some(&[ExtensionType::Unknown(ROOM_POLICY_EXTENSION)]),
             None,
-            Some(&[CredentialType::Basic]),
+            Some(&[
+                CredentialType::Basic,
+                CredentialType::X509,
+                CredentialType::Other(TOKEN_CREDENTIAL),
+            ]),
         );
         let bundle = KeyPackage::builder()
             .leaf_node_capabilities(capabilities)

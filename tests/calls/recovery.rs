@@ -60,6 +60,7 @@ fn a_service_that_cannot_open_the_room_now_is_asked_again() {
     let refused = ServiceMessage::Refused {
         request: "hello".into(),
         reason: Refusal::RateLimited,
+        code: None,
         detail: "the disk is full".into(),
     };
     bob.handle_message(refused, Moment::default());
@@ -211,10 +212,10 @@ fn what_is_no_saved_state_is_refused() {
     assert!(restore(good.clone()).is_none());
     assert!(restore(good[..good.len() / 2].to_vec()).is_some());
     let text = String::from_utf8(good).expect("JSON");
-    let newer = text.replacen("\"version\":2", "\"version\":3", 1);
+    let newer = text.replacen("\"version\":3", "\"version\":4", 1);
     let unknown = restore(newer.into_bytes());
     assert!(
-        matches!(unknown, Some(RestoreError::UnknownVersion(3))),
+        matches!(unknown, Some(RestoreError::UnknownVersion(4))),
         "{unknown:?}"
     );
     let older = restore(br#"{"version":1,"identity":"of another kind"}"#.to_vec());

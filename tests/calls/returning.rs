@@ -51,6 +51,7 @@ fn refuse(world: &mut World, reason: Refusal) {
     let refused = ServiceMessage::Refused {
         request: "external_commit".into(),
         reason,
+        code: None,
         detail: "a test".into(),
     };
     tell(world, refused);

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use mls_srtp::ManagerConfig;
 use mls_srtp::event::{Event, FatalCause};
-use mls_srtp::group::CredentialValidator;
-use mls_srtp::id::ParticipantId;
 use mls_srtp::pipeline::ProtectError;
+use mls_srtp::trust::{CredentialValidator, Presented, TrustCode, TrustError};
 
 use crate::world::{World, name};
 
@@ -16,9 +15,9 @@ use crate::world::{World, name};
 struct AllBut(&'static str);
 
 impl CredentialValidator for AllBut {
-    fn validate(&self, participant: &ParticipantId, _: &[u8]) -> Result<(), String> {
-        if participant.user() == self.0 {
-            Err("not on the list".into())
+    fn validate(&self, presented: &Presented<'_>) -> Result<(), TrustError> {
+        if presented.participant.user() == self.0 {
+            Err(TrustError::new(TrustCode::Other, "not on the list"))
         } else {
             Ok(())
         }

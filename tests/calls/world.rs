@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mls_srtp::delivery::{Blob, ClientMessage, LogBody, LogEntry, Refusal, ServiceMessage};
 use mls_srtp::event::Event;
-use mls_srtp::group::ServiceIdentity;
+use mls_srtp::group::{MlsSuite, ServiceIdentity};
 use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Seq, Ssrc, StreamNumber};
 use mls_srtp::manager::{Output, SavedState};
 use mls_srtp::pipeline::{
@@ -92,6 +92,21 @@ impl World {
 
     /// A room that protects media in this way.
     pub fn in_mode(mode: MediaMode) -> Self {
+        Self::with(RoomConfig {
+            mode,
+            ..RoomConfig::default()
+        })
+    }
+
+    /// A room whose group has this suite.
+    pub fn in_suite(ciphersuite: MlsSuite) -> Self {
+        Self::with(RoomConfig {
+            ciphersuite,
+            ..RoomConfig::default()
+        })
+    }
+
+    fn with(config: RoomConfig) -> Self {
         let shared = Shared {
             identity: ServiceIdentity::generate().expect("randomness"),
             access: Box::new(OpenAccess),
@@ -100,16 +115,8 @@ impl World {
             random: no_randomness,
         };
         let room_name = RoomName::new("room").expect("a name");
-        let config = RoomConfig {
-            mode,
-            ..RoomConfig::default()
-        };
-        let room = Room::new(
-            room_name.clone(),
-            config,
-            Arc::new(shared),
-            Moment::default(),
-        );
+        let shared = Arc::new(shared);
+        let room = Room::new(room_name.clone(), config, shared, Moment::default());
         Self {
             now: Moment::from_millis(1_000),
             room: room.expect("an empty store"),
@@ -320,8 +327,8 @@ impl World {
         let json = serde_json::to_vec(&message).expect("encodes");
         let message: ClientMessage = serde_json::from_slice(&json).expect("decodes");
         if let ClientMessage::Hello { .. } = message {
-            if let Err((reason, detail)) = self.room.hello(client, message, self.now) {
-                self.room.refuse_client(client, "hello", reason, detail);
+            if let Err(refused) = self.room.hello(client, message, self.now) {
+                self.room.refuse_client(client, "hello", refused);
             }
         } else {
             self.room.handle(client, message, self.now);

@@ -107,6 +107,7 @@ impl Hostile {
                 group_id,
                 seq,
                 reason,
+                code: None,
             },
             6 => ClientMessage::AskGroupInfo { group_id },
             7 => ClientMessage::ExternalCommit {

@@ -14,10 +14,11 @@ use mls_srtp::group::ServiceIdentity;
 use mls_srtp::id::{GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::secret::Secret;
 use mls_srtp::time::Moment;
-use mls_srtp_signaling::RoomConfig;
-use mls_srtp_signaling::access::AccessControl;
+use mls_srtp::token::Right;
+use mls_srtp_signaling::access::{AccessControl, Admission, Entry, OpenAccess};
 use mls_srtp_signaling::room::{ClientId, Room, RoomOutput, Shared};
 use mls_srtp_signaling::store::{Change, KeyPackages, MemoryStore, RoomRecord, Store, StoreError};
+use mls_srtp_signaling::{Refused, RoomConfig};
 
 use super::network::ConnectionId;
 
@@ -39,12 +40,12 @@ pub fn room_name() -> RoomName {
 struct Rules;
 
 impl AccessControl for Rules {
-    fn may_enter(&self, _: &RoomName, _: &ParticipantId, _: Option<&str>) -> bool {
-        true
-    }
-
-    fn may_evict(&self, _: &RoomName, participant: &ParticipantId) -> bool {
-        participant.user() == "p0"
+    fn admit(&self, entry: &Entry<'_>) -> Result<Admission, Refused> {
+        let mut admission = OpenAccess.admit(entry)?;
+        if entry.participant.user() == "p0" {
+            admission.rights.push(Right::Moderate);
+        }
+        Ok(admission)
     }
 }
 
@@ -107,6 +108,10 @@ impl Store for WatchedStore {
 
     fn take_key_package(&self, of: &ParticipantId) -> Result<Option<Blob>, StoreError> {
         self.store.take_key_package(of)
+    }
+
+    fn bind_token(&self, token: &str, key: &Blob, until: u64) -> Result<Blob, StoreError> {
+        self.store.bind_token(token, key, until)
     }
 
     fn service_key(&self) -> Result<Option<Secret>, StoreError> {
@@ -248,9 +253,9 @@ impl Service {
         let request = if peer.entered { "message" } else { "hello" };
         match taken {
             Ok(()) => peer.faults = 0,
-            Err((reason, detail)) => {
+            Err(refused) => {
                 peer.faults += 1;
-                room.refuse_client(ClientId(id), request, reason, detail);
+                room.refuse_client(ClientId(id), request, refused);
             }
         }
         peer.faults < MAX_FAULTS
@@ -279,11 +284,12 @@ impl Service {
     }
 }
 
-fn decode(json: &[u8]) -> Result<ClientMessage, (Refusal, String)> {
+fn decode(json: &[u8]) -> Result<ClientMessage, Refused> {
     if json.len() > MAX_ENVELOPE_BYTES {
-        return Err((Refusal::TooLarge, "too large".into()));
+        return Err(Refused::new(Refusal::TooLarge, "too large"));
     }
-    serde_json::from_slice(json).map_err(|error| (Refusal::Malformed, error.to_string()))
+    serde_json::from_slice(json)
+        .map_err(|error| Refused::new(Refusal::Malformed, error.to_string()))
 }
 
 /// A message as it goes over the wire.

@@ -1,9 +1,10 @@
 /** The call itself: the conference, its media, and what is shown of them. */
 
-import { Conference, tabDevice, type Source, type StateChange } from "../index.js";
+import { Conference, tabDevice, type Source, type StateChange, type TrustWarning } from "../index.js";
 import { SfuConnection } from "../sfu.js";
+import { CodeDialog, GROUP_WORDS, SAFETY_WORDS } from "./codes.js";
 import { OneAtATime, open, openScreen } from "./devices.js";
-import { byId, make, press, show } from "./dom.js";
+import { byId, press, show } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { Grid } from "./grid.js";
 import type { Entry } from "./lobby.js";
@@ -13,7 +14,6 @@ const root = byId("call", HTMLDivElement);
 const roomName = byId("call-room", HTMLHeadingElement);
 const banner = byId("banner", HTMLParagraphElement);
 const people = byId("people", HTMLSpanElement);
-const code = byId("code", HTMLParagraphElement);
 const codeShort = byId("code-short", HTMLSpanElement);
 const buttons = {
   microphone: byId("mic", HTMLButtonElement),
@@ -22,12 +22,17 @@ const buttons = {
 };
 
 const dialogs = {
-  code: byId("code-dialog", HTMLDialogElement),
-  safety: byId("safety-dialog", HTMLDialogElement),
+  code: new CodeDialog("code", GROUP_WORDS),
+  safety: new CodeDialog("safety", SAFETY_WORDS),
 };
 
 /** Keys for receiving live a second longer than the call, for frames that are on their way. */
 const ERASED_AFTER = 1_500;
+
+const NOTICE_IN_WORDS: Readonly<Record<TrustWarning, string>> = {
+  key_changed: "Another key than the last time: compare the safety number",
+  new_device: "A new device: compare the safety number",
+};
 
 /** How a call ended. */
 export interface End {
@@ -106,6 +111,10 @@ class CallView {
       this.#grid.trouble(participant, trouble, resumed);
       this.#drawer.note(`${participant}: ${trouble}${resumed ? " is over" : ""}`);
     });
+    call.on("trust", ({ participant, warning, detail }) => {
+      this.#drawer.note(`${participant} ${detail}`);
+      this.#grid.notice(participant, NOTICE_IN_WORDS[warning]);
+    });
     call.on("codec", ({ reason }) => {
       this.#drawer.note(reason);
       this.#say("codec", `Some sound or picture does not pass. ${reason}.`);
@@ -127,7 +136,7 @@ class CallView {
     buttons.screen.onclick = () => void this.#toggle("screen");
     buttons.screen.disabled = !("getDisplayMedia" in navigator.mediaDevices);
     byId("leave", HTMLButtonElement).onclick = () => this.#call.leave();
-    byId("code-open", HTMLButtonElement).onclick = () => dialogs.code.showModal();
+    byId("code-open", HTMLButtonElement).onclick = () => void this.#group().catch(() => {});
     byId("invite", HTMLButtonElement).onclick = (event) => {
       const room = roomName.textContent ?? "";
       const link = `${location.origin}${location.pathname}?room=${encodeURIComponent(room)}`;
@@ -197,15 +206,32 @@ class CallView {
 
   #code(): void {
     codeShort.textContent = this.#call.code.split(" ")[0] ?? "";
-    paintDigits(code, this.#call.code);
+    if (dialogs.code.isOpen) this.#group().catch(() => {});
+  }
+
+  async #group(): Promise<void> {
+    const code = await this.#call.groupCode();
+    if (!code || this.#over) return;
+    dialogs.code.show(code, (text) => this.#call.compareCode(text));
   }
 
   async #safety(participant: string): Promise<void> {
-    const digits = await this.#call.safetyNumber(participant);
-    if (!digits) return;
+    const number = await this.#call.safetyNumber(participant);
+    if (!number || this.#over) return;
+    const accept = byId("safety-accept", HTMLButtonElement);
+    accept.onclick = () => void this.#accept(participant, number.digits).catch(() => {});
     byId("safety-who", HTMLParagraphElement).textContent = participant;
-    paintDigits(byId("safety", HTMLParagraphElement), digits);
-    if (!this.#over && !dialogs.safety.open) dialogs.safety.showModal();
+    dialogs.safety.show(number, (text) => this.#call.compareCode(text, participant));
+  }
+
+  /** A person says that the digits are the same on both sides. */
+  async #accept(participant: string, digits: string): Promise<void> {
+    if (await this.#call.acceptKey(participant, digits)) {
+      this.#grid.notice(participant, "");
+      this.#drawer.note(`${participant}: the key was compared and is accepted`);
+    } else {
+      this.#say("device", "Their key has changed again. Compare the safety number once more.");
+    }
   }
 
   #state({ state, reason, detail }: StateChange): void {
@@ -261,10 +287,4 @@ class CallView {
     await new Promise((resolve) => setTimeout(resolve, ERASED_AFTER));
     this.#call.close();
   }
-}
-
-/** Shows groups of digits in columns. */
-function paintDigits(element: HTMLElement, digits: string): void {
-  element.replaceChildren(...digits.split(" ").map((group) => make("span", "", group)));
-  element.ariaLabel = digits;
 }

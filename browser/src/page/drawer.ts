@@ -73,6 +73,8 @@ export class Drawer {
       Epoch: String(snapshot.epoch ?? "–"),
       "Sending in": String(snapshot.sendingEpoch ?? "–"),
       "Last switch": this.#switched || "–",
+      "Group code": snapshot.code || "–",
+      "Cipher suite": suiteOf(snapshot.suite, this.call.strongerSuite),
       Group: snapshot.group?.slice(0, 8) ?? "–",
       "Frames sent": String(snapshot.protected),
       "Frames not sent": dropsOf(transforms, "send"),
@@ -93,6 +95,11 @@ export class Drawer {
     }
     return connection.connectionState;
   }
+}
+
+/** What the group agrees on keys with. */
+function suiteOf(suite: string | null, stronger: string | undefined): string {
+  return `${suite ?? "–"}${stronger ? `; all here could do ${stronger}` : ""}`;
 }
 
 function list(entries: Record<string, string>): void {

@@ -140,6 +140,11 @@ export class Grid {
     this.#people.get(participant)?.tile.trouble(trouble, over);
   }
 
+  /** Something about a participant that a person should look at, or nothing any more. */
+  notice(participant: ParticipantId, text: string): void {
+    this.#people.get(participant)?.tile.notice(text, () => this.onname(participant));
+  }
+
   /** Who is heard at the moment. */
   speaking(participants: ReadonlySet<ParticipantId>): void {
     for (const [participant, person] of this.#people) {

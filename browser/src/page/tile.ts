@@ -22,6 +22,7 @@ export class Tile {
   #muted = icon("mic-off", "muted");
   #lock = icon("lock", "lock");
   #troubles = new Set<Trouble>();
+  #notice: HTMLElement | undefined;
 
   constructor(
     readonly name: string,
@@ -91,6 +92,19 @@ export class Tile {
     const [first] = this.#troubles;
     this.#trouble.textContent = first ? TROUBLE_IN_WORDS[first] : "";
     this.#trouble.hidden = first === undefined;
+  }
+
+  /** Something that a person should look at, and how; or no more. */
+  notice(text: string, look?: () => void): void {
+    this.#notice?.remove();
+    this.#notice = undefined;
+    if (!text) return;
+    const notice = make("button", "notice");
+    notice.type = "button";
+    notice.append(icon("alert"), make("span", "", text));
+    notice.onclick = () => look?.();
+    this.#notice = notice;
+    this.element.append(notice);
   }
 
   #say(word: string, on: boolean): void {

@@ -3,6 +3,7 @@
 import init from "../wasm/mls_srtp_browser.js";
 import type { FromWorker, ToWorker, TransformOptions } from "../protocol.js";
 import { identityOf } from "./identity.js";
+import { Pins } from "./pins.js";
 import { Session } from "./session.js";
 import { Transforms } from "./transforms.js";
 
@@ -24,7 +25,8 @@ const scope = self as unknown as DedicatedWorkerGlobalScope & {
 const post = (message: FromWorker): void => scope.postMessage(message);
 const transforms = new Transforms(post);
 let session: Session | undefined;
-let identity: Promise<Uint8Array | undefined> = Promise.resolve(undefined);
+/** What is kept of us, and what we remember of others. */
+let kept: Promise<readonly [Uint8Array | undefined, Pins] | undefined> = Promise.resolve(undefined);
 
 // Set before anything is awaited: a transform's event comes once.
 scope.onrtctransform = ({ transformer }) => {
@@ -47,9 +49,9 @@ scope.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
     return transforms.pipe(data.options, data.readable, data.writable, {});
   }
   if (!(await loaded)) return;
-  if (data.kind === "join") identity = identityOf(data.participant);
+  if (data.kind === "join") kept = Promise.all([identityOf(data.participant), Pins.open()]);
   // What follows the join waits behind it.
-  const ours = await identity;
+  const ours = await kept;
   try {
     handle(data, ours);
   } catch (error) {
@@ -64,15 +66,17 @@ function finish(): void {
 
 function handle(
   message: Exclude<ToWorker, { kind: "encoded_streams" }>,
-  ours: Uint8Array | undefined,
+  ours: readonly [Uint8Array | undefined, Pins] | undefined,
 ): void {
   switch (message.kind) {
     case "join":
+      if (!ours) return;
       session = new Session(
         message.participant,
-        ours,
+        ...ours,
         message.room,
         message.token,
+        message.requirePostQuantum,
         message.url,
         transforms,
         post,
@@ -91,9 +95,17 @@ function handle(
       return transforms.forget(message.transform);
     case "remember":
       return transforms.remember(message.transform);
-    case "safety_number": {
-      const digits = session?.safetyNumber(message.participant);
-      return post({ kind: "safety_number", id: message.id, digits });
+    case "code": {
+      const code = session?.code(message.participant);
+      return post({ kind: "code", id: message.id, code });
+    }
+    case "compare_code": {
+      const comparison = session?.compareCode(message.text, message.participant);
+      return post({ kind: "code_comparison", id: message.id, comparison });
+    }
+    case "accept_key": {
+      const accepted = session?.acceptKey(message.participant, message.compared) ?? false;
+      return post({ kind: "key_accepted", id: message.id, accepted });
     }
     case "snapshot":
       if (session) post({ kind: "snapshot", id: message.id, snapshot: session.snapshot() });

@@ -1,9 +1,17 @@
 /** One stay in one room: drives the core, the link and the frames. */
 
 import { Core } from "../wasm/mls_srtp_browser.js";
-import type { AnnouncedStream, CoreCounters, GroupFact, MediaSignal } from "../facts.js";
+import type {
+  AnnouncedStream,
+  CodeComparison,
+  CodeFact,
+  CoreCounters,
+  GroupFact,
+  MediaSignal,
+} from "../facts.js";
 import type { FromWorker, WorkerSnapshot } from "../protocol.js";
 import { Link } from "./link.js";
+import type { Pins } from "./pins.js";
 import type { Told } from "./told.js";
 import { Transforms } from "./transforms.js";
 import { isTrap } from "./trap.js";
@@ -16,6 +24,7 @@ const GOODBYE = 200;
 export class Session {
   readonly transforms: Transforms;
   #core: Core;
+  #pins: Pins;
   #post: (message: FromWorker) => void;
   #link: Link | undefined;
   #timer: number | undefined;
@@ -31,14 +40,17 @@ export class Session {
   constructor(
     participant: string,
     identity: Uint8Array | undefined,
+    pins: Pins,
     room: string,
     token: string | undefined,
+    requirePostQuantum: boolean,
     url: string,
     transforms: Transforms,
     post: (message: FromWorker) => void,
     closed: () => void,
   ) {
-    this.#core = new Core(participant, identity);
+    this.#core = new Core(participant, identity, pins.known, requirePostQuantum);
+    this.#pins = pins;
     this.#post = post;
     this.#closed = closed;
     this.transforms = transforms;
@@ -79,10 +91,24 @@ export class Session {
   }
 
   /** Nothing for a name that is none, as for one of nobody here. */
-  safetyNumber(participant: string): string | undefined {
-    let digits: string | undefined;
-    this.#attempt(() => (digits = this.#core.safetyNumber(participant)));
-    return digits;
+  code(participant: string | undefined): CodeFact | undefined {
+    let json: string | undefined;
+    this.#attempt(() => (json = this.#core.code(participant)));
+    return json === undefined ? undefined : (JSON.parse(json) as CodeFact);
+  }
+
+  /** Likewise. */
+  compareCode(text: string, participant: string | undefined): CodeComparison | undefined {
+    let json: string | undefined;
+    this.#attempt(() => (json = this.#core.compareCode(text, participant)));
+    return json === undefined ? undefined : (JSON.parse(json) as CodeComparison);
+  }
+
+  /** From now on this is the member's key: a person has compared this safety number. */
+  acceptKey(participant: string, compared: string): boolean {
+    let accepted = false;
+    this.#run(() => (accepted = this.#core.acceptKey(participant, compared)));
+    return accepted;
   }
 
   snapshot(): WorkerSnapshot {
@@ -135,6 +161,8 @@ export class Session {
       if (json === undefined) break;
       this.#carryOut(JSON.parse(json) as Told);
     }
+    const pins = this.#core.changedPins();
+    if (pins !== undefined) this.#pins.keep(pins);
     this.transforms.release();
   }
 

@@ -6,6 +6,7 @@ use mls_srtp::epoch::SwitchReason;
 use mls_srtp::event::{Event, FatalCause, ResyncCause};
 use mls_srtp::group::Roster;
 use mls_srtp::pipeline::{FramePipeline, MediaEvent, Trouble};
+use mls_srtp::trust::TrustCode;
 use serde_json::{Value, json};
 
 /// A fact about the group, tagged by `type`.
@@ -31,6 +32,9 @@ pub(crate) fn group(event: &Event) -> Value {
         Event::SendingIn { epoch, reason } => {
             json!({ "type": "sending_in", "epoch": epoch, "reason": switch_reason(*reason) })
         }
+        Event::StrongerSuitePossible { suite } => {
+            json!({ "type": "stronger_suite_possible", "suite": suite })
+        }
         Event::MediaReady => json!({ "type": "media_ready" }),
         Event::KeyframeWanted => json!({ "type": "keyframe_wanted" }),
         Event::Stalled => json!({ "type": "stalled" }),
@@ -38,9 +42,18 @@ pub(crate) fn group(event: &Event) -> Value {
         Event::Untrusted {
             participant,
             leaf,
+            code,
             reason,
         } => json!({
-            "type": "untrusted", "participant": participant, "leaf": leaf, "reason": reason,
+            "type": "untrusted", "participant": participant, "leaf": leaf, "code": code,
+            "reason": reason,
+        }),
+        Event::TrustWarning {
+            participant,
+            warning,
+        } => json!({
+            "type": "trust_warning", "participant": participant, "warning": warning,
+            "detail": warning.in_words(),
         }),
         Event::TrustRestored { participant } => {
             json!({ "type": "trust_restored", "participant": participant })
@@ -52,14 +65,19 @@ pub(crate) fn group(event: &Event) -> Value {
         Event::Refused {
             request,
             reason,
+            code,
             detail,
         } => json!({
-            "type": "refused", "request": request, "reason": reason, "detail": detail,
+            "type": "refused", "request": request, "reason": reason, "code": code,
+            "detail": detail,
         }),
         Event::Left => json!({ "type": "left" }),
         Event::Removed => json!({ "type": "removed" }),
         Event::Fatal(cause) => {
-            json!({ "type": "fatal", "reason": fatal_reason(cause), "detail": cause.to_string() })
+            let (reason, code) = (fatal_reason(cause), trust_code(cause));
+            let remedy = code.map(TrustCode::remedy);
+            let detail = cause.to_string();
+            json!({ "type": "fatal", "reason": reason, "code": code, "detail": detail, "remedy": remedy })
         }
         _ => json!({ "type": "other", "detail": format!("{event:?}") }),
     }
@@ -111,6 +129,7 @@ pub(crate) fn stats(manager: &KeyManager, frames: &FramePipeline) -> Value {
         })
         .collect();
     json!({
+        "suite": manager.suite(),
         "group": position.map(|(group, _)| group),
         "epoch": position.map(|(_, epoch)| epoch),
         "sendingEpoch": frames.sending_epoch(),
@@ -159,11 +178,20 @@ fn resync_reason(cause: &ResyncCause) -> &'static str {
     }
 }
 
+/// What is wrong with a token or credential, if it is that.
+fn trust_code(cause: &FatalCause) -> Option<TrustCode> {
+    match cause {
+        FatalCause::NotAdmitted { code, .. } | FatalCause::NotTrusted { code, .. } => *code,
+        _ => None,
+    }
+}
+
 fn fatal_reason(cause: &FatalCause) -> &'static str {
     match cause {
         FatalCause::NotAdmitted { .. } => "not_admitted",
         FatalCause::WrongRoom => "wrong_room",
         FatalCause::UnsupportedMode { .. } => "unsupported_mode",
+        FatalCause::SuiteNotAccepted { .. } => "suite_not_accepted",
         FatalCause::CannotStay(_) => "cannot_stay",
         FatalCause::NotTrusted { .. } => "not_trusted",
         FatalCause::TermsBroken => "terms_broken",

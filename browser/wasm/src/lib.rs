@@ -9,41 +9,54 @@
 //! gives `performance.now()`.
 #![forbid(unsafe_code)]
 
+mod codes;
 mod facts;
 mod frame;
 mod told;
 mod vectors;
 
-use mls_srtp::group::Identity;
+use std::sync::Arc;
+
+use mls_srtp::group::{Identity, MlsSuite};
 use mls_srtp::id::{ParticipantId, RoomName, StreamNumber};
 use mls_srtp::media::sframe::Codec;
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaUpdate};
 use mls_srtp::schedule::ModeKind;
 use mls_srtp::time::Moment;
+use mls_srtp::trust::{OnChange, Pin, PinnedKeys};
 use mls_srtp::{KeyManager, ManagerConfig, Output};
 use wasm_bindgen::prelude::*;
 
+use codes::Code;
 pub use frame::{FrameFate, Opening};
 use told::Told;
-pub use vectors::VectorSender;
+pub use vectors::{VectorCode, VectorSender};
 
 /// One participant's stay in one room, with its frames.
 #[wasm_bindgen]
 pub struct Core {
     manager: KeyManager,
     frames: FramePipeline,
+    pinned: Arc<PinnedKeys>,
 }
 
 #[wasm_bindgen]
 impl Core {
     /// A core for `user@domain/device`: with the signature key in `identity`, as
-    /// [`Core::new_identity`] made it, or for this stay only with a new one.
+    /// [`Core::new_identity`] made it, or for this stay only with a new one. `pins` are the keys of
+    /// others that are remembered, as [`Core::changed_pins`] gave them. With
+    /// `require_post_quantum` it enters no room whose keys a later quantum computer gives away.
     ///
     /// # Errors
-    /// The name does not parse, the identity is another's or none, or the browser has no
-    /// randomness.
+    /// The name does not parse, the identity is another's or none, the pins are none, or the browser
+    /// has no randomness.
     #[wasm_bindgen(constructor)]
-    pub fn new(participant: &str, identity: Option<Vec<u8>>) -> Result<Core, JsError> {
+    pub fn new(
+        participant: &str,
+        identity: Option<Vec<u8>>,
+        pins: Option<String>,
+        require_post_quantum: bool,
+    ) -> Result<Core, JsError> {
         let participant: ParticipantId = participant.parse()?;
         let identity: Identity = match identity {
             Some(json) => serde_json::from_slice(&json)?,
@@ -52,13 +65,22 @@ impl Core {
         if *identity.participant() != participant {
             return Err(JsError::new("the identity is another participant's"));
         }
+        let pins = pins.map_or(Ok(Vec::new()), |json| {
+            serde_json::from_str::<Vec<Pin>>(&json)
+        })?;
+        let pinned = Arc::new(PinnedKeys::with_pins(OnChange::Warn, pins));
+        let mut ciphersuites = MlsSuite::ALL.to_vec();
+        ciphersuites.retain(|suite| suite.is_post_quantum() || !require_post_quantum);
         let config = ManagerConfig {
             modes: vec![ModeKind::Sframe],
+            validator: Arc::clone(&pinned) as _,
+            ciphersuites,
             ..ManagerConfig::default()
         };
         Ok(Core {
             manager: KeyManager::with_identity(identity, config),
             frames: FramePipeline::new(MediaConfig::default()),
+            pinned,
         })
     }
 
@@ -74,15 +96,53 @@ impl Core {
         )?)?)
     }
 
-    /// What to compare with another member to know each other's keys: twelve groups of five digits;
-    /// nothing if it is no member.
+    /// What to compare with another member to know each other's keys, or without one what all
+    /// compare in this epoch: JSON, `{ "digits": …, "qrText": …, "qrSvg": … }`. Nothing if either is
+    /// no member.
     ///
     /// # Errors
     /// The name does not parse.
-    #[wasm_bindgen(js_name = safetyNumber)]
-    pub fn safety_number(&self, participant: &str) -> Result<Option<String>, JsError> {
-        let number = self.manager.safety_number(&participant.parse()?);
-        Ok(number.map(|number| number.to_string()))
+    pub fn code(&self, participant: Option<String>) -> Result<Option<String>, JsError> {
+        let code = self.code_with(participant)?;
+        Ok(code.map(|code| code.shown().to_string()))
+    }
+
+    /// Compares such a code with the text of somebody else's: JSON,
+    /// `{ "outcome": …, "detail": … }`.
+    ///
+    /// # Errors
+    /// The name does not parse.
+    #[wasm_bindgen(js_name = compareCode)]
+    pub fn compare_code(
+        &self,
+        text: &str,
+        participant: Option<String>,
+    ) -> Result<Option<String>, JsError> {
+        let code = self.code_with(participant)?;
+        Ok(code.map(|code| code.compare(text).to_string()))
+    }
+
+    /// From now on a member's key is the one that is remembered for its device: a person has
+    /// compared this safety number. `false` if the member has, or has by now, another one.
+    ///
+    /// # Errors
+    /// The name does not parse.
+    #[wasm_bindgen(js_name = acceptKey)]
+    pub fn accept_key(&self, participant: &str, compared: &str) -> Result<bool, JsError> {
+        let participant = participant.parse()?;
+        let number = self.manager.safety_number(&participant);
+        let number = number.filter(|number| number.to_string() == compared);
+        Ok(number.is_some_and(|number| self.manager.accept_key(&participant, &number)))
+    }
+
+    /// The keys of others that are remembered, as JSON, if there are others than when this was last
+    /// asked: to be stored.
+    #[wasm_bindgen(js_name = changedPins)]
+    #[must_use]
+    pub fn changed_pins(&self) -> Option<String> {
+        let changed = self.pinned.has_changed();
+        // Our own plain types always serialize.
+        changed.then(|| serde_json::to_string(&self.pinned.pins()).ok())?
     }
 
     /// Enters a room.
@@ -224,6 +284,13 @@ impl Core {
 }
 
 impl Core {
+    fn code_with(&self, participant: Option<String>) -> Result<Option<Code>, JsError> {
+        Ok(match participant {
+            Some(name) => self.manager.safety_number(&name.parse()?).map(Code::Pair),
+            None => self.manager.group_code().map(Code::Group),
+        })
+    }
+
     fn next(&mut self, now: Moment) -> Option<Told> {
         loop {
             if let Some(event) = self.frames.poll_event() {

@@ -199,6 +199,7 @@ impl<'a> Life<'a> {
                 request,
                 reason,
                 detail,
+                ..
             } if request == "commit" || request == "external_commit" => {
                 tracing::info!(user = self.user, request, ?reason, detail, "refused");
                 self.world.notebook.rejected();

@@ -12,11 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mls_srtp::ManagerConfig;
 use mls_srtp::event::Event;
+use mls_srtp::group::{Identity, MlsSuite, SafetyNumber};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::pipeline::{FramePipeline, MediaConfig, MediaPipeline};
 use mls_srtp::schedule::ModeKind;
 use mls_srtp::time::Moment;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock::ClockOrigin;
@@ -33,6 +34,9 @@ use tracks::Tracks;
 /// Sees every whole frame, with its sender by the key that opened it.
 pub type FrameObserver = Box<dyn FnMut(&ParticipantId, &MediaFrame) + Send>;
 
+/// Hears every fact about the group.
+pub type EventObserver = Box<dyn FnMut(&Event) + Send>;
+
 /// What a headless participant does.
 pub struct HeadlessConfig {
     /// The signaling service, `ws://host:port/` or `wss://host/`.
@@ -41,6 +45,10 @@ pub struct HeadlessConfig {
     pub room: RoomName,
     /// Who it is.
     pub participant: ParticipantId,
+    /// Its signature key with evidence, where they come from elsewhere.
+    pub identity: Option<Identity>,
+    /// Times and trust of the key manager.
+    pub manager: ManagerConfig,
     /// Proof of admission where the service asks for one.
     pub token: Option<String>,
     /// Where its media is sent from, and how it is connected again.
@@ -61,6 +69,8 @@ pub struct HeadlessConfig {
     pub origin: ClockOrigin,
     /// Sees every whole frame.
     pub on_frame: Option<FrameObserver>,
+    /// Hears every fact about the group.
+    pub on_event: Option<EventObserver>,
     /// Sees every key, for audits.
     pub witness: Option<KeyWitness>,
 }
@@ -85,6 +95,8 @@ pub enum HeadlessError {
 pub struct Progress {
     /// The last epoch change: epoch, roster, code.
     pub epoch: Option<Event>,
+    /// The stronger suite that all members could have, if the group's is weaker.
+    pub stronger_suite: Option<MlsSuite>,
     /// How many epochs it has been in.
     pub epochs: Vec<u64>,
     /// When it asked to join.
@@ -138,6 +150,7 @@ enum Order {
     StopPublishing,
     Leave,
     Suspend,
+    SafetyNumber(ParticipantId, oneshot::Sender<Option<SafetyNumber>>),
 }
 
 /// A participant's keys for rooms of that mode.
@@ -176,7 +189,8 @@ impl Headless {
             participant: config.participant.clone(),
             token: config.token,
             streams: tracks.announced(config.mode),
-            manager: ManagerConfig::default(),
+            identity: config.identity,
+            manager: config.manager,
             link: config.link,
             state: config.state,
         };
@@ -211,6 +225,7 @@ impl Headless {
             opener: sealed.then(|| FrameOpener::new(&media)),
             recorder,
             on_frame: config.on_frame,
+            on_event: config.on_event,
             progress: Arc::clone(&progress),
         };
         let task = tokio::spawn(run.run(events, inbox));
@@ -250,6 +265,14 @@ impl Headless {
     /// Whether its stay is over.
     pub fn is_over(&self) -> bool {
         self.task.is_finished()
+    }
+
+    /// What to compare with another member; `None` if either of both is none.
+    pub async fn safety_number(&self, participant: &ParticipantId) -> Option<SafetyNumber> {
+        let (answer, number) = oneshot::channel();
+        let question = Order::SafetyNumber(participant.clone(), answer);
+        self.orders.send(question).await.ok()?;
+        number.await.ok()?
     }
 
     /// Sends no more media, but stays.

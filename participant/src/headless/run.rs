@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::tracks::Tracks;
-use super::{FrameObserver, Order, Progress};
+use super::{EventObserver, FrameObserver, Order, Progress};
 use crate::connection::RemotePacket;
 use crate::e2e::{E2eMedia, FrameOpener, Unsealed};
 use crate::leg::{LegEvent, MediaLeg};
@@ -35,6 +35,7 @@ pub(super) struct Run {
     pub(super) opener: Option<FrameOpener>,
     pub(super) recorder: Option<Recorder>,
     pub(super) on_frame: Option<FrameObserver>,
+    pub(super) on_event: Option<EventObserver>,
     pub(super) progress: Arc<Mutex<Progress>>,
 }
 
@@ -97,6 +98,9 @@ impl Run {
 
     fn hear_group(&mut self, event: Event) -> bool {
         tracing::debug!(?event, "group");
+        if let Some(on_event) = &mut self.on_event {
+            on_event(&event);
+        }
         match event {
             Event::Joined { .. } => self.note(|progress, now| {
                 progress.joined_at.get_or_insert(now);
@@ -114,8 +118,17 @@ impl Run {
                 self.note(|progress, _| progress.trouble = Some(trouble));
                 return true;
             }
-            Event::Removed | Event::Fatal(_) => {
-                self.note(|progress, _| progress.trouble = Some(format!("{event:?}")));
+            Event::StrongerSuitePossible { suite } => {
+                tracing::warn!(%suite, "the service gives the room a weaker MLS cipher suite than all members can do");
+                self.note(|progress, _| progress.stronger_suite = Some(suite));
+            }
+            Event::Fatal(cause) => {
+                self.note(|progress, _| progress.trouble = Some(cause.to_string()));
+                return true;
+            }
+            Event::Removed => {
+                let trouble = "somebody had us removed from the room".into();
+                self.note(|progress, _| progress.trouble = Some(trouble));
                 return true;
             }
             _ => {}
@@ -175,14 +188,19 @@ impl Run {
 
     /// `true` once the stay goes on without us.
     async fn obey(&mut self, order: Order) -> bool {
-        self.publisher = None;
         match order {
-            Order::StopPublishing => {}
+            Order::SafetyNumber(participant, answer) => {
+                // Who asked may have given up.
+                let _ = answer.send(self.session.safety_number(&participant).await);
+            }
+            Order::StopPublishing => self.publisher = None,
             Order::Leave => {
+                self.publisher = None;
                 self.note(|progress, now| progress.leaving_at = Some(now));
                 self.session.leave().await;
             }
             Order::Suspend => {
+                self.publisher = None;
                 if let Err(error) = self.session.suspend().await {
                     self.note(|progress, _| progress.trouble = Some(error.to_string()));
                 }

@@ -143,6 +143,19 @@ impl Driver {
                 self.manager.announce_streams(streams);
                 Ok(())
             }
+            Command::AcceptKey(participant, compared, done) => {
+                let accepted = self.manager.accept_key(&participant, &compared);
+                if let (true, Some(keeping)) = (accepted, &mut self.keeping) {
+                    keeping.fell_behind(self.media.origin().now());
+                }
+                let _ = done.send(accepted);
+                Ok(())
+            }
+            Command::SafetyNumber(participant, answer) => {
+                // Who asked may have given up.
+                let _ = answer.send(self.manager.safety_number(&participant));
+                Ok(())
+            }
             Command::Suspend(_) => Ok(()),
         };
         if let Err(misuse) = obeyed {

@@ -1,6 +1,8 @@
 //! What a participant keeps on disk, so that a process which stops, or is stopped, can go on where
 //! it was.
 //!
+//! Beside it are the keys of others by which people are known again in the next call.
+//!
 //! **It is every secret of the group, and the signature key.** It has one owner: two processes that
 //! went on from one state would be two members at one leaf.
 
@@ -10,6 +12,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use mls_srtp::manager::{RestoreError, SavedState};
+use mls_srtp::trust::Pin;
 
 pub use mls_srtp_database::OpenError;
 pub use sqlite::SqliteStateStore;
@@ -31,6 +34,18 @@ pub trait StateStore: Debug + Send + 'static {
     /// # Errors
     /// [`StateError::Failed`]; what was saved before is still there.
     fn save(&mut self, state: &SavedState) -> Result<(), StateError>;
+
+    /// The keys of others that were remembered last, the longest ago first; none if none ever were.
+    ///
+    /// # Errors
+    /// [`StateError::Failed`].
+    fn load_pins(&mut self) -> Result<Vec<Pin>, StateError>;
+
+    /// Puts these in the place of those remembered before, durably, all or none.
+    ///
+    /// # Errors
+    /// [`StateError::Failed`]; what was remembered before is still there.
+    fn save_pins(&mut self, pins: &[Pin]) -> Result<(), StateError>;
 }
 
 /// Why a state could not be kept, or not be used.
@@ -56,6 +71,12 @@ pub enum StateError {
          begin with a new key"
     )]
     Unusable(#[from] RestoreError),
+    /// It goes with another signature key than the one to be used.
+    #[error(
+        "the kept state is that of another signature key; name another file, or use the key that \
+         it was made with"
+    )]
+    OtherKey,
     /// It is another participant's.
     #[error("the kept state is that of {found}, not of {asked}; name another file or participant")]
     OfAnother {

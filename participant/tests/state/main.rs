@@ -5,3 +5,4 @@ mod memory;
 mod people;
 mod resuming;
 mod stores;
+mod trust;

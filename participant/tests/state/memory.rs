@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use mls_srtp::manager::SavedState;
+use mls_srtp::trust::Pin;
 use mls_srtp_participant::state::{OpenError, StateError, StateStore};
 
 /// Where the state lies while nobody has it open.
@@ -13,6 +14,7 @@ pub struct Shelf(Arc<Mutex<Slot>>);
 struct Slot {
     taken: bool,
     saved: Option<Vec<u8>>,
+    pins: Vec<Pin>,
 }
 
 /// The one who has it.
@@ -43,6 +45,15 @@ impl StateStore for MemoryStore {
 
     fn save(&mut self, state: &SavedState) -> Result<(), StateError> {
         self.0.0.lock().expect("unharmed").saved = Some(state.as_bytes().to_vec());
+        Ok(())
+    }
+
+    fn load_pins(&mut self) -> Result<Vec<Pin>, StateError> {
+        Ok(self.0.0.lock().expect("unharmed").pins.clone())
+    }
+
+    fn save_pins(&mut self, pins: &[Pin]) -> Result<(), StateError> {
+        self.0.0.lock().expect("unharmed").pins = pins.to_vec();
         Ok(())
     }
 }

@@ -9,12 +9,14 @@ use mls_srtp::event::Event;
 use mls_srtp::id::{Epoch, LeafIndex, ParticipantId, RoomName, Ssrc};
 use mls_srtp::manager::SavedState;
 use mls_srtp::pipeline::{MediaConfig, MediaPipeline, Stream, StreamSource};
+use mls_srtp::trust::Pin;
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::e2e::E2eMedia;
 use mls_srtp_participant::session::{
     LinkConfig, Session, SessionConfig, SessionError, SessionEvent, SessionEvents,
 };
 use mls_srtp_participant::state::{SqliteStateStore, StateConfig, StateError, StateStore};
+use mls_srtp_signaling::access::OpenAccess;
 use mls_srtp_signaling::{RoomConfig, RoomEvent, RoomEventKind, ServerBuilder, ServiceConfig};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -48,7 +50,10 @@ impl Service {
             },
             ..ServiceConfig::default()
         };
-        let server = ServerBuilder::new(config).events(teller).bind().await;
+        let server = ServerBuilder::new(config, OpenAccess)
+            .events(teller)
+            .bind()
+            .await;
         let server = server.expect("listens");
         let url = format!("ws://{}", server.local_addr());
         tokio::spawn(server.run(std::future::pending()));
@@ -67,6 +72,7 @@ impl Service {
             url: self.url.clone(),
             room: room("room"),
             participant: name(user),
+            identity: None,
             token: None,
             streams: vec![Stream {
                 id: Ssrc::new(7).into(),
@@ -192,6 +198,14 @@ impl StateStore for Told {
         self.store.save(state)?;
         let _ = self.teller.send(());
         Ok(())
+    }
+
+    fn load_pins(&mut self) -> Result<Vec<Pin>, StateError> {
+        self.store.load_pins()
+    }
+
+    fn save_pins(&mut self, pins: &[Pin]) -> Result<(), StateError> {
+        self.store.save_pins(pins)
     }
 }
 

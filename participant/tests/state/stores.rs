@@ -1,6 +1,8 @@
 //! What every store must do.
 
+use mls_srtp::delivery::Blob;
 use mls_srtp::manager::SavedState;
+use mls_srtp::trust::Pin;
 use mls_srtp_participant::state::{OpenError, SqliteStateStore, StateError, StateStore};
 
 use crate::memory::Shelf;
@@ -44,6 +46,32 @@ fn the_newest_state_replaces_the_one_before_it() {
             assert_eq!(saved(&mut *store), Some(state.clone()));
             drop(store);
             assert_eq!(saved(&mut *open().expect("opens")), Some(state));
+        }
+    });
+}
+
+#[test]
+fn the_newest_pins_replace_those_before_them_and_keep_their_order() {
+    let pin = |user: &str, key: u8| Pin {
+        participant: format!("{user}@example.org/test").parse().expect("a name"),
+        signature_key: Blob::new(vec![key; 32]),
+    };
+    on_every_store(|open| {
+        assert!(open().expect("opens").load_pins().expect("read").is_empty());
+        let (alice, bob) = (pin("alice", 1), pin("bob", 2));
+        for pins in [
+            vec![bob.clone(), alice.clone()],
+            vec![alice.clone(), bob.clone()],
+            vec![pin("alice", 3)],
+            Vec::new(),
+        ] {
+            let mut store = open().expect("opens");
+            store.save(&SavedState::new(vec![1])).expect("written");
+            store.save_pins(&pins).expect("written");
+            drop(store);
+            let mut store = open().expect("opens");
+            assert_eq!(store.load_pins().expect("read"), pins);
+            assert_eq!(saved(&mut *store), Some(vec![1]), "beside the state");
         }
     });
 }

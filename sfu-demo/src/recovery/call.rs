@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::media::Trailer;
 use mls_srtp::schedule::{MediaMode, ModeKind};
@@ -59,6 +60,7 @@ impl Call {
             media: loopback,
             public: Some(udp.address()),
             mode: MediaMode::default(),
+            ciphersuite: MlsSuite::default(),
             page: false,
         };
         let host = Host::start(config, events).await.expect("started");
@@ -153,6 +155,8 @@ async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
         url,
         room: RoomName::new(ROOM).expect("a name"),
         participant: ParticipantId::new(name, "localhost", "test").expect("a name"),
+        identity: None,
+        manager: mls_srtp::ManagerConfig::default(),
         token: None,
         leg: LegConfig {
             connect_within: Duration::from_secs(2),
@@ -171,6 +175,7 @@ async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
         record: None,
         origin,
         on_frame: None,
+        on_event: None,
         witness: None,
     };
     Headless::start(config).await.expect("entered")

@@ -6,8 +6,10 @@ use std::time::Duration;
 use mls_srtp::delivery::Blob;
 use mls_srtp::id::{ParticipantId, Seq};
 use mls_srtp::time::Moment;
+use mls_srtp::token::Right;
 use subtle::ConstantTimeEq;
 
+use crate::access::Admission;
 use crate::store::{Change, Fact, FactKey, Stay};
 
 /// Sessions remembered of stays that ended by somebody's wish; the oldest are forgotten. Who comes
@@ -36,6 +38,8 @@ struct Presence {
     has: Seq,
     /// Whether the store has this stay.
     is_kept: bool,
+    /// What its newest connection was let in with.
+    admission: Option<Admission>,
     /// How often this connection asked for the GroupInfo.
     group_infos: u32,
     /// How often it published key packages.
@@ -76,6 +80,7 @@ impl Clients {
             astray_since: before.and_then(|before| before.astray_since).or(Some(now)),
             has: Seq::default(),
             is_kept: false,
+            admission: None,
             group_infos: 0,
             publishings: 0,
         };
@@ -94,6 +99,25 @@ impl Clients {
             presence.publishings = 0;
             self.participants.insert(client, participant.clone());
         }
+    }
+
+    /// With what a participant was let in.
+    pub(super) fn admitted(&mut self, participant: &ParticipantId, admission: Admission) {
+        if let Some(presence) = self.present.get_mut(participant) {
+            presence.admission = Some(admission);
+        }
+    }
+
+    /// What a participant who is here was let in with.
+    pub(super) fn admission(&self, participant: &ParticipantId) -> Option<&Admission> {
+        let presence = self.present.get(participant)?;
+        presence.client.and(presence.admission.as_ref())
+    }
+
+    /// Whether a participant who is here has a right.
+    pub(super) fn grants(&self, participant: &ParticipantId, right: Right) -> bool {
+        let admission = self.admission(participant);
+        admission.is_some_and(|admission| admission.grants(right))
     }
 
     fn detach(&mut self, participant: &ParticipantId) {
@@ -153,6 +177,7 @@ impl Clients {
             astray_since: Some(lost_at),
             has: stay.follows,
             is_kept: true,
+            admission: None,
             group_infos: 0,
             publishings: 0,
         };

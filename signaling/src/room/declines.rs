@@ -4,6 +4,7 @@
 use mls_srtp::delivery::Refusal;
 use mls_srtp::id::{ParticipantId, Seq};
 use mls_srtp::time::Moment;
+use mls_srtp::trust::TrustCode;
 
 use super::proposals::{Pending, What};
 use super::wishes::Join;
@@ -18,7 +19,7 @@ impl Room {
         &mut self,
         decliner: &ParticipantId,
         seq: Seq,
-        reason: &str,
+        (code, reason): (Option<TrustCode>, &str),
         now: Moment,
     ) -> Result<(), Refused> {
         if self.clients.follower_of(decliner).is_none() {
@@ -34,14 +35,15 @@ impl Room {
         let What::Add(join) = pending.what.clone() else {
             return refuse(Refusal::PolicyViolation, "only an Add may be declined");
         };
-        if !handshake.proposals.decline(seq, decliner) {
+        let reason = shortened(reason);
+        if !handshake.proposals.decline(seq, decliner, code, &reason) {
             return Ok(());
         }
         self.wishes.decline(&join, decliner);
         let kind = RoomEventKind::Declined {
             reporter: decliner.clone(),
             joiner: join.participant,
-            reason: shortened(reason),
+            reason,
         };
         self.event_now(kind);
         self.drop_declined(now);
@@ -67,7 +69,7 @@ impl Room {
             if let What::Add(join) = &pending.what
                 && self.withdraw(pending.seq)
             {
-                self.drop_join(join);
+                self.drop_join(join, pending.objection.clone());
             }
         }
         if !adds.is_empty() {
@@ -86,7 +88,7 @@ impl Room {
                 .any(|who| *who != join.participant && !pending.decliners.contains(who))
     }
 
-    fn drop_join(&mut self, join: &Join) {
+    fn drop_join(&mut self, join: &Join, objection: Option<(Option<TrustCode>, String)>) {
         let joiner = join.participant.clone();
         tracing::warn!(room = %self.name, %joiner, "dropped a wish to join that members declined");
         let Some(handshake) = &mut self.handshake else {
@@ -102,8 +104,14 @@ impl Room {
             refused = true;
         }
         if refused && let Some(client) = self.clients.client_of(&joiner) {
-            let detail = "members of the room declined".to_owned();
-            self.refuse_client(client, "join", Refusal::Declined, detail);
+            // In the words of one of them: the joiner is to know what to change.
+            let (code, reason) = objection.unwrap_or_default();
+            let mut refused = Refused::new(
+                Refusal::Declined,
+                format!("members of the room declined: {reason}"),
+            );
+            refused.code = code;
+            self.refuse_client(client, "join", refused);
         }
         self.event_now(RoomEventKind::JoinDropped { joiner });
     }

@@ -73,9 +73,9 @@ impl Room {
                 };
                 self.commit(participant, submission, now)
             }
-            ClientMessage::Declined { seq, reason, .. } => {
-                self.declined(participant, seq, &reason, now)
-            }
+            ClientMessage::Declined {
+                seq, reason, code, ..
+            } => self.declined(participant, seq, (code, &reason), now),
             ClientMessage::AskGroupInfo { .. } => self.give_group_info(client, participant),
             ClientMessage::ExternalCommit {
                 epoch,

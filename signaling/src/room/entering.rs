@@ -9,6 +9,7 @@ use mls_srtp::time::Moment;
 
 use super::wishes::Why;
 use super::{ClientId, Refused, Room, refuse};
+use crate::access::{Admission, Entry};
 
 impl Room {
     /// Takes the first message of a connection.
@@ -46,7 +47,11 @@ impl Room {
             let detail = format!("this service speaks version {PROTOCOL_VERSION}, not {version}");
             return refuse(Refusal::UnsupportedVersion, detail);
         }
-        self.check_admission(&participant, token.as_deref())?;
+        let resumes = resume.as_ref().is_some_and(|resume| {
+            self.leaf_of(&participant).is_some()
+                && self.clients.proves_session(&participant, &resume.session)
+        });
+        let admission = self.check_admission(&participant, token.as_deref(), resumes)?;
         if self.clients.has_newer(&participant, client) {
             // Overtaken on its way: the device has given this connection up.
             self.close(client, CloseReason::Replaced);
@@ -85,6 +90,7 @@ impl Room {
                 }
             }
         }
+        self.clients.admitted(&participant, admission);
         self.publish_committers();
         Ok(())
     }
@@ -115,17 +121,19 @@ impl Room {
         &self,
         participant: &ParticipantId,
         token: Option<&str>,
-    ) -> Result<(), Refused> {
-        if !self.shared.access.may_enter(&self.name, participant, token) {
-            return refuse(
-                Refusal::Unauthorised,
-                format!("{participant} may not enter this room"),
-            );
-        }
-        if self.clients.len() >= self.config.max_participants && !self.clients.knows(participant) {
+        resumes: bool,
+    ) -> Result<Admission, Refused> {
+        let admission = self.shared.access.admit(&Entry {
+            room: &self.name,
+            participant,
+            token,
+            resumes,
+        })?;
+        if self.clients.len() >= self.config.most_participants() && !self.clients.knows(participant)
+        {
             return refuse(Refusal::RoomFull, "the room is full");
         }
-        Ok(())
+        Ok(admission)
     }
 
     /// What a returning member missed, if it may go on where it was. A Remove that was proposed

@@ -132,7 +132,7 @@ impl Room {
         .map_err(|error| (error.refusal(), error.to_string()))?;
         let leaf = follower.leaf_of(participant);
         if let Some(key) = leaf.and_then(|leaf| follower.signature_key(leaf)) {
-            self.check_not_barred(&key)?;
+            self.check_key(participant, &key)?;
         }
         let seq = self.log.newest().next();
         self.handshake = Some(Handshake::new(follower, seq, group_info.clone()));

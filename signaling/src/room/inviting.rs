@@ -7,6 +7,7 @@ use mls_srtp::delivery::{Blob, Refusal, ServiceMessage};
 use mls_srtp::group::GroupFollower;
 use mls_srtp::id::ParticipantId;
 use mls_srtp::time::Moment;
+use mls_srtp::token::Right;
 
 use super::wishes::Join;
 use super::{ClientId, Refused, Room, refuse};
@@ -36,15 +37,16 @@ impl Room {
         if self.clients.count_publishing(participant) > MAX_PUBLISHINGS {
             return refuse(Refusal::RateLimited, "publish more at a time, less often");
         }
-        let most = self.config.max_key_package;
+        let (most, suite) = (self.config.max_key_package, self.config.ciphersuite);
         let all = key_packages.iter().chain(&last_resort);
         if key_packages.len() > KeyPackages::MOST || all.clone().any(|k| k.len() > most) {
             return refuse(Refusal::TooLarge, "too many key packages, or a large one");
         }
         for key_package in all {
             let is_last = Some(key_package) == last_resort.as_ref();
-            GroupFollower::check_published(key_package, participant, is_last)
+            let key = GroupFollower::check_published(key_package, participant, suite, is_last)
                 .map_err(|error| (error.refusal(), error.to_string()))?;
+            self.check_key(participant, &key)?;
         }
         let new = KeyPackages {
             once: key_packages,
@@ -69,7 +71,8 @@ impl Room {
         whom: &ParticipantId,
         now: Moment,
     ) -> Result<(), Refused> {
-        let may = self.shared.access.may_invite(&self.name, inviter, whom);
+        let may = self.clients.grants(inviter, Right::Moderate)
+            || self.shared.access.may_invite(&self.name, inviter, whom);
         if !may || self.clients.follower_of(inviter).is_none() {
             let detail = format!("{inviter} may not invite {whom}");
             return refuse(Refusal::Unauthorised, detail);
@@ -81,7 +84,7 @@ impl Room {
             // It is on its way in by itself.
             return Ok(());
         }
-        if self.clients.len() + self.wishes.away() >= self.config.max_participants {
+        if self.clients.len() + self.wishes.away() >= self.config.most_participants() {
             return refuse(Refusal::RoomFull, "the room is full");
         }
         let key_package = self.take_key_package(whom)?;
@@ -96,7 +99,7 @@ impl Room {
 
     /// The next key package of a device that can be used.
     fn take_key_package(&self, of: &ParticipantId) -> Result<Blob, Refused> {
-        let mut before = None;
+        let (suite, mut before) = (self.config.ciphersuite, None);
         loop {
             let taken = self.shared.store.take_key_package(of).map_err(|error| {
                 tracing::error!(room = %self.name, %error, "the store failed");
@@ -107,8 +110,8 @@ impl Room {
             let Some(key_package) = taken.filter(|taken| before.as_ref() != Some(taken)) else {
                 return refuse(Refusal::NoKeyPackage, format!("{of} cannot be invited"));
             };
-            // It may be out of date since it was published.
-            if let Ok(key) = GroupFollower::check_key_package(&key_package, of) {
+            // It may be out of date since it was published, or of the suite of an earlier time.
+            if let Ok(key) = GroupFollower::check_key_package(&key_package, of, suite) {
                 self.check_not_barred(&key)?;
                 return Ok(key_package);
             }

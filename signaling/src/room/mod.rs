@@ -39,6 +39,7 @@ use mls_srtp::time::Moment;
 use crate::access::AccessControl;
 use crate::config::RoomConfig;
 use crate::media::{MediaRequest, MediaRequestKind};
+use crate::refused::Refused;
 use crate::store::{Change, Store};
 use bars::Bars;
 pub use clients::ClientId;
@@ -83,11 +84,8 @@ pub struct Room {
     outputs: VecDeque<RoomOutput>,
 }
 
-/// A refusal with its words.
-type Refused = (Refusal, String);
-
 fn refuse<T>(reason: Refusal, detail: impl Into<String>) -> Result<T, Refused> {
-    Err((reason, detail.into()))
+    Err(Refused::new(reason, detail))
 }
 
 impl Room {
@@ -134,8 +132,9 @@ impl Room {
             return;
         };
         let request = dispatch::request_name(&message);
-        if let Err((reason, detail)) = self.dispatch(client, &participant, message, now) {
-            self.refuse_client(client, request, reason, detail);
+        if let Err(refused) = self.dispatch(client, &participant, message, now) {
+            let reason = refused.reason;
+            self.refuse_client(client, request, refused);
             if reason == Refusal::Barred {
                 self.event_now(RoomEventKind::BarredKey {
                     participant: participant.clone(),
@@ -147,23 +146,10 @@ impl Room {
     }
 
     /// Tells a client that a message was refused, for which no room logic was reached.
-    pub fn refuse_client(
-        &mut self,
-        client: ClientId,
-        request: &str,
-        reason: Refusal,
-        detail: String,
-    ) {
-        tracing::debug!(room = %self.name, request, ?reason, detail, "refused");
-        let request = request.to_owned();
-        self.send(
-            client,
-            ServiceMessage::Refused {
-                request,
-                reason,
-                detail,
-            },
-        );
+    pub fn refuse_client(&mut self, client: ClientId, request: &str, refused: Refused) {
+        tracing::debug!(room = %self.name, request, ?refused, "refused");
+        let reason = refused.reason;
+        self.send(client, refused.of(request));
         // Who wanted to create or join gets the room as it stands, and goes in by the other door.
         if matches!(reason, Refusal::RoomOccupied | Refusal::RoomVacant) {
             self.tell_room(client);
@@ -259,6 +245,7 @@ impl Room {
         RoomPolicy {
             room: self.name.clone(),
             generation: self.generation,
+            ciphersuite: self.config.ciphersuite,
             mode: self.config.mode,
             locked: false,
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use mls_srtp::group::{FollowError, ProposalReference, StagedChange};
 use mls_srtp::id::{LeafIndex, ParticipantId, Seq};
 use mls_srtp::time::Moment;
+use mls_srtp::trust::TrustCode;
 
 use super::wishes::Join;
 
@@ -28,6 +29,8 @@ pub(super) struct Pending {
     pub(super) at: Moment,
     /// Members that leave it out of their commits; Adds only.
     pub(super) decliners: Vec<ParticipantId>,
+    /// Why, in the words of the last of them.
+    pub(super) objection: Option<(Option<TrustCode>, String)>,
 }
 
 #[derive(Debug, Clone)]
@@ -138,12 +141,19 @@ impl Proposals {
     }
 
     /// A member leaves the Add at `seq` out of its commits; says whether that is news.
-    pub(super) fn decline(&mut self, seq: Seq, decliner: &ParticipantId) -> bool {
+    pub(super) fn decline(
+        &mut self,
+        seq: Seq,
+        decliner: &ParticipantId,
+        code: Option<TrustCode>,
+        reason: &str,
+    ) -> bool {
         let pending = self.list.iter_mut().find(|pending| pending.seq == seq);
         let Some(pending) = pending.filter(|p| !p.decliners.contains(decliner)) else {
             return false;
         };
         pending.decliners.push(decliner.clone());
+        pending.objection = Some((code, reason.to_owned()));
         true
     }
 

@@ -184,6 +184,7 @@ impl Handshake {
                     what,
                     at: now,
                     decliners: Vec::new(),
+                    objection: None,
                 });
             }
             LogBody::Withdrawn { proposal, .. } => {

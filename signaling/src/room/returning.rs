@@ -6,6 +6,7 @@ use mls_srtp::delivery::{Blob, Refusal, ServiceMessage};
 use mls_srtp::group::GroupFollower;
 use mls_srtp::id::{Epoch, ParticipantId};
 use mls_srtp::time::Moment;
+use mls_srtp::trust::{TrustCode, TrustError};
 
 use super::commits::Accepting;
 use super::{ClientId, Refused, Room, refuse};
@@ -85,7 +86,7 @@ impl Room {
             })
             .map_err(|error| (error.refusal(), error.to_string()))?;
         if let Some(key) = change.signature_key() {
-            self.check_not_barred(&key)?;
+            self.check_key(participant, &key)?;
         }
         let accepting = Accepting {
             commit: &commit,
@@ -96,6 +97,29 @@ impl Room {
         if let Some(handshake) = &mut self.handshake {
             handshake.returned_at = Some(now);
             handshake.returned.insert(participant.clone(), now);
+        }
+        Ok(())
+    }
+
+    /// A signature key must not be barred, and must be the one that the participant's token is for.
+    /// A token that names no key is bound to the first one that it comes with: whoever copies it
+    /// later has another.
+    pub(super) fn check_key(&self, participant: &ParticipantId, key: &Blob) -> Result<(), Refused> {
+        self.check_not_barred(key)?;
+        let admission = self.clients.admission(participant);
+        let Some(token) = admission.and_then(|admission| admission.token.as_ref()) else {
+            return Ok(());
+        };
+        token.check_key(key.as_slice())?;
+        let name = format!("{participant} {}", token.jti);
+        let bound = self.shared.store.bind_token(&name, key, token.exp);
+        let bound = bound.map_err(|error| {
+            tracing::error!(room = %self.name, %error, "the store failed");
+            Refused::new(Refusal::RateLimited, "the service cannot store this now")
+        })?;
+        if bound != *key {
+            let detail = "the token was used before with another key; ask for a new one";
+            return Err(TrustError::new(TrustCode::TokenReplayed, detail).into());
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use mls_srtp::delivery::{Blob, CloseReason, LogBody, Refusal};
 use mls_srtp::group::{GroupFollower, Proposed};
 use mls_srtp::id::{ParticipantId, Seq};
 use mls_srtp::time::Moment;
+use mls_srtp::token::Right;
 
 use super::proposals::{Pending, What};
 use super::wishes::{Join, Why};
@@ -29,9 +30,10 @@ impl Room {
         if !handshake.proposals.may_add(participant) {
             return refuse(Refusal::Declined, "declined a moment ago");
         }
-        let key = GroupFollower::check_key_package(&key_package, participant)
+        let suite = self.config.ciphersuite;
+        let key = GroupFollower::check_key_package(&key_package, participant, suite)
             .map_err(|error| (error.refusal(), error.to_string()))?;
-        self.check_not_barred(&key)?;
+        self.check_key(participant, &key)?;
         if self.wishes.why_goes(participant) == Some(Why::Evicted) {
             self.turn_away(client, participant);
             return Ok(());
@@ -133,7 +135,7 @@ impl Room {
         whom: &ParticipantId,
         now: Moment,
     ) -> Result<(), Refused> {
-        if !self.shared.access.may_evict(&self.name, participant) {
+        if !self.clients.grants(participant, Right::Moderate) {
             return refuse(
                 Refusal::Unauthorised,
                 format!("{participant} may not remove others"),
@@ -177,10 +179,10 @@ impl Room {
         for (join, decliners) in self.wishes.unsigned(done) {
             let old_goes = self.propose_remove_of(&join.participant, now);
             let signed = old_goes.and_then(|()| self.propose_add(&join, decliners, now));
-            if let Err((reason, detail)) = signed {
+            if let Err(refused) = signed {
                 self.wishes.end_join(&join.participant);
                 if let Some(client) = self.clients.client_of(&join.participant) {
-                    self.refuse_client(client, "join", reason, detail);
+                    self.refuse_client(client, "join", refused);
                 }
             }
         }
@@ -252,6 +254,7 @@ impl Room {
                 what,
                 at,
                 decliners,
+                objection: None,
             }),
             Err(refused) => {
                 if let Err(error) = handshake.follower.withdraw(&reference) {

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use mls_srtp::delivery::{Blob, LogBody, LogEntry};
 use mls_srtp::id::{GroupId, ParticipantId, RoomName, Seq};
@@ -13,12 +14,17 @@ use super::{
     Store, StoreError,
 };
 
+/// So many tokens are kept before those that let nobody in any more are looked for.
+const MANY_TOKENS: usize = 10_000;
+
 /// Rooms in memory. Of a room without a group only the head stays, some 200 bytes for every room
 /// name that ever had a group, and what is known of keys and sessions that may not come back.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     rooms: Mutex<HashMap<RoomName, Room>>,
     key_packages: Mutex<HashMap<ParticipantId, KeyPackages>>,
+    /// The key that each token came with first, and until when that counts.
+    tokens: Mutex<HashMap<String, (Blob, u64)>>,
     service_key: Mutex<Option<Secret>>,
     retention: Retention,
 }
@@ -116,6 +122,19 @@ impl Store for MemoryStore {
             return Ok(kept.last_resort.clone());
         }
         Ok(Some(kept.once.remove(0)))
+    }
+
+    fn bind_token(&self, token: &str, key: &Blob, until: u64) -> Result<Blob, StoreError> {
+        let mut tokens = lock(&self.tokens);
+        if tokens.len() >= MANY_TOKENS {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            let now = now.map_or(0, |since| since.as_secs());
+            tokens.retain(|_, (_, until)| *until >= now);
+        }
+        let (bound, _) = tokens
+            .entry(token.to_owned())
+            .or_insert_with(|| (key.clone(), until));
+        Ok(bound.clone())
     }
 
     fn service_key(&self) -> Result<Option<Secret>, StoreError> {

@@ -130,6 +130,13 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Failed`]; nothing was handed out.
     fn take_key_package(&self, of: &ParticipantId) -> Result<Option<Blob>, StoreError>;
 
+    /// Binds a token to a signature key, unless it is bound already; says to which it is bound.
+    /// After `until`, in seconds since 1970, it may be forgotten: the token lets nobody in any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`]; nothing was bound.
+    fn bind_token(&self, token: &str, key: &Blob, until: u64) -> Result<Blob, StoreError>;
+
     /// The service's own key, kept by [`keep_service_key`](Self::keep_service_key).
     ///
     /// # Errors

@@ -15,6 +15,7 @@ fn declined(lab: &Lab, seq: Seq) -> ClientMessage {
         group_id,
         seq,
         reason: "not trusted".into(),
+        code: None,
     }
 }
 

@@ -51,6 +51,13 @@ impl Store for Failing {
         self.0.take_key_package(of)
     }
 
+    fn bind_token(&self, token: &str, key: &Blob, until: u64) -> Result<Blob, StoreError> {
+        if self.1.load(Ordering::Relaxed) {
+            return Err(StoreError::Failed("disk full".into()));
+        }
+        self.0.bind_token(token, key, until)
+    }
+
     fn service_key(&self) -> Result<Option<Secret>, StoreError> {
         self.0.service_key()
     }

@@ -11,7 +11,7 @@ use mls_srtp::delivery::{
     Blob, ClientMessage, CloseReason, LogBody, LogEntry, Refusal, Resume, ServiceMessage,
 };
 use mls_srtp::event::Event;
-use mls_srtp::group::ServiceIdentity;
+use mls_srtp::group::{MlsSuite, ServiceIdentity};
 use mls_srtp::id::{Epoch, GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::manager::Output;
 use mls_srtp::pipeline::MediaEvent;
@@ -145,6 +145,12 @@ impl Lab {
         }
         self.room = open(&self.config, &self.shared, self.now);
         self.collect();
+    }
+
+    /// The same with another suite for new groups.
+    pub fn restart_with(&mut self, ciphersuite: MlsSuite) {
+        self.config.ciphersuite = ciphersuite;
+        self.restart();
     }
 
     /// The same, and everybody comes back at once.
@@ -350,8 +356,8 @@ impl Lab {
     pub fn say(&mut self, client: ClientId, message: ClientMessage) -> Vec<RoomOutput> {
         let before = self.outputs.len();
         if let ClientMessage::Hello { .. } = message {
-            if let Err((reason, detail)) = self.room.hello(client, message, self.now) {
-                self.room.refuse_client(client, "hello", reason, detail);
+            if let Err(refused) = self.room.hello(client, message, self.now) {
+                self.room.refuse_client(client, "hello", refused);
             }
         } else {
             self.room.handle(client, message, self.now);

@@ -14,4 +14,6 @@ mod reports;
 mod restarting;
 mod returning;
 mod stalling;
+mod suites;
+mod tokens;
 mod withdrawn;

@@ -7,11 +7,12 @@ use mls_srtp::delivery::{
     ClientMessage, CloseReason, LogEntry, MediaSignal, Refusal, ServiceMessage,
 };
 use mls_srtp::event::Event;
-use mls_srtp::id::{Generation, ParticipantId, RoomName, Seq};
-use mls_srtp_signaling::access::AccessControl;
+use mls_srtp::id::{Generation, Seq};
+use mls_srtp::token::Right;
+use mls_srtp_signaling::access::{AccessControl, Admission, Entry, OpenAccess};
 use mls_srtp_signaling::media::MediaRequestKind;
 use mls_srtp_signaling::room::{ClientId, RoomOutput};
-use mls_srtp_signaling::{RoomConfig, RoomEventKind};
+use mls_srtp_signaling::{Refused, RoomConfig, RoomEventKind};
 
 use crate::lab::{Lab, Setup, closed, hello, name};
 
@@ -19,12 +20,14 @@ use crate::lab::{Lab, Setup, closed, hello, name};
 struct Chaired;
 
 impl AccessControl for Chaired {
-    fn may_enter(&self, _: &RoomName, participant: &ParticipantId, _: Option<&str>) -> bool {
-        participant.user() != "mallory"
-    }
-
-    fn may_evict(&self, _: &RoomName, participant: &ParticipantId) -> bool {
-        participant.user() == "chair"
+    fn admit(&self, entry: &Entry<'_>) -> Result<Admission, Refused> {
+        let mut admission = OpenAccess.admit(entry)?;
+        match entry.participant.user() {
+            "mallory" => return Err(Refused::new(Refusal::Unauthorised, "not mallory")),
+            "chair" => admission.rights.push(Right::Moderate),
+            _ => {}
+        }
+        Ok(admission)
     }
 }
 

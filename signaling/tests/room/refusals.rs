@@ -1,10 +1,10 @@
 //! What a room refuses, and that it goes on afterwards.
 
 use mls_srtp::delivery::{Blob, ClientMessage, Refusal, ServiceMessage};
-use mls_srtp::id::{Epoch, Generation, GroupId, ParticipantId, RoomName, Seq};
-use mls_srtp_signaling::RoomConfig;
-use mls_srtp_signaling::access::AccessControl;
+use mls_srtp::id::{Epoch, Generation, GroupId, Seq};
+use mls_srtp_signaling::access::{AccessControl, Admission, Entry, OpenAccess};
 use mls_srtp_signaling::room::RoomOutput;
+use mls_srtp_signaling::{Refused, RoomConfig};
 
 use crate::lab::{Lab, Setup, hello, name, refusal_in, room_name, take_commit};
 
@@ -15,12 +15,11 @@ fn garbage() -> Blob {
 struct Nobody;
 
 impl AccessControl for Nobody {
-    fn may_enter(&self, _: &RoomName, _: &ParticipantId, token: Option<&str>) -> bool {
-        token == Some("sesame")
-    }
-
-    fn may_evict(&self, _: &RoomName, _: &ParticipantId) -> bool {
-        false
+    fn admit(&self, entry: &Entry<'_>) -> Result<Admission, Refused> {
+        if entry.token != Some("sesame") {
+            return Err(Refused::new(Refusal::Unauthorised, "no"));
+        }
+        OpenAccess.admit(entry)
     }
 }
 

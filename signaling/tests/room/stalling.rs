@@ -108,6 +108,7 @@ fn an_add_that_one_declines_and_nobody_else_commits_costs_nobody_the_group() {
         group_id,
         seq: newest_proposal(&lab),
         reason: "not trusted".into(),
+        code: None,
     };
     assert_eq!(lab.refusal("alice", message), None);
     pass_patience(&mut lab);

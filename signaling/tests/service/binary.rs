@@ -16,7 +16,7 @@ use crate::process::{Service, run};
 fn a_busy_port_is_one_clear_line_and_exit_code_1() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("has one").to_string();
-    let (output, stderr) = run(&["--listen", &address, "--log", "error"]);
+    let (output, stderr) = run(&["--open", "--listen", &address, "--log", "error"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         stderr.contains(&address) && stderr.lines().count() == 1,

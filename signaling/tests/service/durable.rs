@@ -60,7 +60,7 @@ fn a_file_that_cannot_be_used_is_one_clear_line_and_exit_code_1() {
     let (_dir, path, store) = place();
     let refused = |content: &str, cause: &str| {
         fs::write(&path, content).expect("written");
-        let (output, stderr) = run(&["--store", &store, "--log", "error"]);
+        let (output, stderr) = run(&["--open", "--store", &store, "--log", "error"]);
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(
             stderr.contains(&store) && stderr.contains(cause),
@@ -80,7 +80,7 @@ fn a_file_that_cannot_be_used_is_one_clear_line_and_exit_code_1() {
 fn a_file_in_use_is_said_to_be() {
     let (_dir, _, store) = place();
     let _service = Service::start(&["--store", &store]);
-    let (output, stderr) = run(&["--store", &store, "--log", "error"]);
+    let (output, stderr) = run(&["--open", "--store", &store, "--log", "error"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr.contains("in use"), "{stderr}");
 }

@@ -6,6 +6,7 @@ use mls_srtp::delivery::{
     Blob, ClientMessage, CloseReason, MAX_ENVELOPE_BYTES, Refusal, ServiceMessage,
 };
 use mls_srtp::id::{Epoch, GroupId, Seq};
+use mls_srtp_signaling::access::OpenAccess;
 use mls_srtp_signaling::{ServerBuilder, ServiceConfig};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -134,7 +135,7 @@ async fn who_says_nothing_does_not_stay() {
         silence: Duration::from_secs(3_600),
         ..ServiceConfig::default()
     };
-    let server = ServerBuilder::new(config)
+    let server = ServerBuilder::new(config, OpenAccess)
         .bind()
         .await
         .expect("a free port");

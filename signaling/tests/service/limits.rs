@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mls_srtp::delivery::{Blob, ClientMessage, CloseReason, ServiceMessage};
 use mls_srtp::event::Event;
+use mls_srtp_signaling::access::OpenAccess;
 use mls_srtp_signaling::{RoomConfig, ServerBuilder, ServerHandle, ServiceConfig, ServiceStats};
 
 use crate::peer::{PATIENCE, Peer, Raw, hello};
@@ -14,7 +15,7 @@ async fn start(config: ServiceConfig) -> (String, ServerHandle) {
         listen: ([127, 0, 0, 1], 0).into(),
         ..config
     };
-    let server = ServerBuilder::new(config)
+    let server = ServerBuilder::new(config, OpenAccess)
         .bind()
         .await
         .expect("a free port");

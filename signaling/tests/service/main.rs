@@ -9,4 +9,5 @@ mod peer;
 mod process;
 mod slow;
 mod tls;
+mod tokens;
 mod web;

@@ -8,6 +8,7 @@ use mls_srtp::event::Event;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::manager::Output;
 use mls_srtp::time::Moment;
+use mls_srtp::trust::TrustCode;
 use mls_srtp::{KeyManager, ManagerConfig};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -119,9 +120,14 @@ impl Raw {
 
     /// The next refusal, whatever else comes before it.
     pub async fn refusal(&mut self) -> Refusal {
+        self.refused().await.0
+    }
+
+    /// The same, with what is wrong with a token.
+    pub async fn refused(&mut self) -> (Refusal, Option<TrustCode>) {
         loop {
             match self.next().await.expect("the connection goes on") {
-                ServiceMessage::Refused { reason, .. } => return reason,
+                ServiceMessage::Refused { reason, code, .. } => return (reason, code),
                 _ => continue,
             }
         }
@@ -140,8 +146,13 @@ pub struct Peer {
 
 impl Peer {
     pub async fn connect(address: &str, user: &str) -> Self {
-        let mut manager = KeyManager::new(name(user), ManagerConfig::default()).expect("a key");
-        manager.join(room(), None).expect("in no room");
+        let manager = KeyManager::new(name(user), ManagerConfig::default());
+        Self::enter(address, manager.expect("a key"), None).await
+    }
+
+    /// Enters with a key manager of the caller's making, and a token.
+    pub async fn enter(address: &str, mut manager: KeyManager, token: Option<String>) -> Self {
+        manager.join(room(), token).expect("in no room");
         let raw = Raw::connect(address).await;
         manager.handle_connected(Moment::default());
         Self {

@@ -18,9 +18,11 @@ impl Service {
         Self::start_at("127.0.0.1:0", args)
     }
 
-    /// The same on a given port.
+    /// The same on a given port. Without a word on who may enter, anyone may.
     pub fn start_at(address: &str, args: &[&str]) -> Self {
+        let open = !args.contains(&"--token-key");
         let mut child = command(args)
+            .args(open.then_some("--open"))
             .args(["--listen", address])
             .stdout(Stdio::piped())
             .spawn()

@@ -138,7 +138,7 @@ fn files_that_cannot_be_used_are_one_clear_line_and_exit_code_1() {
         (&tls, &half.cert, &half.key, "delete it"),
     ];
     for (args, cert, key, named) in cases {
-        let listen = ["--listen", "127.0.0.1:0", "--log", "error"];
+        let listen = ["--open", "--listen", "127.0.0.1:0", "--log", "error"];
         let files = ["--tls-cert", text(cert), "--tls-key", text(key)];
         let (output, stderr) = run(&[args, &listen, &files].concat());
         assert_eq!(output.status.code(), Some(1), "{stderr}");
@@ -147,6 +147,6 @@ fn files_that_cannot_be_used_are_one_clear_line_and_exit_code_1() {
             "{stderr}"
         );
     }
-    let (output, stderr) = run(&["--tls-cert", text(&files.cert)]);
+    let (output, stderr) = run(&["--open", "--tls-cert", text(&files.cert)]);
     assert_eq!(output.status.code(), Some(2), "{stderr}");
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use mls_srtp_signaling::access::OpenAccess;
 use mls_srtp_signaling::http::{BAD_UPGRADE, TLS_REQUIRED, TOO_MANY_CONNECTIONS, WRONG_ORIGIN};
 use mls_srtp_signaling::site::{Found, Site};
 use mls_srtp_signaling::tls::Tls;
@@ -32,7 +33,7 @@ pub async fn serve(config: ServiceConfig, tls: Option<Tls>) -> (SocketAddr, Serv
         listen: ([127, 0, 0, 1], 0).into(),
         ..config
     };
-    let mut builder = ServerBuilder::new(config).site(site());
+    let mut builder = ServerBuilder::new(config, OpenAccess).site(site());
     if let Some(tls) = tls {
         builder = builder.tls(tls);
     }

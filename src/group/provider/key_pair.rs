@@ -19,11 +19,18 @@ impl KeyPair {
     /// # Errors
     /// No randomness, or another scheme than Ed25519.
     pub(crate) fn new(scheme: SignatureScheme) -> Result<Self, CryptoError> {
-        super::one_suite::only_ed25519(scheme)?;
+        super::our_suites::only_ed25519(scheme)?;
         let mut private = Zeroizing::new([0; 32]);
-        super::one_suite::fill(&mut *private)?;
-        let public = SigningKey::from_bytes(&private).verifying_key().to_bytes();
-        Ok(Self { private, public })
+        super::our_suites::fill(&mut *private)?;
+        Ok(Self::of(&SigningKey::from_bytes(&private)))
+    }
+
+    /// A key that exists.
+    pub(crate) fn of(key: &SigningKey) -> Self {
+        Self {
+            private: Zeroizing::new(key.to_bytes()),
+            public: key.verifying_key().to_bytes(),
+        }
     }
 
     /// The public key, 32 bytes.

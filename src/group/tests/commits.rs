@@ -6,6 +6,7 @@ use openmls::prelude::{
 };
 
 use super::*;
+use crate::trust::Evidence;
 
 #[test]
 fn a_commit_of_another_epoch_is_refused() {
@@ -174,7 +175,7 @@ fn not_even_the_service_may_propose_other_terms() {
         panic!("not a proposal");
     };
     assert_eq!(
-        rules::check_proposal(&proposal),
+        rules::check_proposal(&proposal, SUITE.mls()),
         Err(RuleViolation::ProposalType)
     );
 }
@@ -218,7 +219,7 @@ fn a_member_may_not_propose() {
         .next()
         .expect("just proposed");
     assert_eq!(
-        rules::check_proposal(proposal),
+        rules::check_proposal(proposal, SUITE.mls()),
         Err(RuleViolation::Proposer)
     );
     let submitted = call.commit();
@@ -232,7 +233,7 @@ fn a_member_may_not_propose() {
 fn a_member_keeps_its_name_and_its_signature_key() {
     let mut call = Call::new();
     let renamed = CredentialWithKey {
-        credential: credential::of(&name("mallory")),
+        credential: credential::of(&name("mallory"), &Evidence::None),
         ..call.alice.credential()
     };
     let Client {
@@ -279,7 +280,7 @@ fn an_external_commit_is_refused() {
     let mallory = Client::new("mallory");
     let provider = &mallory.provider;
     let parameters = LeafNodeParameters::builder()
-        .with_capabilities(terms::capabilities())
+        .with_capabilities(terms::capabilities(&[SUITE]))
         .build();
     let (_, bundle) = MlsGroup::external_commit_builder()
         .with_config(MlsGroupJoinConfig::default())

@@ -4,6 +4,7 @@ use openmls::prelude::{Extension, ExternalSender, UnknownExtension};
 
 use super::*;
 use crate::delivery::Refusal;
+use crate::trust::Evidence;
 
 /// What the service says to a group of `terms` that `alice` offers for herself.
 fn offered(
@@ -42,7 +43,7 @@ fn a_group_with_other_terms_is_refused() {
     };
     let sender = |service: &ServiceIdentity| {
         let key = service.info().signature_key.as_slice().to_vec();
-        ExternalSender::new(key.into(), credential::of(&name("sender")))
+        ExternalSender::new(key.into(), credential::of(&name("sender"), &Evidence::None))
     };
     let cases = [
         stated(&other_policy, &service),

@@ -18,7 +18,7 @@ pub(super) fn from_outside(call: &Call, client: &Client, with_psk: bool) -> Subm
     let info = decode::group_info(&encode(&info)).expect("a GroupInfo");
     let provider = OpenMlsRustCrypto::default();
     let parameters = LeafNodeParameters::builder()
-        .with_capabilities(terms::capabilities())
+        .with_capabilities(terms::capabilities(&[SUITE]))
         .build();
     let mut builder = MlsGroup::external_commit_builder()
         .with_config(MlsGroupJoinConfig::default())
@@ -49,7 +49,7 @@ pub(super) fn from_outside(call: &Call, client: &Client, with_psk: bool) -> Subm
 /// A proposal of a key that its author has.
 fn psk(provider: &OpenMlsRustCrypto) -> PreSharedKeyProposal {
     let psk = Psk::External(ExternalPsk::new(b"psk".to_vec()));
-    let id = PreSharedKeyId::new(terms::CIPHERSUITE, provider.rand(), psk).expect("randomness");
+    let id = PreSharedKeyId::new(SUITE.mls(), provider.rand(), psk).expect("randomness");
     id.store(provider, b"secret").expect("memory");
     PreSharedKeyProposal::new(id)
 }

@@ -7,18 +7,18 @@ use super::*;
 const DAY: u64 = 24 * 60 * 60;
 
 fn check(client: &Client, key_package: KeyPackage) -> Result<(), FollowError> {
-    GroupFollower::check_key_package(&encode(&key_package.into()), &client.who).map(|_| ())
+    GroupFollower::check_key_package(&encode(&key_package.into()), &client.who, SUITE).map(|_| ())
 }
 
 #[test]
 fn a_key_package_must_name_whoever_brings_it() {
     let bob = Client::new("bob");
     assert_eq!(
-        GroupFollower::check_key_package(&bob.key_package(), &bob.who),
+        GroupFollower::check_key_package(&bob.key_package(), &bob.who, SUITE),
         Ok(bob.signer.to_public_vec().into()),
         "its signature key"
     );
-    let other = GroupFollower::check_key_package(&bob.key_package(), &name("alice"));
+    let other = GroupFollower::check_key_package(&bob.key_package(), &name("alice"), SUITE);
     assert_eq!(other, Err(FollowError::NotYours(bob.who.to_string())));
 }
 
@@ -47,9 +47,9 @@ fn a_key_package_must_be_valid_now_and_not_for_long() {
 fn a_key_package_must_support_what_the_room_requires() {
     let bob = Client::new("bob");
     let policy = ExtensionType::Unknown(ROOM_POLICY_EXTENSION);
-    let basic = CredentialType::Basic;
+    let [basic, x509, token] = credential::TYPES;
     let with = |extensions: &[ExtensionType], credentials: &[CredentialType]| {
-        let suites = [terms::CIPHERSUITE];
+        let suites = [SUITE.mls()];
         let listed = Capabilities::new(
             None,
             Some(&suites),
@@ -62,8 +62,10 @@ fn a_key_package_must_support_what_the_room_requires() {
             bob.key_package_with(|b| b.leaf_node_capabilities(listed)),
         )
     };
-    assert_eq!(with(&[policy], &[basic]), Ok(()));
-    assert_eq!(with(&[], &[basic]), Err(rule(RuleViolation::Capabilities)));
+    assert_eq!(with(&[policy], &[basic, x509, token]), Ok(()));
+    let lacks = Err(rule(RuleViolation::Capabilities));
+    assert_eq!(with(&[], &[basic, x509, token]), lacks);
+    assert_eq!(with(&[policy], &[basic, x509]), lacks, "a type of others");
 }
 
 #[test]
@@ -72,10 +74,10 @@ fn a_key_package_of_another_ciphersuite_is_refused() {
     let other = Ciphersuite::MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519;
     let capabilities = Capabilities::new(
         None,
-        Some(&[terms::CIPHERSUITE, other]),
+        Some(&[SUITE.mls(), other]),
         Some(&[ExtensionType::Unknown(ROOM_POLICY_EXTENSION)]),
         None,
-        Some(&[CredentialType::Basic]),
+        Some(&credential::TYPES),
     );
     let made = KeyPackage::builder()
         .leaf_node_capabilities(capabilities)
@@ -94,7 +96,7 @@ fn what_is_no_key_package_is_malformed() {
     cut.truncate(40);
     let (info, _) = offer(&Call::new().alice, &Call::new().group);
     for bytes in [Blob::default(), Blob::new(cut), info] {
-        let checked = GroupFollower::check_key_package(&bytes, &bob.who);
+        let checked = GroupFollower::check_key_package(&bytes, &bob.who, SUITE);
         assert!(matches!(
             checked,
             Err(FollowError::Group(GroupError::Malformed(_)))

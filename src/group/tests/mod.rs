@@ -5,6 +5,7 @@ mod entries;
 mod external;
 mod forged;
 mod key_packages;
+mod suites;
 mod withdrawn;
 
 use openmls::prelude::tls_codec::Serialize as _;
@@ -19,7 +20,10 @@ use super::*;
 use crate::delivery::Blob;
 use crate::id::{Epoch, Generation, GroupId, LeafIndex, ParticipantId, RoomName};
 use crate::schedule::MediaMode;
+use crate::trust::Evidence;
 
+/// The suite of all groups here but those that are about suites.
+const SUITE: MlsSuite = MlsSuite::X25519;
 const GROUP: GroupId = GroupId::new([7; 16]);
 
 fn name(user: &str) -> ParticipantId {
@@ -30,6 +34,7 @@ fn policy() -> RoomPolicy {
     RoomPolicy {
         room: RoomName::new("room").expect("a name"),
         generation: Generation::new(2),
+        ciphersuite: SUITE,
         mode: MediaMode::default(),
         locked: false,
     }
@@ -48,7 +53,7 @@ struct Client {
 
 impl Client {
     fn new(user: &str) -> Self {
-        let scheme = terms::CIPHERSUITE.signature_algorithm();
+        let scheme = SUITE.mls().signature_algorithm();
         Self {
             who: name(user),
             provider: OpenMlsRustCrypto::default(),
@@ -58,7 +63,7 @@ impl Client {
 
     fn credential(&self) -> CredentialWithKey {
         CredentialWithKey {
-            credential: credential::of(&self.who),
+            credential: credential::of(&self.who, &Evidence::None),
             signature_key: self.signer.to_public_vec().into(),
         }
     }
@@ -66,8 +71,8 @@ impl Client {
     fn group(&self, terms: Extensions<GroupContext>) -> MlsGroup {
         MlsGroup::builder()
             .with_group_id(openmls::group::GroupId::from_slice(GROUP.as_bytes()))
-            .ciphersuite(terms::CIPHERSUITE)
-            .with_capabilities(terms::capabilities())
+            .ciphersuite(SUITE.mls())
+            .with_capabilities(terms::capabilities(&[SUITE]))
             .with_group_context_extensions(terms)
             .with_wire_format_policy(terms::wire_format_policy())
             .use_ratchet_tree_extension(false)
@@ -80,14 +85,9 @@ impl Client {
         &self,
         change: impl FnOnce(KeyPackageBuilder) -> KeyPackageBuilder,
     ) -> KeyPackage {
-        let builder = KeyPackage::builder().leaf_node_capabilities(terms::capabilities());
+        let builder = KeyPackage::builder().leaf_node_capabilities(terms::capabilities(&[SUITE]));
         change(builder)
-            .build(
-                terms::CIPHERSUITE,
-                &self.provider,
-                &self.signer,
-                self.credential(),
-            )
+            .build(SUITE.mls(), &self.provider, &self.signer, self.credential())
             .expect("a key package")
             .into_key_package()
     }
@@ -172,7 +172,8 @@ impl Call {
         let ProcessedMessageContent::ProposalMessage(proposal) = content else {
             panic!("not a proposal");
         };
-        rules::check_proposal(&proposal).expect("members accept what the service proposes");
+        rules::check_proposal(&proposal, SUITE.mls())
+            .expect("members accept what the service proposes");
         self.group
             .store_pending_proposal(self.alice.provider.storage(), *proposal)
             .expect("memory");

@@ -12,7 +12,7 @@ use openmls_rust_crypto::OpenMlsRustCrypto;
 use super::*;
 use crate::config::ManagerConfig;
 use crate::delivery::{Blob, GroupHead, LogBody, LogEntry, ServiceMessage, chain};
-use crate::group::{Identity, Invitation, Provider, RoomPolicy, ServiceIdentity};
+use crate::group::{Door, Identity, Invitation, MlsSuite, Provider, RoomPolicy, ServiceIdentity};
 use crate::id::{Epoch, Generation, LeafIndex, ParticipantId, RoomName, Ssrc};
 use crate::manager::{Output, SavedState};
 use crate::pipeline::{Stream, StreamSource};
@@ -70,6 +70,7 @@ impl Call {
         let policy = RoomPolicy {
             room: RoomName::new("room").expect("a name"),
             generation: Generation::new(0),
+            ciphersuite: MlsSuite::default(),
             mode: MediaMode::default(),
             locked: false,
         };
@@ -112,11 +113,15 @@ impl Call {
 
     /// Proposes alice's own key, which no group can have twice.
     fn add_twin(&mut self) -> Seq {
-        self.add_key_package(key_package(&self.alice.identity))
+        self.add_key_package(key_package(&self.alice.identity, &self.door()))
     }
 
     fn add(&mut self, who: &Identity) -> Seq {
-        self.add_key_package(key_package(who))
+        self.add_key_package(key_package(who, &self.door()))
+    }
+
+    fn door(&self) -> Door {
+        self.alice.room.clone().expect("alice was told")
     }
 
     fn add_key_package(&mut self, key_package: KeyPackage) -> Seq {
@@ -171,6 +176,7 @@ impl Call {
         self.tell(ServiceMessage::Refused {
             request: "commit".into(),
             reason: Refusal::RateLimited,
+            code: None,
             detail: "a test".into(),
         });
     }
@@ -219,8 +225,8 @@ impl Call {
     }
 }
 
-fn key_package(who: &Identity) -> KeyPackage {
-    let invitation = Invitation::new(Provider::default(), who).expect("a key package");
+fn key_package(who: &Identity, door: &Door) -> KeyPackage {
+    let invitation = Invitation::new(Provider::default(), who, door).expect("a key package");
     let bytes = invitation.key_package().as_slice();
     let message = MlsMessageIn::tls_deserialize_exact(bytes).expect("decodes");
     let MlsMessageBodyIn::KeyPackage(key_package) = message.extract() else {

@@ -3,6 +3,8 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use mls_srtp::trust::PinnedKeys;
+
 use super::*;
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -26,6 +28,14 @@ impl StateStore for Disk {
             _ => Err(crashed()),
         }
     }
+
+    fn load_pins(&mut self) -> Result<Vec<Pin>, StateError> {
+        Ok(vec![pin(1)])
+    }
+
+    fn save_pins(&mut self, pins: &[Pin]) -> Result<(), StateError> {
+        self.save(&SavedState::new(vec![b'p', pins.len() as u8]))
+    }
 }
 
 /// A keeping, what its disk writes, and what comes of that.
@@ -36,9 +46,29 @@ async fn keeping() -> (Keeping, Receiver<Vec<u8>>, Sender<bool>) {
         every: EVERY,
         ..StateConfig::new(Disk { writes, verdicts })
     };
-    let (keeping, kept) = Keeping::open(config).await.expect("opens");
+    let trust = Arc::new(PinnedKeys::default());
+    let (keeping, kept) = Keeping::open(config, trust).await.expect("opens");
     assert!(kept.is_none());
     (keeping, written, verdict)
+}
+
+fn pin(of: u8) -> Pin {
+    Pin {
+        participant: format!("user{of}@example.org/test")
+            .parse()
+            .expect("a name"),
+        signature_key: Blob::new(vec![of; 32]),
+    }
+}
+
+/// Somebody new is met.
+fn meet(keeping: &Keeping, of: u8) {
+    let Pin {
+        participant,
+        signature_key,
+    } = pin(of);
+    let memory = keeping.trust.memory().expect("remembers");
+    memory.accept(&participant, signature_key.as_slice());
 }
 
 fn state(of: u8) -> SavedState {
@@ -90,4 +120,38 @@ async fn the_last_word_is_written_after_what_is_under_way() {
     }
     keeping.write_out(state(2)).await.expect("written");
     assert_eq!(written.try_iter().collect::<Vec<_>>(), [[1], [2]]);
+}
+
+#[tokio::test]
+async fn keys_of_others_are_written_with_the_state_when_there_are_new_ones() {
+    let (mut keeping, written, verdict) = keeping().await;
+    let memory = keeping.trust.memory().expect("remembers");
+    assert_eq!(memory.pins(), [pin(1)], "what was kept is remembered");
+    keeping.begin(state(1), at(10));
+    verdict.send(true).expect("waits");
+    keeping.written().await.expect("written");
+    assert_eq!(written.try_iter().collect::<Vec<_>>(), [[1]], "nobody new");
+
+    meet(&keeping, 2);
+    // The keys cannot be written, then neither state nor keys.
+    for (number, verdicts) in [&[true, false][..], &[false], &[true, true]]
+        .iter()
+        .enumerate()
+    {
+        keeping.begin(state(2), at(20 + number as u64));
+        verdicts
+            .iter()
+            .for_each(|good| verdict.send(*good).expect("waits"));
+        let all_good = verdicts.iter().all(|good| *good);
+        assert_eq!(keeping.written().await.is_ok(), all_good);
+    }
+    let all: Vec<_> = written.try_iter().collect();
+    assert_eq!(all, [&[2][..], b"p\x02", &[2], &[2], b"p\x02"]);
+    verdict.send(true).expect("waits");
+    keeping.write_out(state(3)).await.expect("written");
+    assert_eq!(
+        written.try_iter().collect::<Vec<_>>(),
+        [[3]],
+        "once is enough"
+    );
 }

@@ -3,6 +3,7 @@
 
 mod directory;
 mod read;
+mod tokens;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use super::{Change, KeyPackages, Retention, RoomRecord, Store, StoreError};
 const KIND: Kind = Kind {
     what: "a signaling store",
     application_id: 0x4d4c_5353, // "MLSS"
-    version: 1,
+    version: 2,
     schema: include_str!("schema.sql"),
     settings: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;",
 };
@@ -122,6 +123,10 @@ impl Store for SqliteStore {
 
     fn take_key_package(&self, of: &ParticipantId) -> Result<Option<Blob>, StoreError> {
         self.change(|transaction| directory::take(transaction, of))
+    }
+
+    fn bind_token(&self, token: &str, key: &Blob, until: u64) -> Result<Blob, StoreError> {
+        self.change(|transaction| tokens::bind(transaction, token, key, until))
     }
 
     fn service_key(&self) -> Result<Option<Secret>, StoreError> {

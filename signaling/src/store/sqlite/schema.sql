@@ -56,3 +56,12 @@ CREATE TABLE key_packages (
     key_package BLOB NOT NULL
 );
 CREATE INDEX key_packages_of ON key_packages (participant, last_resort, id);
+
+-- Room tokens and the signature key that each came with first.
+CREATE TABLE tokens (
+    token TEXT PRIMARY KEY,
+    key BLOB NOT NULL,
+    -- Seconds since 1970.
+    until INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX tokens_until ON tokens (until);

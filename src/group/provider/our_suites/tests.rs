@@ -9,9 +9,7 @@ const HASH: HashType = HashType::Sha2_256;
 const AEAD: AeadType = AeadType::Aes128Gcm;
 const SIGNATURE: SignatureScheme = SignatureScheme::ED25519;
 
-fn hpke() -> HpkeConfig {
-    CIPHERSUITE.hpke_config()
-}
+const SUITES: [MlsSuite; 2] = MlsSuite::ALL;
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..100)
@@ -21,7 +19,8 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 struct Pair<'a, A, B>(&'a A, &'a B);
 
 impl<A: OpenMlsCrypto, B: OpenMlsCrypto> Pair<'_, A, B> {
-    fn understand_each_other(&self, [key, info, aad, text]: [&[u8]; 4]) {
+    fn understand_each_other(&self, suite: MlsSuite, [key, info, aad, text]: [&[u8]; 4]) {
+        let hpke = || suite.mls().hpke_config();
         let Self(one, other) = self;
         let nonce = [7; 12];
         let sealed = one
@@ -66,7 +65,7 @@ proptest! {
 
     #[test]
     fn functions_give_the_same(salt in bytes(), text in bytes(), info in bytes(), len in 0usize..300) {
-        let (ours, theirs) = (OneSuite, RustCrypto::default());
+        let (ours, theirs) = (OurSuites, RustCrypto::default());
         prop_assert_eq!(ours.hash(HASH, &text), theirs.hash(HASH, &text));
         prop_assert_eq!(ours.hmac(HASH, &salt, &text), theirs.hmac(HASH, &salt, &text));
         let prk = ours.hkdf_extract(HASH, &salt, &text);
@@ -77,36 +76,53 @@ proptest! {
             theirs.hkdf_expand(HASH, prk.as_slice(), &info, len),
         );
         prop_assert_eq!(mine, other);
-        let (mine, other) = (
-            ours.derive_hpke_keypair(hpke(), prk.as_slice()).expect("a key"),
-            theirs.derive_hpke_keypair(hpke(), prk.as_slice()).expect("a key"),
-        );
-        prop_assert_eq!(&mine.public, &other.public);
-        prop_assert_eq!(&*mine.private, &*other.private);
+        for suite in SUITES.map(MlsSuite::mls) {
+            let (mine, other) = (
+                ours.derive_hpke_keypair(suite.hpke_config(), prk.as_slice()).expect("a key"),
+                theirs.derive_hpke_keypair(suite.hpke_config(), prk.as_slice()).expect("a key"),
+            );
+            prop_assert_eq!(&mine.public, &other.public);
+            // The private ones may differ in bits that X25519 ignores.
+            let config = || suite.hpke_config();
+            let sealed = theirs.hpke_seal(config(), &mine.public, &info, &salt, &text);
+            let sealed = sealed.expect("sealed");
+            for private in [&mine.private, &other.private] {
+                let opened = ours.hpke_open(config(), &sealed, private, &info, &salt);
+                prop_assert_eq!(opened.as_deref(), Ok(&text[..]));
+                let opened = theirs.hpke_open(config(), &sealed, private, &info, &salt);
+                prop_assert_eq!(opened.as_deref(), Ok(&text[..]));
+            }
+        }
     }
 
     #[test]
     fn each_understands_the_other(
         key in prop::array::uniform32(any::<u8>()), info in bytes(), aad in bytes(), text in bytes(),
     ) {
-        let (ours, theirs) = (OneSuite, RustCrypto::default());
+        let (ours, theirs) = (OurSuites, RustCrypto::default());
         let inputs = [&key[..], &info, &aad, &text];
-        Pair(&ours, &theirs).understand_each_other(inputs);
-        Pair(&theirs, &ours).understand_each_other(inputs);
+        for suite in SUITES {
+            Pair(&ours, &theirs).understand_each_other(suite, inputs);
+            Pair(&theirs, &ours).understand_each_other(suite, inputs);
+        }
     }
 
     #[test]
     fn what_is_no_key_is_refused(bytes in bytes(), text in bytes()) {
         prop_assume!(bytes.len() != 32);
-        let crypto = OneSuite;
+        let crypto = OurSuites;
         prop_assert!(crypto.sign(SIGNATURE, &text, &bytes).is_err());
         prop_assert!(crypto.verify_signature(SIGNATURE, &text, &bytes, &[0; 64]).is_err());
-        prop_assert!(crypto.hpke_seal(hpke(), &bytes, &[], &[], &text).is_err());
         let input = HpkeCiphertext {
             kem_output: bytes.clone().into(),
             ciphertext: text.clone().into(),
         };
-        prop_assert!(crypto.hpke_open(hpke(), &input, &[9; 32], &[], &[]).is_err());
+        for suite in SUITES.map(MlsSuite::mls) {
+            let hpke = || suite.hpke_config();
+            prop_assert!(crypto.hpke_seal(hpke(), &bytes, &[], &[], &text).is_err());
+            prop_assert!(crypto.hpke_open(hpke(), &input, &[9; 32], &[], &[]).is_err());
+            prop_assert!(crypto.hpke_open(hpke(), &input, &bytes, &[], &[]).is_err());
+        }
         prop_assert!(crypto.aead_decrypt(AEAD, &bytes, &text, &[0; 12], &[]).is_err());
         prop_assert!(crypto.aead_encrypt(AEAD, &[0; 16], &text, &bytes, &[]).is_err() || bytes.len() == 12);
     }
@@ -114,12 +130,16 @@ proptest! {
 
 #[test]
 fn other_algorithms_are_refused() {
-    let (crypto, theirs) = (OneSuite, RustCrypto::default());
-    assert_eq!(crypto.supports(CIPHERSUITE), Ok(()));
-    for other in theirs.supported_ciphersuites() {
-        assert_eq!(crypto.supports(other).is_ok(), other == CIPHERSUITE);
-        let ikm = crypto.derive_hpke_keypair(other.hpke_config(), &[1; 32]);
-        assert_eq!(ikm.is_ok(), other == CIPHERSUITE, "{other}");
+    let (crypto, theirs) = (OurSuites, RustCrypto::default());
+    for suite in theirs.supported_ciphersuites() {
+        let is_ours = SUITES.iter().any(|ours| ours.mls() == suite);
+        assert_eq!(crypto.supports(suite).is_ok(), is_ours);
+        let known = [suite.hpke_config()]
+            .iter()
+            .any(|config| kem_of(config).is_ok());
+        let pair = crypto.derive_hpke_keypair(suite.hpke_config(), &[1; 32]);
+        assert_eq!(pair.is_ok(), known, "{suite}");
+        assert!(known || !is_ours, "{suite}");
     }
     assert!(crypto.hash(HashType::Sha2_512, &[]).is_err());
     assert!(
@@ -136,7 +156,7 @@ fn other_algorithms_are_refused() {
 
 #[test]
 fn randomness_differs() {
-    let crypto = OneSuite;
+    let crypto = OurSuites;
     let one: [u8; 32] = crypto.random_array().expect("randomness");
     assert_ne!(crypto.random_vec(32), Ok(one.to_vec()));
     assert_ne!(one, [0; 32]);

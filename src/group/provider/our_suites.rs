@@ -1,5 +1,5 @@
-//! MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519 and nothing else, of the same RustCrypto crates that
-//! OpenMLS's own provider uses, with HPKE (RFC 9180) by the `hpke` crate.
+//! The suites of [`MlsSuite`] and nothing else, of the same RustCrypto crates that OpenMLS's own
+//! provider uses, with HPKE (RFC 9180, draft-ietf-hpke-pq) by the `hpke` crate.
 
 use aes_gcm::aead::{Aead as _, Payload};
 use aes_gcm::{Aes128Gcm, KeyInit as _, Nonce};
@@ -8,7 +8,7 @@ use hkdf::Hkdf;
 use hmac::{Hmac, Mac as _};
 use hpke::aead::AesGcm128;
 use hpke::kdf::HkdfSha256;
-use hpke::kem::X25519HkdfSha256;
+use hpke::kem::{X25519HkdfSha256, XWing};
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use openmls::prelude::SecretVLBytes;
 use openmls_traits::crypto::OpenMlsCrypto;
@@ -17,20 +17,16 @@ use openmls_traits::types::{
     AeadType, Ciphersuite, CryptoError, ExporterSecret, HashType, HpkeAeadType, HpkeCiphertext,
     HpkeConfig, HpkeKdfType, HpkeKemType, HpkeKeyPair, KemOutput, SignatureScheme,
 };
-use rand_core::{OsRng, TryRngCore as _, UnwrapErr};
 use sha2::{Digest as _, Sha256};
+use shake::{ExtendableOutput as _, Shake256, Update as _, XofReader as _};
 
-use crate::group::terms::CIPHERSUITE;
-
-type PublicKey = <X25519HkdfSha256 as Kem>::PublicKey;
-type PrivateKey = <X25519HkdfSha256 as Kem>::PrivateKey;
-type Encapsulated = <X25519HkdfSha256 as Kem>::EncappedKey;
+use crate::group::MlsSuite;
 
 /// The algorithms; its randomness is the system's or the browser's.
 #[derive(Debug, Default)]
-pub(crate) struct OneSuite;
+pub(crate) struct OurSuites;
 
-impl OpenMlsRand for OneSuite {
+impl OpenMlsRand for OurSuites {
     type Error = CryptoError;
 
     fn random_array<const N: usize>(&self) -> Result<[u8; N], CryptoError> {
@@ -46,16 +42,16 @@ impl OpenMlsRand for OneSuite {
     }
 }
 
-impl OpenMlsCrypto for OneSuite {
+impl OpenMlsCrypto for OurSuites {
     fn supports(&self, ciphersuite: Ciphersuite) -> Result<(), CryptoError> {
         only(
-            ciphersuite == CIPHERSUITE,
+            self.supported_ciphersuites().contains(&ciphersuite),
             CryptoError::UnsupportedCiphersuite,
         )
     }
 
     fn supported_ciphersuites(&self) -> Vec<Ciphersuite> {
-        vec![CIPHERSUITE]
+        MlsSuite::ALL.map(MlsSuite::mls).to_vec()
     }
 
     fn hkdf_extract(
@@ -168,21 +164,10 @@ impl OpenMlsCrypto for OneSuite {
         aad: &[u8],
         text: &[u8],
     ) -> Result<HpkeCiphertext, CryptoError> {
-        only_our_hpke(config)?;
-        let to = PublicKey::from_bytes(to).map_err(|_| CryptoError::InvalidPublicKey)?;
-        let (encapsulated, sealed) = hpke::single_shot_seal::<
-            AesGcm128,
-            HkdfSha256,
-            X25519HkdfSha256,
-            _,
-        >(
-            &OpModeS::Base, &to, info, text, aad, &mut UnwrapErr(OsRng)
-        )
-        .map_err(|_| CryptoError::HpkeEncryptionError)?;
-        Ok(HpkeCiphertext {
-            kem_output: encapsulated.to_bytes().to_vec().into(),
-            ciphertext: sealed.into(),
-        })
+        match kem_of(&config)? {
+            OurKem::X25519 => seal::<X25519HkdfSha256>(to, info, aad, text),
+            OurKem::XWing => seal::<XWing>(to, info, aad, text),
+        }
     }
 
     fn hpke_open(
@@ -193,20 +178,10 @@ impl OpenMlsCrypto for OneSuite {
         info: &[u8],
         aad: &[u8],
     ) -> Result<Vec<u8>, CryptoError> {
-        only_our_hpke(config)?;
-        let failed = |_| CryptoError::HpkeDecryptionError;
-        let key = PrivateKey::from_bytes(key).map_err(failed)?;
-        let encapsulated = Encapsulated::from_bytes(input.kem_output.as_slice()).map_err(failed)?;
-        let sealed = input.ciphertext.as_slice();
-        hpke::single_shot_open::<AesGcm128, HkdfSha256, X25519HkdfSha256>(
-            &OpModeR::Base,
-            &key,
-            &encapsulated,
-            info,
-            sealed,
-            aad,
-        )
-        .map_err(failed)
+        match kem_of(&config)? {
+            OurKem::X25519 => open::<X25519HkdfSha256>(input, key, info, aad),
+            OurKem::XWing => open::<XWing>(input, key, info, aad),
+        }
     }
 
     fn hpke_setup_sender_and_export(
@@ -217,21 +192,10 @@ impl OpenMlsCrypto for OneSuite {
         context: &[u8],
         len: usize,
     ) -> Result<(KemOutput, ExporterSecret), CryptoError> {
-        only_our_hpke(config)?;
-        let to = PublicKey::from_bytes(to).map_err(|_| CryptoError::InvalidPublicKey)?;
-        let (encapsulated, sender) =
-            hpke::setup_sender::<AesGcm128, HkdfSha256, X25519HkdfSha256, _>(
-                &OpModeS::Base,
-                &to,
-                info,
-                &mut UnwrapErr(OsRng),
-            )
-            .map_err(|_| CryptoError::SenderSetupError)?;
-        let mut secret = vec![0; len];
-        sender
-            .export(context, &mut secret)
-            .map_err(|_| CryptoError::ExporterError)?;
-        Ok((encapsulated.to_bytes().to_vec(), secret.into()))
+        match kem_of(&config)? {
+            OurKem::X25519 => export_to::<X25519HkdfSha256>(to, info, context, len),
+            OurKem::XWing => export_to::<XWing>(to, info, context, len),
+        }
     }
 
     fn hpke_setup_receiver_and_export(
@@ -243,22 +207,12 @@ impl OpenMlsCrypto for OneSuite {
         context: &[u8],
         len: usize,
     ) -> Result<ExporterSecret, CryptoError> {
-        only_our_hpke(config)?;
-        let failed = |_| CryptoError::ReceiverSetupError;
-        let key = PrivateKey::from_bytes(key).map_err(failed)?;
-        let encapsulated = Encapsulated::from_bytes(encapsulated).map_err(failed)?;
-        let receiver = hpke::setup_receiver::<AesGcm128, HkdfSha256, X25519HkdfSha256>(
-            &OpModeR::Base,
-            &key,
-            &encapsulated,
-            info,
-        )
-        .map_err(failed)?;
-        let mut secret = vec![0; len];
-        receiver
-            .export(context, &mut secret)
-            .map_err(|_| CryptoError::ExporterError)?;
-        Ok(secret.into())
+        match kem_of(&config)? {
+            OurKem::X25519 => {
+                export_from::<X25519HkdfSha256>(encapsulated, key, info, context, len)
+            }
+            OurKem::XWing => export_from::<XWing>(encapsulated, key, info, context, len),
+        }
     }
 
     fn derive_hpke_keypair(
@@ -266,19 +220,107 @@ impl OpenMlsCrypto for OneSuite {
         config: HpkeConfig,
         ikm: &[u8],
     ) -> Result<HpkeKeyPair, CryptoError> {
-        only_our_hpke(config)?;
-        let (private, public) = X25519HkdfSha256::derive_keypair(ikm);
+        let invalid = |_| CryptoError::InvalidLength;
+        let (private, public) = match kem_of(&config)? {
+            OurKem::X25519 => {
+                let (private, public) = X25519HkdfSha256::derive_keypair(ikm);
+                (private.to_bytes().to_vec(), public.to_bytes().to_vec())
+            }
+            OurKem::XWing => {
+                // As OpenMLS's own provider has it; the labels of later drafts give other keys.
+                let mut seed = [0; 32];
+                Shake256::default()
+                    .chain(ikm)
+                    .finalize_xof()
+                    .read(&mut seed);
+                let private = PrivateKey::<XWing>::from_bytes(&seed).map_err(invalid)?;
+                let public = XWing::sk_to_pk(&private);
+                (seed.to_vec(), public.to_bytes().to_vec())
+            }
+        };
         Ok(HpkeKeyPair {
-            private: private.to_bytes().to_vec().into(),
-            public: public.to_bytes().to_vec(),
+            private: private.into(),
+            public,
         })
     }
 }
 
+type PublicKey<K> = <K as Kem>::PublicKey;
+type PrivateKey<K> = <K as Kem>::PrivateKey;
+type Encapsulated<K> = <K as Kem>::EncappedKey;
+
+fn seal<K: Kem>(
+    to: &[u8],
+    info: &[u8],
+    aad: &[u8],
+    text: &[u8],
+) -> Result<HpkeCiphertext, CryptoError> {
+    let to = PublicKey::<K>::from_bytes(to).map_err(|_| CryptoError::InvalidPublicKey)?;
+    let sealed =
+        hpke::single_shot_seal::<AesGcm128, HkdfSha256, K>(&OpModeS::Base, &to, info, text, aad);
+    let (encapsulated, sealed) = sealed.map_err(|_| CryptoError::HpkeEncryptionError)?;
+    Ok(HpkeCiphertext {
+        kem_output: encapsulated.to_bytes().to_vec().into(),
+        ciphertext: sealed.into(),
+    })
+}
+
+fn open<K: Kem>(
+    input: &HpkeCiphertext,
+    key: &[u8],
+    info: &[u8],
+    aad: &[u8],
+) -> Result<Vec<u8>, CryptoError> {
+    let failed = |_| CryptoError::HpkeDecryptionError;
+    let key = PrivateKey::<K>::from_bytes(key).map_err(failed)?;
+    let encapsulated = input.kem_output.as_slice();
+    let encapsulated = Encapsulated::<K>::from_bytes(encapsulated).map_err(failed)?;
+    hpke::single_shot_open::<AesGcm128, HkdfSha256, K>(
+        &OpModeR::Base,
+        &key,
+        &encapsulated,
+        info,
+        input.ciphertext.as_slice(),
+        aad,
+    )
+    .map_err(failed)
+}
+
+fn export_to<K: Kem>(
+    to: &[u8],
+    info: &[u8],
+    context: &[u8],
+    len: usize,
+) -> Result<(KemOutput, ExporterSecret), CryptoError> {
+    let to = PublicKey::<K>::from_bytes(to).map_err(|_| CryptoError::InvalidPublicKey)?;
+    let set_up = hpke::setup_sender::<AesGcm128, HkdfSha256, K>(&OpModeS::Base, &to, info);
+    let (encapsulated, sender) = set_up.map_err(|_| CryptoError::SenderSetupError)?;
+    let mut secret = vec![0; len];
+    let exported = sender.export(context, &mut secret);
+    exported.map_err(|_| CryptoError::ExporterError)?;
+    Ok((encapsulated.to_bytes().to_vec(), secret.into()))
+}
+
+fn export_from<K: Kem>(
+    encapsulated: &[u8],
+    key: &[u8],
+    info: &[u8],
+    context: &[u8],
+    len: usize,
+) -> Result<ExporterSecret, CryptoError> {
+    let failed = |_| CryptoError::ReceiverSetupError;
+    let key = PrivateKey::<K>::from_bytes(key).map_err(failed)?;
+    let encapsulated = Encapsulated::<K>::from_bytes(encapsulated).map_err(failed)?;
+    let set_up =
+        hpke::setup_receiver::<AesGcm128, HkdfSha256, K>(&OpModeR::Base, &key, &encapsulated, info);
+    let mut secret = vec![0; len];
+    let exported = set_up.map_err(failed)?.export(context, &mut secret);
+    exported.map_err(|_| CryptoError::ExporterError)?;
+    Ok(secret.into())
+}
+
 pub(super) fn fill(bytes: &mut [u8]) -> Result<(), CryptoError> {
-    OsRng
-        .try_fill_bytes(bytes)
-        .map_err(|_| CryptoError::InsufficientRandomness)
+    getrandom::fill(bytes).map_err(|_| CryptoError::InsufficientRandomness)
 }
 
 fn aes(alg: AeadType, key: &[u8]) -> Result<Aes128Gcm, CryptoError> {
@@ -312,16 +354,22 @@ pub(super) fn only_ed25519(alg: SignatureScheme) -> Result<(), CryptoError> {
     )
 }
 
-fn only_our_hpke(HpkeConfig(kem, kdf, aead): HpkeConfig) -> Result<(), CryptoError> {
-    let ours = matches!(
-        (kem, kdf, aead),
-        (
-            HpkeKemType::DhKem25519,
-            HpkeKdfType::HkdfSha256,
-            HpkeAeadType::AesGcm128
-        )
-    );
-    only(ours, CryptoError::UnsupportedCiphersuite)
+/// How a suite of ours agrees on secrets.
+enum OurKem {
+    X25519,
+    XWing,
+}
+
+fn kem_of(HpkeConfig(kem, kdf, aead): &HpkeConfig) -> Result<OurKem, CryptoError> {
+    match (kem, kdf, aead) {
+        (HpkeKemType::DhKem25519, HpkeKdfType::HkdfSha256, HpkeAeadType::AesGcm128) => {
+            Ok(OurKem::X25519)
+        }
+        (HpkeKemType::XWingKemDraft6, HpkeKdfType::HkdfSha256, HpkeAeadType::AesGcm128) => {
+            Ok(OurKem::XWing)
+        }
+        _ => Err(CryptoError::UnsupportedCiphersuite),
+    }
 }
 
 #[cfg(test)]

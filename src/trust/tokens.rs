@@ -1,0 +1,162 @@
+//! Trust by room token: whoever makes the tokens says whose key it is.
+
+use super::{CredentialValidator, Evidence, Occasion, Presented, TrustCode, TrustError, UnixClock};
+use crate::token::{TokenKeyError, TokenKeys};
+
+/// How far members' clocks and the issuer's may be apart, in seconds, and how long a commit may
+/// take: a token that was good when the service let its bearer in is not to be refused a moment
+/// later by some of the members.
+const LEEWAY: u64 = 60;
+
+/// Asks every credential for a room token that is bound to its signature key, signed by an issuer
+/// from the member's own configuration. The service cannot bring anybody in by itself.
+#[derive(Debug, Clone)]
+pub struct TokenBound {
+    issuers: TokenKeys,
+    now: UnixClock,
+}
+
+impl TokenBound {
+    /// With the public keys of the issuers.
+    ///
+    /// # Errors
+    /// [`TokenKeyError::SharedSecret`] if one of them is none.
+    pub fn new(issuers: TokenKeys, now: UnixClock) -> Result<Self, TokenKeyError> {
+        Ok(Self {
+            issuers: issuers.only_public()?,
+            now,
+        })
+    }
+}
+
+impl CredentialValidator for TokenBound {
+    fn validate(&self, presented: &Presented<'_>) -> Result<(), TrustError> {
+        let Evidence::Token(token) = presented.evidence else {
+            return Err(TrustError::new(
+                TrustCode::CredentialType,
+                "this room's members ask for a room token in the credential",
+            ));
+        };
+        let token = self.issuers.verify(token)?;
+        token.check_names(presented.room, presented.participant)?;
+        if token.cnf.is_none() {
+            return Err(TrustError::new(
+                TrustCode::TokenKey,
+                "the token is bound to no signature key",
+            ));
+        }
+        token.check_key(presented.signature_key)?;
+        match presented.occasion {
+            Occasion::Entering => token.check_time((self.now)().as_secs(), LEEWAY),
+            Occasion::Present => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::id::{ParticipantId, RoomName};
+    use crate::token::{Confirmation, Right, RoomToken, TOKEN_AUDIENCE, TokenIssuer};
+    use crate::token::{new_key, thumbprint};
+
+    const KEY: [u8; 32] = [9; 32];
+    const NOW: u64 = 1_000;
+
+    fn clock() -> Duration {
+        Duration::from_secs(NOW)
+    }
+
+    fn token() -> RoomToken {
+        RoomToken {
+            aud: TOKEN_AUDIENCE.into(),
+            sub: "alice@example.org".into(),
+            device: "phone".into(),
+            room: "standup".into(),
+            rights: vec![Right::Publish],
+            iat: NOW,
+            exp: NOW + 10,
+            nbf: None,
+            jti: "1".into(),
+            cnf: Some(Confirmation {
+                jkt: thumbprint(&KEY),
+            }),
+        }
+    }
+
+    /// What members with the issuer's key say of a credential with this token.
+    fn said(issuer_seed: u8, token: &RoomToken, occasion: Occasion) -> Option<TrustCode> {
+        let (private, _) = new_key([issuer_seed; 32]).expect("a key");
+        let issuer = TokenIssuer::read(&private).expect("a key");
+        let evidence = Evidence::Token(issuer.issue(token).expect("signed"));
+        said_of(&evidence, occasion)
+    }
+
+    fn said_of(evidence: &Evidence, occasion: Occasion) -> Option<TrustCode> {
+        let (_, public) = new_key([1; 32]).expect("a key");
+        let keys = TokenKeys::read(&public).expect("a key");
+        let members = TokenBound::new(keys, clock).expect("public");
+        let alice: ParticipantId = "alice@example.org/phone".parse().expect("a name");
+        let presented = Presented {
+            participant: &alice,
+            signature_key: &KEY,
+            evidence,
+            room: &RoomName::new("standup").expect("a name"),
+            occasion,
+        };
+        members.validate(&presented).err().map(|error| error.code)
+    }
+
+    #[test]
+    fn a_bound_token_of_the_issuer_is_trusted() {
+        assert_eq!(said(1, &token(), Occasion::Entering), None);
+    }
+
+    #[test]
+    fn everything_else_is_refused_for_its_own_reason() {
+        let enters = Occasion::Entering;
+        let with = |change: fn(&mut RoomToken)| {
+            let mut token = token();
+            change(&mut token);
+            said(1, &token, enters)
+        };
+        assert_eq!(said(2, &token(), enters), Some(TrustCode::TokenIssuer));
+        let nothing = said_of(&Evidence::None, enters);
+        assert_eq!(nothing, Some(TrustCode::CredentialType));
+        let other_room = with(|token| token.room = "lobby".into());
+        assert_eq!(other_room, Some(TrustCode::TokenRoom));
+        let other_user = with(|token| token.sub = "mallory@example.org".into());
+        assert_eq!(other_user, Some(TrustCode::TokenParticipant));
+        let other_device = with(|token| token.device = "laptop".into());
+        assert_eq!(other_device, Some(TrustCode::TokenParticipant));
+        let other_key = with(|token| {
+            token.cnf = Some(Confirmation {
+                jkt: thumbprint(&[8; 32]),
+            });
+        });
+        assert_eq!(other_key, Some(TrustCode::TokenKey));
+        assert_eq!(with(|token| token.cnf = None), Some(TrustCode::TokenKey));
+        let expired = with(|token| token.exp = NOW - LEEWAY);
+        assert_eq!(expired, Some(TrustCode::TokenExpired));
+        let early = with(|token| token.nbf = Some(NOW + LEEWAY + 1));
+        assert_eq!(early, Some(TrustCode::TokenNotYetValid));
+    }
+
+    #[test]
+    fn who_was_let_in_stays_though_its_token_expires() {
+        let mut old = token();
+        old.exp = 1;
+        assert_eq!(said(1, &old, Occasion::Present), None);
+        old.room = "lobby".into();
+        let elsewhere = said(1, &old, Occasion::Present);
+        assert_eq!(elsewhere, Some(TrustCode::TokenRoom), "all else counts");
+    }
+
+    #[test]
+    fn a_shared_secret_is_no_issuer_for_members() {
+        let secret = TokenKeys::hs256(&[1; 32]).expect("long enough");
+        assert!(TokenBound::new(secret, clock).is_err());
+    }
+}
