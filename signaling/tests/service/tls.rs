@@ -147,6 +147,6 @@ fn files_that_cannot_be_used_are_one_clear_line_and_exit_code_1() {
             "{stderr}"
         );
     }
-    let (output, stderr) = run(&["--tls-cert", text(&files.cert)]);
+    let (output, stderr) = run(&["--open", "--tls-cert", text(&files.cert)]);
     assert_eq!(output.status.code(), Some(2), "{stderr}");
 }
