@@ -199,3 +199,26 @@ fn when_everybody_has_gone_it_is_forgotten() {
     lab.restart();
     assert_eq!(knock(&mut lab, "bob"), None);
 }
+
+/// Of which the removal of another device of the user is enough.
+#[test]
+fn an_external_commit_does_not_outrun_the_remove() {
+    let mut lab = chaired(&["chair", "bob", "bob/laptop"]);
+    lab.get("chair").held = true;
+    lab.disconnect("bob/laptop");
+    lab.pass(4_000);
+    lab.come_back_anew("bob");
+    lab.get("bob").deaf = true;
+    lab.settle();
+    let bob = lab.get("bob");
+    (bob.held, bob.deaf) = (true, false);
+    lab.settle();
+    let ask = lab.get("bob").outbox.pop_front();
+    assert_eq!(lab.refusal("bob", ask.expect("asks for the group")), None);
+    lab.settle();
+    let commit = lab.get("bob").outbox.pop_front().expect("has built it");
+    assert!(matches!(commit, ClientMessage::ExternalCommit { .. }));
+    lab.pass(2_000);
+    let refused = lab.refusal("bob", commit);
+    assert_eq!(refused, Some(Refusal::RemovePending));
+}
