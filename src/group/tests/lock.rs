@@ -46,17 +46,13 @@ struct Room {
 impl Room {
     fn new(alice: Identity, bob: Identity) -> Self {
         let service = ServiceIdentity::generate().expect("randomness");
-        let door = Door {
-            policy: policy(),
-            external_sender: service.info(),
-            validator: Arc::new(NamesOnly),
-        };
+        let door = door(&service);
         let created = Engine::create(Provider::default(), &alice, GROUP, &door);
         let (mut first, Creation { group_info, tree }) = created.expect("a group");
         let who = alice.participant();
         let follower = GroupFollower::create(&policy(), &service, who, GROUP, &group_info, &tree);
         let mut follower = follower.expect("as it should be");
-        let invitation = Invitation::new(Provider::default(), &bob).expect("a key package");
+        let invitation = Invitation::new(Provider::default(), &bob, &door).expect("a key package");
         let add = follower.propose_add(&service, invitation.key_package());
         first.process(&add.expect("queued").message).expect("heard");
         let bundle = first.commit(&alice, false, &[], None).expect("commits");
@@ -137,8 +133,18 @@ fn moderated() -> Room {
     Room::new(with_token("alice", &[Right::Moderate]), basic("bob"))
 }
 
-fn invitation(identity: &Identity) -> Invitation {
-    Invitation::new(Provider::default(), identity).expect("a key package")
+fn door(service: &ServiceIdentity) -> Door {
+    Door {
+        policy: policy(),
+        external_sender: service.info(),
+        validator: Arc::new(NamesOnly),
+        accepted: MlsSuite::ALL.to_vec(),
+    }
+}
+
+fn invitation(room: &Room, identity: &Identity) -> Invitation {
+    let door = door(&room.service);
+    Invitation::new(Provider::default(), identity, &door).expect("a key package")
 }
 
 #[test]
@@ -183,7 +189,7 @@ fn a_token_of_somebody_else_or_for_another_room_locks_nothing() {
 fn into_a_locked_room_a_lying_service_brings_nobody() {
     let mut room = moderated();
     room.lock(true);
-    let dave = invitation(&basic("dave"));
+    let dave = invitation(&room, &basic("dave"));
     assert_eq!(
         room.propose(&dave),
         Some(RuleViolation::Locked),
@@ -202,7 +208,7 @@ fn into_a_locked_room_a_lying_service_brings_nobody() {
 #[test]
 fn a_commit_that_locks_may_add_who_was_proposed_before() {
     let mut room = moderated();
-    let dave = invitation(&basic("dave"));
+    let dave = invitation(&room, &basic("dave"));
     assert_eq!(room.propose(&dave), None);
     room.lock(true);
     assert_eq!(room.bob.1.roster().len(), 3);
@@ -218,12 +224,12 @@ fn a_device_of_a_locked_room_comes_back_with_its_own_key() {
     for engine in [&mut room.alice.1, &mut room.bob.1] {
         engine.process(&remove).expect("heard");
     }
-    let again = invitation(&room.bob.0);
+    let again = invitation(&room, &room.bob.0);
     assert_eq!(room.propose(&again), None);
     let bundle = room.commit_of_alice(None);
     assert!(room.stage(&bundle).is_ok());
     let mut room = moderated();
     room.lock(true);
-    let other_key = invitation(&basic("bob"));
+    let other_key = invitation(&room, &basic("bob"));
     assert_eq!(room.propose(&other_key), Some(RuleViolation::Locked));
 }
