@@ -316,6 +316,11 @@ impl MediaLeg {
                 LegEvent::Lost { .. } => Some(LegEvent::SsrcTaken),
                 gave_up => Some(gave_up),
             },
+            "may_not_publish" => {
+                // To listen is allowed all the same.
+                self.tracks.clear();
+                Some(self.lose(format!("{detail}; from now on we only listen")))
+            }
             _ => Some(self.lose(format!("{code}: {detail}"))),
         }
     }

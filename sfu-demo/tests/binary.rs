@@ -5,8 +5,9 @@ use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use mls_srtp::token::{Confirmation, Right, RoomToken, TOKEN_AUDIENCE, TokenIssuer, new_key};
 use serde_json::Value;
 
 const WEAK: &str = "mls_128_dhkemx25519_aes128gcm_sha256_ed25519";
@@ -238,14 +239,10 @@ impl Serve {
     }
 
     fn start_with(extra: &[&str]) -> Self {
-        let args = [
-            "serve",
-            "--open",
-            "--listen",
-            "127.0.0.1:0",
-            "--media",
-            "127.0.0.1:0",
-        ];
+        let mut args = vec!["serve", "--listen", "127.0.0.1:0", "--media", "127.0.0.1:0"];
+        if !extra.contains(&"--token-key") {
+            args.push("--open");
+        }
         let mut child = sfu_demo(&args)
             .args(extra)
             .stdout(Stdio::piped())
@@ -347,6 +344,66 @@ fn same_codes(alice: &Output, bob: &Output) {
     assert_eq!(digits.split(' ').map(str::len).collect::<Vec<_>>(), [5; 12]);
     assert_eq!(digits, number(&texts[1], "alice"));
     assert!(!texts[0].contains('█') && texts[1].contains('█'));
+}
+
+/// A room with a door: bots and a guest with tokens, one that only listens, and one without.
+#[test]
+fn a_room_with_a_door_is_entered_by_token_and_with_the_rights_that_it_grants() {
+    let folder = Folder::new("mls-srtp-door");
+    let file = |name: &str| folder.0.join(name).display().to_string();
+    let (private, public) = new_key([1; 32]).expect("a key");
+    let (key, issuer) = (file("issuer.pem"), file("issuer.pub"));
+    std::fs::write(&key, private.as_bytes()).expect("written");
+    std::fs::write(&issuer, public).expect("written");
+    let serve = Serve::start_with(&["--token-key", &key, "--bots", "1"]);
+    let token = |rights: &[Right], bound: Option<String>| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.expect("after 1970").as_secs();
+        let token = RoomToken {
+            aud: TOKEN_AUDIENCE.into(),
+            sub: "alice@localhost".into(),
+            device: "headless".into(),
+            room: "demo".into(),
+            rights: rights.to_vec(),
+            iat: now,
+            exp: now + 60,
+            nbf: None,
+            jti: format!("{rights:?}"),
+            cnf: bound.map(|jkt| Confirmation { jkt }),
+        };
+        let issuer = TokenIssuer::read(&private).expect("a key");
+        issuer.issue(&token).expect("signed")
+    };
+    let join = |extra: &[&str]| {
+        let args = ["participant", "--url", &serve.url, "--name", "alice"];
+        run(&[&args[..], &["--seconds", "6"], extra].concat())
+    };
+    let output = join(&[]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("get a room token"), "the remedy: {text}");
+
+    let listens = join(&["--token", &token(&[Right::Subscribe], None)]);
+    let text = String::from_utf8_lossy(&listens.stdout);
+    assert_eq!(listens.status.code(), Some(0), "{text}");
+    assert!(text.contains("bot1@localhost/headless: "), "{text}");
+
+    // Whoever trusts the issuer alone trusts no bots, whose tokens are bound to no key.
+    let state = file("alice.db");
+    let key = run(&["key", "--state", &state, "--name", "alice"]);
+    let bound = String::from_utf8(key.stdout)
+        .expect("text")
+        .trim()
+        .to_owned();
+    let token = token(&[Right::Publish, Right::Subscribe], Some(bound));
+    std::fs::write(file("token"), token).expect("written");
+    let (at, state) = (format!("@{}", file("token")), ["--state", &state]);
+    let trust = ["--trust", "tokens", "--trust-issuer", &issuer];
+    let strict = join(&[&["--token", &at][..], &state, &trust].concat());
+    let text = String::from_utf8_lossy(&strict.stderr);
+    assert_eq!(strict.status.code(), Some(1), "{text}");
+    assert!(text.contains("bot1@localhost/headless"), "{text}");
+    assert_eq!(serve.interrupt(), Some(0));
 }
 
 /// Bots and guests, over TLS with a certificate of the service's own.

@@ -95,10 +95,10 @@ fn explain(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let text = error.to_string();
-    eprintln!(
-        "{} (see --help)",
-        text.lines().next().unwrap_or("error: wrong arguments")
-    );
+    // What is wrong may be a list; behind the first empty line comes how it should be.
+    let lines = text.lines().take_while(|line| !line.is_empty());
+    let wrong: Vec<_> = lines.map(str::trim).collect();
+    eprintln!("{} (see --help)", wrong.join(" "));
     ExitCode::from(2)
 }
 

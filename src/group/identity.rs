@@ -84,14 +84,16 @@ impl Identity {
     }
 
     /// Puts a room token into the credential, in the place of an older one, if it is of a kind that
-    /// [may be shown](RoomToken::may_be_shown). A certificate chain stays.
+    /// [may be shown](RoomToken::may_be_shown). Otherwise, and where there is a certificate chain, the
+    /// credential stays as it is.
     pub(crate) fn show_token(&mut self, token: Option<&str>) {
         if matches!(self.evidence, Evidence::Certificates(_)) {
             return;
         }
         let key = self.signer.to_public_vec();
-        let shown = token.filter(|token| RoomToken::may_be_shown(token, &key));
-        self.evidence = shown.map_or(Evidence::None, |token| Evidence::Token(token.to_owned()));
+        if let Some(token) = token.filter(|token| RoomToken::may_be_shown(token, &key)) {
+            self.evidence = Evidence::Token(token.to_owned());
+        }
     }
 
     /// What the credential brings.

@@ -8,6 +8,14 @@ export class Core {
     free(): void;
     [Symbol.dispose](): void;
     /**
+     * From now on a member's key is the one that is remembered for its device: a person has
+     * compared this safety number. `false` if the member has, or has by now, another one.
+     *
+     * # Errors
+     * The name does not parse.
+     */
+    acceptKey(participant: string, compared: string): boolean;
+    /**
      * Says which streams are ours: JSON, a list of `{ "number": …, "source": … }`, where `number`
      * is the one given to [`Core::protect`].
      *
@@ -15,6 +23,28 @@ export class Core {
      * Not such a list.
      */
     announce(streams: string): void;
+    /**
+     * The keys of others that are remembered, as JSON, if there are others than when this was last
+     * asked: to be stored.
+     */
+    changedPins(): string | undefined;
+    /**
+     * What to compare with another member to know each other's keys, or without one what all
+     * compare in this epoch: JSON, `{ "digits": …, "qrText": …, "qrSvg": … }`. Nothing if either is
+     * no member.
+     *
+     * # Errors
+     * The name does not parse.
+     */
+    code(participant?: string | null): string | undefined;
+    /**
+     * Compares such a code with the text of somebody else's: JSON,
+     * `{ "outcome": …, "detail": … }`.
+     *
+     * # Errors
+     * The name does not parse.
+     */
+    compareCode(text: string, participant?: string | null): string | undefined;
     /**
      * The connection to the service is up.
      */
@@ -51,13 +81,16 @@ export class Core {
     static newIdentity(participant: string): Uint8Array;
     /**
      * A core for `user@domain/device`: with the signature key in `identity`, as
-     * [`Core::new_identity`] made it, or for this stay only with a new one.
+     * [`Core::new_identity`] made it, or for this stay only with a new one. `pins` are the keys of
+     * others that are remembered, as [`Core::changed_pins`] gave them. With
+     * `require_post_quantum` it enters no room whose keys a later quantum computer gives away. With
+     * `issuers`, public keys in PEM, it trusts those alone whose credential holds a token of theirs.
      *
      * # Errors
-     * The name does not parse, the identity is another's or none, or the browser has no
-     * randomness.
+     * The name does not parse, the identity is another's or none, the pins or issuers are none, or
+     * the browser has no randomness.
      */
-    constructor(participant: string, identity?: Uint8Array | number[] | null);
+    constructor(participant: string, identity: Uint8Array | number[] | null | undefined, pins: string | null | undefined, require_post_quantum: boolean, issuers: string[]);
     /**
      * Opens one frame. `ticket` names it should it have to wait.
      *
@@ -90,6 +123,13 @@ export class Core {
      */
     protect(stream: number, mime: string, frame: Uint8Array | number[], now: number): Uint8Array;
     /**
+     * Asks the service to let a removed user come again.
+     *
+     * # Errors
+     * The name does not parse, or in no room.
+     */
+    readmit(participant: string): void;
+    /**
      * Takes an envelope of the service.
      *
      * # Errors
@@ -97,13 +137,19 @@ export class Core {
      */
     receive(envelope: string, now: number): void;
     /**
-     * What to compare with another member to know each other's keys: twelve groups of five digits;
-     * nothing if it is no member.
+     * Asks the service to remove a user, with all devices, and to keep it out.
      *
      * # Errors
-     * The name does not parse.
+     * The name does not parse, or in no room.
      */
-    safetyNumber(participant: string): string | undefined;
+    remove(participant: string): void;
+    /**
+     * Locks or unlocks the room.
+     *
+     * # Errors
+     * In no room, or our credential does not say that we may.
+     */
+    setLocked(locked: boolean, now: number): void;
     /**
      * Sends media signaling, as JSON, to the room's SFU.
      *
@@ -115,6 +161,13 @@ export class Core {
      * What has been done so far, as JSON.
      */
     stats(): string;
+    /**
+     * The thumbprint (RFC 7638) of such an identity's key, for whoever makes room tokens for it.
+     *
+     * # Errors
+     * It is no identity.
+     */
+    static thumbprintOf(identity: Uint8Array | number[]): string;
 }
 
 /**
@@ -181,6 +234,34 @@ export class Opening {
 }
 
 /**
+ * A code of a vector's authenticator or keys, likewise without a group.
+ */
+export class VectorCode {
+    private constructor();
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * As [`Core::compare_code`](crate::Core::compare_code).
+     */
+    compare(text: string): string;
+    /**
+     * The group code of an epoch authenticator.
+     */
+    static group(epoch_authenticator: Uint8Array | number[]): VectorCode;
+    /**
+     * The safety number of two devices as the first shows it.
+     *
+     * # Errors
+     * A name does not parse.
+     */
+    static pair(own: string, own_key: Uint8Array | number[], other: string, other_key: Uint8Array | number[]): VectorCode;
+    /**
+     * As [`Core::code`](crate::Core::code).
+     */
+    shown(): string;
+}
+
+/**
  * A sender with the base key of a vector instead of a group's. It has nothing to do with any
  * [`Core`](crate::Core): it shows that this build makes the same bytes as every other one.
  */
@@ -214,15 +295,20 @@ export interface InitOutput {
     readonly memory: WebAssembly.Memory;
     readonly __wbg_core_free: (a: number, b: number) => void;
     readonly __wbg_opening_free: (a: number, b: number) => void;
+    readonly __wbg_vectorcode_free: (a: number, b: number) => void;
     readonly __wbg_vectorsender_free: (a: number, b: number) => void;
     readonly codecProblem: (a: number, b: number) => [number, number];
+    readonly core_acceptKey: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
     readonly core_announce: (a: number, b: number, c: number) => [number, number];
+    readonly core_changedPins: (a: number) => [number, number];
+    readonly core_code: (a: number, b: number, c: number) => [number, number, number, number];
+    readonly core_compareCode: (a: number, b: number, c: number, d: number, e: number) => [number, number, number, number];
     readonly core_connected: (a: number, b: number) => void;
     readonly core_disconnected: (a: number) => void;
     readonly core_handleTimeout: (a: number, b: number) => void;
     readonly core_join: (a: number, b: number, c: number, d: number, e: number) => [number, number];
     readonly core_leave: (a: number) => [number, number];
-    readonly core_new: (a: number, b: number, c: number, d: number) => [number, number, number];
+    readonly core_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number, number];
     readonly core_newIdentity: (a: number, b: number) => [number, number, number, number];
     readonly core_open: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
     readonly core_poll: (a: number, b: number) => [number, number];
@@ -230,10 +316,13 @@ export interface InitOutput {
     readonly core_pollReleased: (a: number) => number;
     readonly core_pollTimeout: (a: number) => [number, number];
     readonly core_protect: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number, number];
+    readonly core_readmit: (a: number, b: number, c: number) => [number, number];
     readonly core_receive: (a: number, b: number, c: number, d: number) => [number, number];
-    readonly core_safetyNumber: (a: number, b: number, c: number) => [number, number, number, number];
+    readonly core_remove: (a: number, b: number, c: number) => [number, number];
+    readonly core_setLocked: (a: number, b: number, c: number) => [number, number];
     readonly core_signal: (a: number, b: number, c: number) => [number, number];
     readonly core_stats: (a: number) => [number, number];
+    readonly core_thumbprintOf: (a: number, b: number) => [number, number, number, number];
     readonly opening_epoch: (a: number) => number;
     readonly opening_fate: (a: number) => number;
     readonly opening_leaf: (a: number) => number;
@@ -242,15 +331,20 @@ export interface InitOutput {
     readonly opening_stream: (a: number) => number;
     readonly opening_take: (a: number) => [number, number];
     readonly opening_ticket: (a: number) => number;
+    readonly vectorcode_compare: (a: number, b: number, c: number) => [number, number];
+    readonly vectorcode_group: (a: number, b: number) => number;
+    readonly vectorcode_pair: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number, number];
+    readonly vectorcode_shown: (a: number) => [number, number];
     readonly vectorsender_new: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
     readonly vectorsender_protect: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number, number];
-    readonly __wbindgen_exn_store: (a: number) => void;
-    readonly __externref_table_alloc: () => number;
-    readonly __wbindgen_externrefs: WebAssembly.Table;
     readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
     readonly __wbindgen_free: (a: number, b: number, c: number) => void;
+    readonly __wbindgen_exn_store: (a: number) => void;
+    readonly __externref_table_alloc: () => number;
+    readonly __wbindgen_externrefs: WebAssembly.Table;
     readonly __externref_table_dealloc: (a: number) => void;
+    readonly __externref_drop_slice: (a: number, b: number) => void;
     readonly __wbindgen_start: () => void;
 }
 

@@ -15,6 +15,34 @@ export class Core {
         wasm.__wbg_core_free(ptr, 0);
     }
     /**
+     * From now on a member's key is the one that is remembered for its device: a person has
+     * compared this safety number. `false` if the member has, or has by now, another one.
+     *
+     * # Errors
+     * The name does not parse.
+     * @param {string} participant
+     * @param {string} compared
+     * @returns {boolean}
+     */
+    acceptKey(participant, compared) {
+        let ptr0, len0, ptr1, len1;
+        try {
+            ptr0 = passStringToWasm0(participant, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            len0 = WASM_VECTOR_LEN;
+            ptr1 = passStringToWasm0(compared, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            len1 = WASM_VECTOR_LEN;
+        } catch (e) {
+            if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+            if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+            throw e;
+        }
+        const ret = wasm.core_acceptKey(this.__wbg_ptr, ptr0, len0, ptr1, len1);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return ret[0] !== 0;
+    }
+    /**
      * Says which streams are ours: JSON, a list of `{ "number": …, "source": … }`, where `number`
      * is the one given to [`Core::protect`].
      *
@@ -29,6 +57,77 @@ export class Core {
         if (ret[1]) {
             throw takeFromExternrefTable0(ret[0]);
         }
+    }
+    /**
+     * The keys of others that are remembered, as JSON, if there are others than when this was last
+     * asked: to be stored.
+     * @returns {string | undefined}
+     */
+    changedPins() {
+        const ret = wasm.core_changedPins(this.__wbg_ptr);
+        let v1;
+        if (ret[0] !== 0) {
+            v1 = getStringFromWasm0(ret[0], ret[1]);
+            wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        }
+        return v1;
+    }
+    /**
+     * What to compare with another member to know each other's keys, or without one what all
+     * compare in this epoch: JSON, `{ "digits": …, "qrText": …, "qrSvg": … }`. Nothing if either is
+     * no member.
+     *
+     * # Errors
+     * The name does not parse.
+     * @param {string | null} [participant]
+     * @returns {string | undefined}
+     */
+    code(participant) {
+        var ptr0 = isLikeNone(participant) ? 0 : passStringToWasm0(participant, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        var len0 = WASM_VECTOR_LEN;
+        const ret = wasm.core_code(this.__wbg_ptr, ptr0, len0);
+        if (ret[3]) {
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        let v2;
+        if (ret[0] !== 0) {
+            v2 = getStringFromWasm0(ret[0], ret[1]);
+            wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        }
+        return v2;
+    }
+    /**
+     * Compares such a code with the text of somebody else's: JSON,
+     * `{ "outcome": …, "detail": … }`.
+     *
+     * # Errors
+     * The name does not parse.
+     * @param {string} text
+     * @param {string | null} [participant]
+     * @returns {string | undefined}
+     */
+    compareCode(text, participant) {
+        let ptr0, len0, ptr1, len1;
+        try {
+            ptr0 = passStringToWasm0(text, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            len0 = WASM_VECTOR_LEN;
+            ptr1 = isLikeNone(participant) ? 0 : passStringToWasm0(participant, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            len1 = WASM_VECTOR_LEN;
+        } catch (e) {
+            if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+            if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+            throw e;
+        }
+        const ret = wasm.core_compareCode(this.__wbg_ptr, ptr0, len0, ptr1, len1);
+        if (ret[3]) {
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        let v3;
+        if (ret[0] !== 0) {
+            v3 = getStringFromWasm0(ret[0], ret[1]);
+            wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        }
+        return v3;
     }
     /**
      * The connection to the service is up.
@@ -109,27 +208,40 @@ export class Core {
     }
     /**
      * A core for `user@domain/device`: with the signature key in `identity`, as
-     * [`Core::new_identity`] made it, or for this stay only with a new one.
+     * [`Core::new_identity`] made it, or for this stay only with a new one. `pins` are the keys of
+     * others that are remembered, as [`Core::changed_pins`] gave them. With
+     * `require_post_quantum` it enters no room whose keys a later quantum computer gives away. With
+     * `issuers`, public keys in PEM, it trusts those alone whose credential holds a token of theirs.
      *
      * # Errors
-     * The name does not parse, the identity is another's or none, or the browser has no
-     * randomness.
+     * The name does not parse, the identity is another's or none, the pins or issuers are none, or
+     * the browser has no randomness.
      * @param {string} participant
-     * @param {Uint8Array | number[] | null} [identity]
+     * @param {Uint8Array | number[] | null | undefined} identity
+     * @param {string | null | undefined} pins
+     * @param {boolean} require_post_quantum
+     * @param {string[]} issuers
      */
-    constructor(participant, identity) {
-        let ptr0, len0, ptr1, len1;
+    constructor(participant, identity, pins, require_post_quantum, issuers) {
+        const val5 = +require_post_quantum;
+        let ptr0, len0, ptr1, len1, ptr2, len2, ptr3, len3;
         try {
             ptr0 = passStringToWasm0(participant, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
             len0 = WASM_VECTOR_LEN;
             ptr1 = isLikeNone(identity) ? 0 : passArray8ToWasm0(identity, wasm.__wbindgen_malloc);
             len1 = WASM_VECTOR_LEN;
+            ptr2 = isLikeNone(pins) ? 0 : passStringToWasm0(pins, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            len2 = WASM_VECTOR_LEN;
+            ptr3 = passArrayJsValueToWasm0(issuers, wasm.__wbindgen_malloc);
+            len3 = WASM_VECTOR_LEN;
         } catch (e) {
+            if (ptr3) { wasm.__externref_drop_slice(ptr3, len3); wasm.__wbindgen_free(ptr3, len3 * 4, 4); }
+            if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 1, 1); }
             if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
             if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
             throw e;
         }
-        const ret = wasm.core_new(ptr0, len0, ptr1, len1);
+        const ret = wasm.core_new(ptr0, len0, ptr1, len1, ptr2, len2, val5, ptr3, len3);
         if (ret[2]) {
             throw takeFromExternrefTable0(ret[1]);
         }
@@ -241,6 +353,21 @@ export class Core {
         return v5;
     }
     /**
+     * Asks the service to let a removed user come again.
+     *
+     * # Errors
+     * The name does not parse, or in no room.
+     * @param {string} participant
+     */
+    readmit(participant) {
+        const ptr0 = passStringToWasm0(participant, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.core_readmit(this.__wbg_ptr, ptr0, len0);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
      * Takes an envelope of the service.
      *
      * # Errors
@@ -258,27 +385,33 @@ export class Core {
         }
     }
     /**
-     * What to compare with another member to know each other's keys: twelve groups of five digits;
-     * nothing if it is no member.
+     * Asks the service to remove a user, with all devices, and to keep it out.
      *
      * # Errors
-     * The name does not parse.
+     * The name does not parse, or in no room.
      * @param {string} participant
-     * @returns {string | undefined}
      */
-    safetyNumber(participant) {
+    remove(participant) {
         const ptr0 = passStringToWasm0(participant, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
         const len0 = WASM_VECTOR_LEN;
-        const ret = wasm.core_safetyNumber(this.__wbg_ptr, ptr0, len0);
-        if (ret[3]) {
-            throw takeFromExternrefTable0(ret[2]);
+        const ret = wasm.core_remove(this.__wbg_ptr, ptr0, len0);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
         }
-        let v2;
-        if (ret[0] !== 0) {
-            v2 = getStringFromWasm0(ret[0], ret[1]);
-            wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+    }
+    /**
+     * Locks or unlocks the room.
+     *
+     * # Errors
+     * In no room, or our credential does not say that we may.
+     * @param {boolean} locked
+     * @param {number} now
+     */
+    setLocked(locked, now) {
+        const ret = wasm.core_setLocked(this.__wbg_ptr, locked, now);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
         }
-        return v2;
     }
     /**
      * Sends media signaling, as JSON, to the room's SFU.
@@ -309,6 +442,34 @@ export class Core {
             return getStringFromWasm0(ret[0], ret[1]);
         } finally {
             wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
+        }
+    }
+    /**
+     * The thumbprint (RFC 7638) of such an identity's key, for whoever makes room tokens for it.
+     *
+     * # Errors
+     * It is no identity.
+     * @param {Uint8Array | number[]} identity
+     * @returns {string}
+     */
+    static thumbprintOf(identity) {
+        let deferred3_0;
+        let deferred3_1;
+        try {
+            const ptr0 = passArray8ToWasm0(identity, wasm.__wbindgen_malloc);
+            const len0 = WASM_VECTOR_LEN;
+            const ret = wasm.core_thumbprintOf(ptr0, len0);
+            var ptr2 = ret[0];
+            var len2 = ret[1];
+            if (ret[3]) {
+                ptr2 = 0; len2 = 0;
+                throw takeFromExternrefTable0(ret[2]);
+            }
+            deferred3_0 = ptr2;
+            deferred3_1 = len2;
+            return getStringFromWasm0(ptr2, len2);
+        } finally {
+            wasm.__wbindgen_free(deferred3_0, deferred3_1, 1);
         }
     }
 }
@@ -440,6 +601,110 @@ export class Opening {
 if (Symbol.dispose) Opening.prototype[Symbol.dispose] = Opening.prototype.free;
 
 /**
+ * A code of a vector's authenticator or keys, likewise without a group.
+ */
+export class VectorCode {
+    static __wrap(ptr) {
+        const obj = Object.create(VectorCode.prototype);
+        obj.__wbg_ptr = ptr;
+        VectorCodeFinalization.register(obj, obj.__wbg_ptr, obj);
+        return obj;
+    }
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        VectorCodeFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_vectorcode_free(ptr, 0);
+    }
+    /**
+     * As [`Core::compare_code`](crate::Core::compare_code).
+     * @param {string} text
+     * @returns {string}
+     */
+    compare(text) {
+        let deferred2_0;
+        let deferred2_1;
+        try {
+            const ptr0 = passStringToWasm0(text, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            const len0 = WASM_VECTOR_LEN;
+            const ret = wasm.vectorcode_compare(this.__wbg_ptr, ptr0, len0);
+            deferred2_0 = ret[0];
+            deferred2_1 = ret[1];
+            return getStringFromWasm0(ret[0], ret[1]);
+        } finally {
+            wasm.__wbindgen_free(deferred2_0, deferred2_1, 1);
+        }
+    }
+    /**
+     * The group code of an epoch authenticator.
+     * @param {Uint8Array | number[]} epoch_authenticator
+     * @returns {VectorCode}
+     */
+    static group(epoch_authenticator) {
+        const ptr0 = passArray8ToWasm0(epoch_authenticator, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.vectorcode_group(ptr0, len0);
+        return VectorCode.__wrap(ret);
+    }
+    /**
+     * The safety number of two devices as the first shows it.
+     *
+     * # Errors
+     * A name does not parse.
+     * @param {string} own
+     * @param {Uint8Array | number[]} own_key
+     * @param {string} other
+     * @param {Uint8Array | number[]} other_key
+     * @returns {VectorCode}
+     */
+    static pair(own, own_key, other, other_key) {
+        let ptr0, len0, ptr1, len1, ptr2, len2, ptr3, len3;
+        try {
+            ptr0 = passStringToWasm0(own, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            len0 = WASM_VECTOR_LEN;
+            ptr1 = passArray8ToWasm0(own_key, wasm.__wbindgen_malloc);
+            len1 = WASM_VECTOR_LEN;
+            ptr2 = passStringToWasm0(other, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            len2 = WASM_VECTOR_LEN;
+            ptr3 = passArray8ToWasm0(other_key, wasm.__wbindgen_malloc);
+            len3 = WASM_VECTOR_LEN;
+        } catch (e) {
+            if (ptr3) { wasm.__wbindgen_free(ptr3, len3 * 1, 1); }
+            if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 1, 1); }
+            if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+            if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+            throw e;
+        }
+        const ret = wasm.vectorcode_pair(ptr0, len0, ptr1, len1, ptr2, len2, ptr3, len3);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return VectorCode.__wrap(ret[0]);
+    }
+    /**
+     * As [`Core::code`](crate::Core::code).
+     * @returns {string}
+     */
+    shown() {
+        let deferred1_0;
+        let deferred1_1;
+        try {
+            const ret = wasm.vectorcode_shown(this.__wbg_ptr);
+            deferred1_0 = ret[0];
+            deferred1_1 = ret[1];
+            return getStringFromWasm0(ret[0], ret[1]);
+        } finally {
+            wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
+        }
+    }
+}
+if (Symbol.dispose) VectorCode.prototype[Symbol.dispose] = VectorCode.prototype.free;
+
+/**
  * A sender with the base key of a vector instead of a group's. It has nothing to do with any
  * [`Core`](crate::Core): it shows that this build makes the same bytes as every other one.
  */
@@ -535,12 +800,28 @@ function __wbg_get_imports() {
             const ret = Error(getStringFromWasm0(arg0, arg1));
             return ret;
         },
+        __wbg___wbindgen_string_get_7ce8eee7fd327545: function(arg0, arg1) {
+            const obj = arg1;
+            const ret = typeof(obj) === 'string' ? obj : undefined;
+            var ptr1 = isLikeNone(ret) ? 0 : passStringToWasm0(ret, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            var len1 = WASM_VECTOR_LEN;
+            getDataViewMemory0().setInt32((arg0 >>> 0) + 4 * 1, len1, true);
+            getDataViewMemory0().setInt32((arg0 >>> 0) + 4 * 0, ptr1, true);
+        },
         __wbg___wbindgen_throw_4c88d8bf264fd984: function(arg0, arg1) {
             throw new Error(getStringFromWasm0(arg0, arg1));
         },
-        __wbg_getRandomValues_5d8c030b527203a6: function() { return handleError(function (arg0, arg1) {
+        __wbg_getRandomValues_8b6f1f663e6f188d: function() { return handleError(function (arg0, arg1) {
             globalThis.crypto.getRandomValues(getArrayU8FromWasm0(arg0, arg1));
         }, arguments); },
+        __wbg_getTime_edc91481cbc4cd78: function(arg0) {
+            const ret = arg0.getTime();
+            return ret;
+        },
+        __wbg_new_0_36d738a0c8cfac43: function() {
+            const ret = new Date();
+            return ret;
+        },
         __wbg_now_463ac581d2fc7ea3: function() {
             const ret = Date.now();
             return ret;
@@ -566,6 +847,9 @@ const CoreFinalization = (typeof FinalizationRegistry === 'undefined')
 const OpeningFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_opening_free(ptr, 1));
+const VectorCodeFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_vectorcode_free(ptr, 1));
 const VectorSenderFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_vectorsender_free(ptr, 1));
@@ -579,6 +863,14 @@ function addToExternrefTable0(obj) {
 function getArrayU8FromWasm0(ptr, len) {
     ptr = ptr >>> 0;
     return getUint8ArrayMemory0().subarray(ptr / 1, ptr / 1 + len);
+}
+
+let cachedDataViewMemory0 = null;
+function getDataViewMemory0() {
+    if (cachedDataViewMemory0 === null || cachedDataViewMemory0.buffer.detached === true || (cachedDataViewMemory0.buffer.detached === undefined && cachedDataViewMemory0.buffer !== wasm.memory.buffer)) {
+        cachedDataViewMemory0 = new DataView(wasm.memory.buffer);
+    }
+    return cachedDataViewMemory0;
 }
 
 function getStringFromWasm0(ptr, len) {
@@ -611,6 +903,16 @@ function passArray8ToWasm0(arg, malloc) {
     const ptr = malloc(arg.length * 1, 1) >>> 0;
     getUint8ArrayMemory0().set(arg, ptr / 1);
     WASM_VECTOR_LEN = arg.length;
+    return ptr;
+}
+
+function passArrayJsValueToWasm0(array, malloc) {
+    const ptr = malloc(array.length * 4, 4) >>> 0;
+    for (let i = 0; i < array.length; i++) {
+        const add = addToExternrefTable0(array[i]);
+        getDataViewMemory0().setUint32(ptr + 4 * i, add, true);
+    }
+    WASM_VECTOR_LEN = array.length;
     return ptr;
 }
 
@@ -691,6 +993,7 @@ function __wbg_finalize_init(instance, module) {
     wasmInstance = instance;
     wasm = instance.exports;
     wasmModule = module;
+    cachedDataViewMemory0 = null;
     cachedUint8ArrayMemory0 = null;
     wasm.__wbindgen_start();
     return wasm;

@@ -116,6 +116,9 @@ impl ConnectionBuilder {
             .with_udp_addrs(self.udp_addrs)
             .build()
             .await?;
+        if self.tracks.is_empty() {
+            offer_to_receive(&peer).await?;
+        }
         let mut tracks = HashMap::new();
         for track in &self.tracks {
             tracks.insert(track.ssrc, add_track(&peer, track).await?);
@@ -130,6 +133,18 @@ impl ConnectionBuilder {
         };
         Ok((connection, events))
     }
+}
+
+/// An offer has a section for media even if we send none: in it, what others send begins.
+async fn offer_to_receive(peer: &impl PeerConnection) -> Result<(), ConnectionError> {
+    let init = RTCRtpTransceiverInit {
+        direction: RTCRtpTransceiverDirection::Recvonly,
+        streams: Vec::new(),
+        send_encodings: Vec::new(),
+    };
+    peer.add_transceiver_from_kind(RtpCodecKind::Audio, Some(init))
+        .await?;
+    Ok(())
 }
 
 async fn add_track(

@@ -1,2 +1,0 @@
-/** What a conference is asked for, and what it tells. */
-export {};

@@ -1,2 +1,0 @@
-/** The worker: owns the keys, the group and the connection to the service. */
-export {};
