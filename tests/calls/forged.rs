@@ -91,10 +91,15 @@ fn a_second_victim_has_the_author_removed() {
 fn a_member_changes_neither_the_terms_nor_who_is_in_by_itself() {
     let (mut world, mut mallory) = with_mallory(&["alice", "bob"]);
     let (_, before) = world.assert_agreed_among(&["alice", "bob"]);
-    for inline in [Inline::OtherTerms, Inline::RemovalOf(0)] {
+    let cases = [
+        // They are locked, and it is no moderator.
+        (Inline::OtherTerms, Refusal::Unauthorised),
+        (Inline::RemovalOf(0), Refusal::PolicyViolation),
+    ];
+    for (inline, refusal) in cases {
         mallory.told.clear();
         mallory.commit_inline(&mut world, &inline);
-        assert_eq!(mallory.last_refusal(), Some(Refusal::PolicyViolation));
+        assert_eq!(mallory.last_refusal(), Some(refusal));
     }
     assert_eq!(world.assert_agreed_among(&["alice", "bob"]).1, before);
     world.join("carol");
