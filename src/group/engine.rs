@@ -48,14 +48,22 @@ pub(crate) struct CommitBundle {
 pub(crate) enum Processed {
     /// A proposal of the service; it is queued for the next commit.
     Proposal(Proposed),
-    /// Somebody else's commit, and what in it breaks the rules.
-    Commit(Box<StagedCommit>, Option<RuleViolation>),
+    /// Somebody else's commit, its author, and what in it breaks the rules.
+    Commit(Box<StagedCommit>, LeafIndex, Option<Offence>),
     /// The echo of our own pending commit.
     OwnCommit,
     /// An application message and the leaf that signed it.
     Application(LeafIndex, Vec<u8>),
     /// The echo of our own application message.
     OwnApplication,
+}
+
+/// What a commit did that it may not.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Offence {
+    pub(crate) violation: RuleViolation,
+    /// Whom it brought in against the rules, by signature key, and what is wrong with each.
+    pub(crate) intruders: Vec<(Vec<u8>, RuleViolation)>,
 }
 
 /// A queued proposal.
@@ -167,8 +175,19 @@ impl Engine {
                     validator: &*self.validator,
                     identity: &identity,
                 };
-                let violation = rules::check_commit(&staged, &sender, &before).err();
-                Ok(Processed::Commit(staged, violation))
+                let broken = rules::check_commit(&staged, &sender, &before);
+                let offence = broken.err().map(|violation| Offence {
+                    violation,
+                    intruders: rules::intruders(&staged, &sender, &before),
+                });
+                let author = match sender {
+                    Sender::Member(leaf) => leaf,
+                    _ => self
+                        .group
+                        .ext_commit_sender_index(&staged)
+                        .map_err(|e| GroupError::library("finding a leaf", &e))?,
+                };
+                Ok(Processed::Commit(staged, to_leaf(author)?, offence))
             }
             ProcessedMessageContent::OwnPendingCommit => Ok(Processed::OwnCommit),
             ProcessedMessageContent::ApplicationMessage(message) => {
@@ -469,6 +488,35 @@ impl Engine {
         let mut members = self.group.members();
         let member = members.find(|member| member.index.u32() == u32::from(leaf.get()))?;
         Some(member.signature_key)
+    }
+
+    /// The leaf that has a signature key.
+    pub(crate) fn leaf_with(&self, signature_key: &[u8]) -> Option<LeafIndex> {
+        let mut members = self.group.members();
+        let member = members.find(|member| member.signature_key == signature_key)?;
+        to_leaf(member.index).ok()
+    }
+
+    /// The signature key at a leaf, if it is occupied.
+    pub(crate) fn key_at(&self, leaf: LeafIndex) -> Option<Vec<u8>> {
+        let (_, key) = self.identity_at(LeafNodeIndex::new(u32::from(leaf.get())))?;
+        Some(key)
+    }
+
+    /// Members whom the trust settings refuse as they are now, by leaf.
+    pub(crate) fn strangers(&self) -> Vec<(LeafIndex, RuleViolation)> {
+        let Ok(policy) = terms::policy(self.group.extensions()) else {
+            return Vec::new();
+        };
+        let own = self.group.own_leaf_index();
+        let others = self.group.members().filter(|member| member.index != own);
+        let refused = others.filter_map(|member| {
+            let there = (&policy.room, Occasion::Present);
+            let key = &member.signature_key;
+            let looked_at = rules::check_key(&*self.validator, there, &member.credential, key);
+            Some((to_leaf(member.index).ok()?, looked_at.err()?))
+        });
+        refused.collect()
     }
 
     /// Shows the members of `who`, or all others, to the trust settings as members; says what a person

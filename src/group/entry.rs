@@ -26,9 +26,14 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// Whether it leads into a group of the same terms.
+    /// Whether it leads into a group of the same terms. Whether it is locked is not asked: that
+    /// changes, and the log says how.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.policy == other.policy && self.external_sender == other.external_sender
+        let policy = RoomPolicy {
+            locked: self.policy.locked,
+            ..other.policy.clone()
+        };
+        self.policy == policy && self.external_sender == other.external_sender
     }
 
     pub(super) fn check(

@@ -8,6 +8,8 @@ use openmls::prelude::{
     Proposal, ProposalOrRefType, QueuedProposal, Sender, SenderExtensionIndex, StagedCommit,
 };
 
+use openmls::prelude::tls_codec::Size as _;
+
 use super::{CredentialError, Roster, credential, terms};
 use crate::id::{LeafIndex, ParticipantId, RoomName};
 use crate::trust::{CredentialValidator, Occasion, Presented, TrustError};
@@ -49,8 +51,8 @@ pub enum RuleViolation {
     /// A credential names nobody.
     #[error(transparent)]
     Credential(#[from] CredentialError),
-    /// An external commit does more than to enter and to remove the device's own old leaf.
-    #[error("an external commit may only enter and remove its own device's old leaf")]
+    /// An external commit does anything else than to take its device's own leaf back.
+    #[error("an external commit may only take its own device's leaf back")]
     ExternalCommit,
     /// An external commit by a user whose removal is under way.
     #[error("an external commit may not undo a pending removal of its user")]
@@ -75,7 +77,14 @@ pub enum RuleViolation {
     /// More leaves than media packets can name.
     #[error("the group is full")]
     Full,
+    /// A leaf that would fill the tree for everybody.
+    #[error("a leaf has {0} bytes, more than the {MAX_LEAF_BYTES} that it may have")]
+    LeafSize(usize),
 }
+
+/// Largest leaf in bytes: every newcomer gets all of them in one envelope. A chain of three
+/// certificates and a post-quantum key have about half of it.
+const MAX_LEAF_BYTES: usize = 8 * 1024;
 
 /// A proposal must be the service's Add or Remove, and an Add's key package must be in order and of
 /// the group's suite.
@@ -169,6 +178,10 @@ fn check_leaf(leaf: &LeafNode, suite: Ciphersuite) -> Result<ParticipantId, Rule
     if !terms::are_supported_by(leaf.capabilities(), suite) {
         return Err(RuleViolation::Capabilities);
     }
+    let bytes = leaf.tls_serialized_len();
+    if bytes > MAX_LEAF_BYTES {
+        return Err(RuleViolation::LeafSize(bytes));
+    }
     Ok(credential::participant(leaf.credential())?)
 }
 
@@ -239,6 +252,31 @@ pub(crate) fn check_commit(
     Ok(())
 }
 
+/// Whom a commit brings in against the rules, by signature key, and what is wrong with each. A
+/// commit that breaks a rule may bring several.
+pub(crate) fn intruders(
+    staged: &StagedCommit,
+    sender: &Sender,
+    before: &Before<'_>,
+) -> Vec<(Vec<u8>, RuleViolation)> {
+    let suite = staged.group_context().ciphersuite();
+    let adds = staged.add_proposals().filter_map(|add| {
+        let leaf = add.add_proposal().key_package().leaf_node();
+        let checked = check_leaf(leaf, suite)
+            .and_then(|_| check_lock(before.terms, before.roster, before.identity, leaf))
+            .and_then(|()| before.check_trust(leaf));
+        Some((leaf.signature_key().as_slice().to_vec(), checked.err()?))
+    });
+    let mut all: Vec<_> = adds.collect();
+    if *sender == Sender::NewMemberCommit
+        && let Some(leaf) = staged.update_path_leaf_node()
+        && let Err(violation) = check_external(staged, before)
+    {
+        all.push((leaf.signature_key().as_slice().to_vec(), violation));
+    }
+    all
+}
+
 /// Whether a commit locks or unlocks the room. Nothing else of the terms may change.
 fn turns_lock(
     staged: &StagedCommit,
@@ -295,8 +333,8 @@ pub(crate) fn external_joiner(staged: &StagedCommit) -> Result<ParticipantId, Ru
     )
 }
 
-/// An external commit needs nobody's consent, so it may do nothing to anybody else: enter, and
-/// remove the old leaf of the same device. It may not escape a removal, nor a lock.
+/// An external commit needs nobody's consent, so it may do nothing but to take a device's own leaf
+/// back: with the key and the kind of credential that are there. It may not escape a removal.
 fn check_external(staged: &StagedCommit, before: &Before<'_>) -> Result<(), RuleViolation> {
     let participant = external_joiner(staged)?;
     if let Some(leaf) = staged.update_path_leaf_node() {
@@ -315,9 +353,6 @@ fn check_external(staged: &StagedCommit, before: &Before<'_>) -> Result<(), Rule
         before.roster.occupant(leaf)
     };
     let own = |leaf: &LeafNodeIndex| occupant(*leaf).is_some_and(|who| **who == participant);
-    if removed.len() > 1 || !removed.iter().all(own) {
-        return Err(RuleViolation::ExternalCommit);
-    }
     let mut removing = before
         .removing
         .iter()
@@ -325,9 +360,21 @@ fn check_external(staged: &StagedCommit, before: &Before<'_>) -> Result<(), Rule
     if removing.any(|who| who.same_user(&participant)) {
         return Err(RuleViolation::RemovePending);
     }
-    let locked = terms::policy(before.terms).is_ok_and(|policy| policy.locked);
-    if locked && removed.is_empty() {
-        return Err(RuleViolation::Locked);
+    let [old] = removed[..] else {
+        return Err(RuleViolation::ExternalCommit);
+    };
+    if !own(&old) {
+        return Err(RuleViolation::ExternalCommit);
+    }
+    let same = |(credential, key): (Credential, Vec<u8>)| {
+        let new = staged.update_path_leaf_node();
+        new.is_some_and(|new| {
+            key == new.signature_key().as_slice()
+                && credential.credential_type() == new.credential().credential_type()
+        })
+    };
+    if !(before.identity)(old).is_some_and(same) {
+        return Err(RuleViolation::Identity);
     }
     Ok(())
 }

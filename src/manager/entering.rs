@@ -140,6 +140,7 @@ impl KeyManager {
             // The report may have been lost with the connection.
             self.report_applied();
             self.decline_again();
+            self.distrust_again();
         }
         self.announce();
     }

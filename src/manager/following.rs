@@ -5,7 +5,7 @@ use super::{KeyManager, Output, Phase};
 use crate::delivery::{Blob, ClientMessage, LogBody, LogEntry};
 use crate::epoch::SwitchReason;
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{GroupError, MlsSuite, Processed, RosterChange, RuleViolation};
+use crate::group::{GroupError, MlsSuite, Offence, Processed, RosterChange, RuleViolation};
 use crate::id::{Epoch, GroupId, LeafIndex, Seq};
 use crate::pipeline::MediaUpdate;
 use crate::time::Moment;
@@ -88,13 +88,19 @@ impl KeyManager {
         let Some(stay) = self.any_stay() else {
             return Ok(());
         };
-        let (change, own, violation) = match stay.engine.process(commit)? {
+        let (change, own, offence) = match stay.engine.process(commit)? {
             Processed::OwnCommit => (stay.engine.merge_own()?, true, None),
-            Processed::Commit(staged, violation) => {
+            // Whom the service calls the author would be blamed for what somebody else did.
+            Processed::Commit(_, real, _) if real != author => {
+                return Err(GroupError::Malformed(
+                    "a commit of the author that is named",
+                ));
+            }
+            Processed::Commit(staged, _, offence) => {
                 if stay.engine.has_pending_commit() {
                     stay.engine.discard_own()?;
                 }
-                (stay.engine.merge(*staged)?, false, violation)
+                (stay.engine.merge(*staged)?, false, offence)
             }
             _ => return Err(GroupError::Malformed("a commit")),
         };
@@ -106,7 +112,7 @@ impl KeyManager {
         }
         stay.epoch_began(author, own, now);
         let unlawful = matches!(
-            violation,
+            offence.as_ref().map(|offence| &offence.violation),
             Some(RuleViolation::Terms | RuleViolation::NotModerator)
         );
         let terms_hold = !unlawful && stay.engine.states(&stay.door);
@@ -118,7 +124,7 @@ impl KeyManager {
             return Ok(());
         }
         self.review_lock(author, own);
-        self.new_epoch(author, &change, violation, owed, now);
+        self.new_epoch(author, &change, offence, owed, now);
         Ok(())
     }
 
@@ -127,13 +133,13 @@ impl KeyManager {
         &mut self,
         author: LeafIndex,
         change: &RosterChange,
-        violation: Option<RuleViolation>,
+        offence: Option<Offence>,
         owes_announcement: bool,
         now: Moment,
     ) {
         // Before sending could move to the new epoch.
-        if let Some(violation) = violation {
-            self.distrust(author, &violation, now);
+        if let Some(offence) = offence {
+            self.distrust(author, &offence, now);
         }
         self.review_trust();
         // Keys first: once the report is out, others may send in the new epoch.

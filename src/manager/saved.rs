@@ -212,6 +212,7 @@ impl KeyManager {
         self.enter_epoch(&RosterChange::default(), now);
         // Whoever restarted has forgotten what it was warned of.
         self.meet(None);
+        self.suspect_strangers(now);
         self.tell_lock();
         for (participant, streams) in wire.streams {
             self.streams_of(participant, streams);

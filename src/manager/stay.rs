@@ -93,6 +93,8 @@ impl Objection {
 /// A member whom we do not trust.
 pub(super) struct Suspect {
     pub(super) leaf: LeafIndex,
+    /// Whose leaf it is: another key is another member.
+    pub(super) signature_key: Vec<u8>,
     pub(super) participant: ParticipantId,
     pub(super) objection: Objection,
     /// When we leave if it is still there.

@@ -6,40 +6,66 @@ use super::stay::{Objection, Suspect};
 use super::{KeyManager, Output};
 use crate::delivery::ClientMessage;
 use crate::event::{Event, FatalCause};
-use crate::group::RuleViolation;
+use crate::group::{Offence, RuleViolation};
 use crate::id::{LeafIndex, ParticipantId};
 use crate::pipeline::MediaUpdate;
 use crate::time::Moment;
 
 impl KeyManager {
     /// An accepted commit broke the rules. We follow it, so as not to be in another group than
-    /// everybody else, but nobody hears anything from us until the leaf at fault is gone. Only the
-    /// service can propose its removal; if that does not come in time, we leave.
-    pub(super) fn distrust(&mut self, author: LeafIndex, violation: &RuleViolation, now: Moment) {
-        let patience = self.config.distrust_patience;
+    /// everybody else, but nobody hears anything from us until all leaves at fault are gone: those
+    /// that it brought in, and its author, unless others may see in the newcomers what we do not.
+    pub(super) fn distrust(&mut self, author: LeafIndex, offence: &Offence, now: Moment) {
+        let Some(stay) = self.stay() else { return };
+        let intruders = offence.intruders.iter();
+        let mut at_fault: Vec<_> = intruders
+            .filter_map(|(key, violation)| Some((stay.engine.leaf_with(key)?, violation.clone())))
+            .collect();
+        if at_fault.is_empty() || !matches!(offence.violation, RuleViolation::Untrusted { .. }) {
+            at_fault.push((author, offence.violation.clone()));
+        }
+        for (leaf, violation) in at_fault {
+            self.suspect(leaf, &violation, now);
+        }
+    }
+
+    /// Members whom we would not enter a group with are not better for having been in it before us.
+    pub(super) fn suspect_strangers(&mut self, now: Moment) {
+        let strangers = self.stay().map(|stay| stay.engine.strangers());
+        for (leaf, violation) in strangers.unwrap_or_default() {
+            self.suspect(leaf, &violation, now);
+        }
+    }
+
+    /// Nobody hears anything from us until a leaf is gone. Only the service can propose its removal;
+    /// if that does not come in time, we leave. Somebody without a name could hide among the others:
+    /// we leave at once.
+    fn suspect(&mut self, leaf: LeafIndex, violation: &RuleViolation, now: Moment) {
+        let leave_at = now + self.config.distrust_patience;
         let Some(stay) = self.any_stay() else { return };
-        let roster = stay.engine.roster();
-        let leaf = match violation {
-            RuleViolation::Untrusted { participant, .. } => roster.leaf_of(participant),
-            _ => Some(author),
+        let named = stay.engine.occupant(leaf).zip(stay.engine.key_at(leaf));
+        let Some((participant, signature_key)) = named else {
+            self.send(ClientMessage::Leave);
+            return self.end(Event::Fatal(FatalCause::TermsBroken));
         };
-        let Some((leaf, participant)) = leaf.and_then(|leaf| Some((leaf, roster.occupant(leaf)?)))
-        else {
+        if stay
+            .suspects
+            .iter()
+            .any(|s| s.signature_key == signature_key)
+        {
             return;
-        };
-        let participant = ParticipantId::clone(participant);
-        let Objection { code, reason } = Objection::new(violation);
+        }
+        let objection = Objection::new(violation);
         stay.suspects.push(Suspect {
             leaf,
+            signature_key,
             participant: participant.clone(),
-            objection: Objection {
-                code,
-                reason: reason.clone(),
-            },
-            leave_at: now + patience,
+            objection: objection.clone(),
+            leave_at,
         });
         let group_id = stay.group_id;
         self.review_suspension();
+        let Objection { code, reason } = objection;
         self.send(ClientMessage::Distrust {
             group_id,
             leaf,
@@ -51,6 +77,20 @@ impl KeyManager {
             code,
             reason,
         });
+    }
+
+    /// Says again what may have been lost with a connection, or never had one.
+    pub(super) fn distrust_again(&mut self) {
+        let Some(stay) = self.stay() else { return };
+        let group_id = stay.group_id;
+        let all = stay.suspects.iter().map(|suspect| ClientMessage::Distrust {
+            group_id,
+            leaf: suspect.leaf,
+            reason: suspect.objection.reason.clone(),
+        });
+        for message in all.collect::<Vec<_>>() {
+            self.send(message);
+        }
     }
 
     /// Takes note of members who are new to us: of those that came, or of all.
@@ -67,10 +107,9 @@ impl KeyManager {
     /// A new epoch: who of those whom we did not trust is gone?
     pub(super) fn review_trust(&mut self) {
         let Some(stay) = self.any_stay() else { return };
-        let roster = stay.engine.roster();
+        let engine = &stay.engine;
         let still = |suspect: &mut Suspect| {
-            let occupant = roster.occupant(suspect.leaf);
-            occupant.is_some_and(|who| **who == suspect.participant)
+            engine.key_at(suspect.leaf).as_ref() == Some(&suspect.signature_key)
         };
         let gone: Vec<Suspect> = stay.suspects.extract_if(.., |s| !still(s)).collect();
         for suspect in gone {

@@ -6,6 +6,7 @@ mod announcement;
 mod ca;
 mod certificates;
 mod forged;
+mod ghost;
 mod mallory;
 mod media_start;
 mod modes;

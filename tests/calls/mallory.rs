@@ -11,7 +11,7 @@ use mls_srtp_signaling::room::ClientId;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
     BasicCredential, Capabilities, Ciphersuite, CredentialType, CredentialWithKey, Extension,
-    ExtensionType, Extensions, GroupContext, KeyPackage, LeafNodeIndex,
+    ExtensionType, Extensions, GroupContext, KeyPackage, LeafNodeIndex, LeafNodeParameters,
     MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, MlsGroup, MlsGroupJoinConfig, MlsMessageBodyIn,
     MlsMessageIn, MlsMessageOut, OpenMlsProvider, ProcessedMessageContent, RatchetTreeIn,
     StagedWelcome, UnknownExtension,
@@ -48,8 +48,25 @@ pub struct Mallory {
     group: Option<MlsGroup>,
     group_id: GroupId,
     seq: Seq,
+    /// Hash chain value of the newest entry.
+    chain: Blob,
     /// Everything that the service said and that was not for following the log.
     pub told: Vec<ServiceMessage>,
+}
+
+/// What a leaf must be able to do in our rooms.
+fn capabilities() -> Capabilities {
+    Capabilities::new(
+        None,
+        Some(&[SUITE]),
+        Some(&[ExtensionType::Unknown(ROOM_POLICY_EXTENSION)]),
+        None,
+        Some(&[
+            CredentialType::Basic,
+            CredentialType::X509,
+            CredentialType::Other(TOKEN_CREDENTIAL),
+        ]),
+    )
 }
 
 impl Mallory {
@@ -64,6 +81,7 @@ impl Mallory {
             group: None,
             group_id: GroupId::new([0; 16]),
             seq: Seq::default(),
+            chain: Blob::default(),
             told: Vec::new(),
         };
         mallory.come_in(world);
@@ -89,19 +107,8 @@ impl Mallory {
     }
 
     fn key_package(&self) -> Blob {
-        let capabilities = Capabilities::new(
-            None,
-            Some(&[SUITE]),
-            Some(&[ExtensionType::Unknown(ROOM_POLICY_EXTENSION)]),
-            None,
-            Some(&[
-                CredentialType::Basic,
-                CredentialType::X509,
-                CredentialType::Other(TOKEN_CREDENTIAL),
-            ]),
-        );
         let bundle = KeyPackage::builder()
-            .leaf_node_capabilities(capabilities)
+            .leaf_node_capabilities(capabilities())
             .build(SUITE, &self.provider, &self.signer, self.credential())
             .expect("a key package");
         encode(&bundle.into_key_package().into())
@@ -122,11 +129,12 @@ impl Mallory {
                 ServiceMessage::Welcome {
                     group_id,
                     seq,
+                    chain,
                     welcome,
                     tree,
-                    ..
                 } => {
                     (self.group_id, self.seq) = (group_id, seq);
+                    self.chain = chain;
                     self.group = Some(self.enter(&welcome, &tree));
                 }
                 ServiceMessage::Entry(entry) => self.take(&entry),
@@ -155,6 +163,7 @@ impl Mallory {
             return;
         };
         self.seq = entry.seq;
+        self.chain = entry.chain.clone();
         let message = match &entry.body {
             LogBody::Proposal { proposal, .. } => proposal,
             LogBody::Commit { commit, .. } => commit,
@@ -174,6 +183,44 @@ impl Mallory {
             }
             _ => {}
         }
+    }
+
+    /// Where the log stands: group, newest entry and its chain value.
+    pub fn at(&self) -> (GroupId, Seq, Blob) {
+        (self.group_id, self.seq, self.chain.clone())
+    }
+
+    /// An external commit by which somebody enters whom nobody has added. The service has all that
+    /// it takes.
+    pub fn ghost(&self, identity: &[u8]) -> Blob {
+        let provider = OpenMlsRustCrypto::default();
+        let signer = SignatureKeyPair::new(SUITE.signature_algorithm()).expect("randomness");
+        let group = self.group.as_ref().expect("a member");
+        let info = group.export_group_info(self.provider.crypto(), &self.signer, true);
+        let MlsMessageBodyIn::GroupInfo(info) = decode(&encode(&info.expect("exported"))).extract()
+        else {
+            panic!("not a GroupInfo");
+        };
+        let leaf = LeafNodeParameters::builder().with_capabilities(capabilities());
+        let (_, bundle) = MlsGroup::external_commit_builder()
+            .with_config(MlsGroupJoinConfig::default())
+            .build_group(
+                &provider,
+                info,
+                CredentialWithKey {
+                    credential: BasicCredential::new(identity.to_vec()).into(),
+                    signature_key: signer.to_public_vec().into(),
+                },
+            )
+            .expect("MLS allows it")
+            .leaf_node_parameters(leaf.build())
+            .load_psks(provider.storage())
+            .expect("none")
+            .build(provider.rand(), provider.crypto(), &signer, |_| true)
+            .expect("MLS allows it")
+            .finalize(&provider)
+            .expect("MLS allows it");
+        encode(bundle.commit())
     }
 
     pub fn epoch(&self) -> Epoch {

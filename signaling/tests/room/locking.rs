@@ -184,3 +184,21 @@ fn a_lock_that_lost_the_race_is_made_again() {
     lab.pass(2_000);
     assert_eq!(lab.get("bob").manager.is_locked(), Some(true));
 }
+
+#[test]
+fn a_lock_that_turned_while_somebody_was_away_breaks_no_stay() {
+    let mut lab = with_a_chair();
+    let here = lab.position("bob");
+    for turned in [true, false] {
+        lab.disconnect("bob");
+        lock(&mut lab, "chair", turned);
+        lab.reconnect("bob");
+        lab.pass(300);
+        assert_eq!(lab.get("bob").manager.is_locked(), Some(turned));
+    }
+    let (group, _) = here.expect("a member");
+    assert_eq!(lab.position("bob"), lab.position("chair"));
+    assert_eq!(lab.position("bob").map(|(group, _)| group), Some(group));
+    let last = lab.get("bob").events.last();
+    assert!(!matches!(last, Some(Event::Fatal(_))), "{last:?}");
+}

@@ -298,6 +298,6 @@ fn an_external_commit_is_refused() {
         .expect("MLS allows it");
     assert_eq!(
         call.refusal_of(bundle.commit()),
-        rule(RuleViolation::Committer)
+        rule(RuleViolation::ExternalCommit)
     );
 }

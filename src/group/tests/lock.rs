@@ -92,7 +92,7 @@ impl Room {
     /// What bob has against a commit.
     fn objection_of_bob(&mut self, bundle: &CommitBundle) -> Option<RuleViolation> {
         match self.bob.1.process(&bundle.commit).expect("valid") {
-            Processed::Commit(_, violation) => violation,
+            Processed::Commit(_, _, offence) => offence.map(|offence| offence.violation),
             _ => panic!("not somebody else's commit"),
         }
     }
@@ -103,7 +103,7 @@ impl Room {
         assert_eq!(change.outcome().locked, Some(locked));
         self.follower.merge(change).expect("merges");
         match self.bob.1.process(&bundle.commit).expect("valid") {
-            Processed::Commit(staged, None) => self.bob.1.merge(*staged).expect("merges"),
+            Processed::Commit(staged, _, None) => self.bob.1.merge(*staged).expect("merges"),
             _ => panic!("bob objects"),
         };
         self.alice.1.merge_own().expect("merges");
