@@ -10,7 +10,7 @@ use mls_srtp_participant::headless::{Headless, HeadlessConfig};
 use mls_srtp_participant::leg::LegConfig;
 use mls_srtp_participant::session::LinkConfig;
 use mls_srtp_participant::trust::Trust;
-use mls_srtp_signaling::access::{read_issuer, unix_time};
+use mls_srtp_signaling::access::{read_issuer, read_secret_issuer, unix_time};
 
 use crate::cli::Serve;
 use crate::media::SampleMedia;
@@ -78,10 +78,12 @@ impl Bots {
 
 /// A token for a bot, if one is needed and a key is there that makes some.
 fn token_for(args: &Serve, bot: &ParticipantId) -> Result<Option<String>, String> {
-    let Some(key) = args.access.token_key.first() else {
-        return Ok(None);
+    let access = &args.access;
+    let issuer = match (access.token_key.first(), access.token_secret.first()) {
+        (Some(key), _) => read_issuer(key),
+        (None, Some(secret)) => read_secret_issuer(secret),
+        (None, None) => return Ok(None),
     };
-    let issuer = read_issuer(key);
     let issuer = issuer.map_err(|error| format!("bots need a key that makes tokens: {error}"))?;
     let now = unix_time().as_secs();
     let token = RoomToken {

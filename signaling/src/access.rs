@@ -10,7 +10,7 @@ use mls_srtp::token::{Right, RoomToken};
 use mls_srtp::trust::TrustError;
 
 use crate::refused::Refused;
-pub use args::{AccessArgs, AccessError, read_issuer, unix_time};
+pub use args::{AccessArgs, AccessError, read_issuer, read_secret_issuer, unix_time};
 pub use open::OpenAccess;
 pub use tokens::TokenAccess;
 

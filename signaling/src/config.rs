@@ -20,7 +20,7 @@ pub struct ServiceConfig {
     /// Connections at once from one address, which is an IPv4 address or an IPv6 /64; as many again
     /// are told why they are refused, the rest are dropped. 0 is no limit. Default 128: people of an
     /// office share an address, and a browser that loads the page has six connections for a moment;
-    /// and nearly a hundred addresses are needed to take every place of the service. Behind a proxy
+    /// and forty addresses are needed to take every place of the service. Behind a proxy
     /// all come from one address, and this must be 0.
     pub max_per_address: usize,
     /// New connections per second from one address in the long run; twice `max_per_address` of them

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use mls_srtp::id::ParticipantId;
 use mls_srtp::token::{Confirmation, Right, RoomToken, TOKEN_AUDIENCE, new_key, new_token_id};
-use mls_srtp_signaling::access::{read_issuer, unix_time};
+use mls_srtp_signaling::access::{read_issuer, read_secret_issuer, unix_time};
 
 /// Make a key that makes room tokens, and print the public key that checks them.
 #[derive(Debug, Args)]
@@ -21,9 +21,12 @@ pub struct TokenKey {
 /// Make a room token and print it.
 #[derive(Debug, Args)]
 pub struct Token {
-    /// The issuer's private key from `token-key`, or a file with the shared secret.
-    #[arg(long, value_name = "FILE", env = "MLS_SRTP_TOKEN_KEY")]
-    key: PathBuf,
+    /// The issuer's private key, from `token-key`.
+    #[arg(long, value_name = "FILE", required_unless_present = "secret")]
+    key: Option<PathBuf>,
+    /// A file with the secret that is shared with the service, instead of a key.
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    secret: Option<PathBuf>,
     /// The room that it is for; "name-*" stands for all rooms of that beginning.
     #[arg(long)]
     room: String,
@@ -122,6 +125,11 @@ impl Token {
             jti: new_token_id(id),
             cnf: self.bind.clone().map(|jkt| Confirmation { jkt }),
         };
-        Ok(read_issuer(&self.key)?.issue(&token)?)
+        let issuer = match (&self.key, &self.secret) {
+            (Some(key), _) => read_issuer(key)?,
+            (None, Some(secret)) => read_secret_issuer(secret)?,
+            (None, None) => return Err("give --key or --secret".into()),
+        };
+        Ok(issuer.issue(&token)?)
     }
 }

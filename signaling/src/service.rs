@@ -13,6 +13,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::access::Entry;
 use crate::addresses::{Addresses, Admission, Guest};
 use crate::config::ServiceConfig;
 use crate::connection::{Batch, Outgoing};
@@ -145,9 +146,25 @@ impl Service {
 
     /// The first message of a client.
     pub(crate) fn hello(&self, client: ClientId, message: ClientMessage) -> Result<(), Refused> {
-        let ClientMessage::Hello { room: name, .. } = &message else {
+        let ClientMessage::Hello {
+            room: name,
+            participant,
+            token,
+            resume,
+            ..
+        } = &message
+        else {
             return Err(Refused::new(Refusal::OutOfOrder, "say hello first"));
         };
+        // A stranger opens no room: it would be read from the store, and takes a place.
+        if !lock(&self.rooms).contains_key(name) {
+            self.shared.access.admit(&Entry {
+                room: name,
+                participant,
+                token: token.as_deref(),
+                resumes: resume.is_some(),
+            })?;
+        }
         let room = self.room(name)?;
         let entered = self.with(&room, |room, now| room.hello(client, message, now));
         if entered.is_ok()

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::delivery::Blob;
 use crate::group::RoomPolicy;
 use crate::id::{Epoch, Generation, GroupId, LeafIndex, ParticipantId, RoomName, Seq};
+use crate::token::KeyProof;
 use crate::trust::TrustCode;
 
 /// The version of the envelopes in this module.
@@ -37,6 +38,9 @@ pub enum ClientMessage {
         /// Proof of admission where the service asks for one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<String>,
+        /// Proof that the token is shown by whom it is for. A token without one is refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<KeyProof>,
         /// Set by a member that lost its connection and goes on where it was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume: Option<Resume>,
@@ -61,7 +65,7 @@ pub enum ClientMessage {
     /// Wish to be removed; also ends the wish to join.
     Leave,
     /// Wish that somebody else be removed, with all devices, and stay out until a
-    /// [`ClientMessage::Readmit`] or until everybody has gone.
+    /// [`ClientMessage::Readmit`].
     Evict {
         /// Whom.
         participant: ParticipantId,
@@ -451,8 +455,7 @@ pub enum Refusal {
     PolicyViolation,
     /// The room is locked: nobody new comes in until a moderator unlocks it.
     RoomLocked,
-    /// A moderator removed this user; none of its devices comes in until a moderator readmits it or
-    /// everybody has gone.
+    /// A moderator removed this user; none of its devices comes in until a moderator readmits it.
     UserRemoved,
     /// An external commit while a removal of its user waits to be committed.
     RemovePending,

@@ -3,13 +3,14 @@
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use openmls::prelude::CredentialWithKey;
+use openmls_traits::signatures::Signer as _;
 use serde::{Deserialize, Serialize};
 
 use super::provider::{KeyPair, key_pair};
 use super::{GroupError, credential, terms};
 use crate::delivery::Blob;
-use crate::id::ParticipantId;
-use crate::token::RoomToken;
+use crate::id::{ParticipantId, RoomName};
+use crate::token::{KeyProof, RoomToken, proof_content};
 use crate::trust::{self, Evidence, TrustError};
 
 /// A participant's name and the Ed25519 key that signs for it.
@@ -94,6 +95,19 @@ impl Identity {
         if let Some(token) = token.filter(|token| RoomToken::may_be_shown(token, &key)) {
             self.evidence = Evidence::Token(token.to_owned());
         }
+    }
+
+    /// Proves for a room and a token that the key is ours.
+    ///
+    /// # Errors
+    /// [`GroupError::Crypto`] if the key cannot sign.
+    pub fn prove(&self, room: &RoomName, token: &str) -> Result<KeyProof, GroupError> {
+        let content = proof_content(room, &self.participant, token);
+        let signature = self.signer.sign(&content);
+        Ok(KeyProof {
+            key: self.public_key(),
+            signature: signature.map_err(|_| GroupError::Crypto)?.into(),
+        })
     }
 
     /// What the credential brings.

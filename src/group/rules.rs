@@ -334,12 +334,10 @@ pub(crate) fn external_joiner(staged: &StagedCommit) -> Result<ParticipantId, Ru
 }
 
 /// An external commit needs nobody's consent, so it may do nothing but to take a device's own leaf
-/// back: with the key and the kind of credential that are there. It may not escape a removal.
+/// back, with the key and the credential that are there and that members have looked at: whoever has
+/// another one asks to be added. It may not escape a removal.
 fn check_external(staged: &StagedCommit, before: &Before<'_>) -> Result<(), RuleViolation> {
     let participant = external_joiner(staged)?;
-    if let Some(leaf) = staged.update_path_leaf_node() {
-        before.check_trust(leaf)?;
-    }
     let mut removed = Vec::new();
     for proposal in staged.queued_proposals() {
         match proposal.proposal() {
@@ -369,8 +367,7 @@ fn check_external(staged: &StagedCommit, before: &Before<'_>) -> Result<(), Rule
     let same = |(credential, key): (Credential, Vec<u8>)| {
         let new = staged.update_path_leaf_node();
         new.is_some_and(|new| {
-            key == new.signature_key().as_slice()
-                && credential.credential_type() == new.credential().credential_type()
+            key == new.signature_key().as_slice() && credential == *new.credential()
         })
     };
     if !(before.identity)(old).is_some_and(same) {

@@ -41,11 +41,15 @@ impl KeyManager {
                 session,
             });
         let participant = self.identity.participant().clone();
+        // One that cannot be made is missed by the service, which says so.
+        let prove = |token: &String| self.identity.prove(&goal.room, token).ok();
+        let proof = goal.token.as_ref().and_then(prove);
         self.send(ClientMessage::Hello {
             version: PROTOCOL_VERSION,
             room: goal.room,
             participant,
             token: goal.token,
+            proof,
             resume,
         });
     }

@@ -19,18 +19,20 @@ pub struct TokenIssuer {
 }
 
 impl TokenIssuer {
-    /// With a key as it stands in a file: an Ed25519 `PRIVATE KEY` in PEM, otherwise a shared
-    /// secret.
+    /// With an Ed25519 `PRIVATE KEY` in PEM.
     ///
     /// # Errors
-    /// [`TokenKeyError`].
+    /// [`TokenKeyError::Pem`].
     pub fn read(text: &str) -> Result<Self, TokenKeyError> {
-        let text = text.trim();
-        if text.starts_with("-----BEGIN") {
-            let key = SigningKey::from_pkcs8_pem(text).map_err(|_| TokenKeyError::Pem)?;
-            return Self::eddsa(&key);
-        }
-        let secret = text.as_bytes();
+        let key = SigningKey::from_pkcs8_pem(text.trim()).map_err(|_| TokenKeyError::Pem)?;
+        Self::eddsa(&key)
+    }
+
+    /// With a shared secret.
+    ///
+    /// # Errors
+    /// [`TokenKeyError::ShortSecret`].
+    pub fn hs256(secret: &[u8]) -> Result<Self, TokenKeyError> {
         if secret.len() < MIN_SECRET {
             return Err(TokenKeyError::ShortSecret(secret.len()));
         }

@@ -49,16 +49,13 @@ impl std::fmt::Debug for TokenKeys {
 }
 
 impl TokenKeys {
-    /// One key, as it stands in a file: an Ed25519 key in PEM (`PUBLIC KEY`, or the issuer's own
-    /// `PRIVATE KEY`), otherwise a shared secret.
+    /// One Ed25519 key in PEM: `PUBLIC KEY`, or the issuer's own `PRIVATE KEY`. Whatever else there
+    /// may be in a file is not taken for a secret.
     ///
     /// # Errors
-    /// [`TokenKeyError`].
+    /// [`TokenKeyError::Pem`].
     pub fn read(text: &str) -> Result<Self, TokenKeyError> {
         let text = text.trim();
-        if !text.starts_with("-----BEGIN") {
-            return Self::hs256(text.as_bytes());
-        }
         let public = if text.contains("PRIVATE KEY") {
             ed25519_dalek::SigningKey::from_pkcs8_pem(text).map(|key| key.verifying_key())
         } else {

@@ -43,8 +43,8 @@ fn what_an_issuer_signs_its_key_opens() {
     let (issuer, keys) = issuer(1);
     let token = issuer.issue(&claims()).expect("signed");
     assert_eq!(keys.verify(&token), Ok(claims()));
-    let shared = TokenIssuer::read(SECRET).expect("a secret");
-    let secret = TokenKeys::read(SECRET).expect("a secret");
+    let shared = TokenIssuer::hs256(SECRET.as_bytes()).expect("a secret");
+    let secret = TokenKeys::hs256(SECRET.as_bytes()).expect("a secret");
     let token = shared.issue(&claims()).expect("signed");
     assert_eq!(secret.verify(&token), Ok(claims()));
     assert_eq!(keys.and(secret).verify(&token), Ok(claims()), "both known");
@@ -56,7 +56,7 @@ fn a_token_of_somebody_else_is_foreign() {
     let (theirs, _) = issuer(2);
     let token = theirs.issue(&claims()).expect("signed");
     assert_eq!(code(keys.verify(&token)), Some(TrustCode::TokenIssuer));
-    let shared = TokenIssuer::read(SECRET).expect("a secret");
+    let shared = TokenIssuer::hs256(SECRET.as_bytes()).expect("a secret");
     let token = shared.issue(&claims()).expect("signed");
     assert_eq!(code(keys.verify(&token)), Some(TrustCode::TokenIssuer));
     // A name of ours under a signature of theirs.
@@ -171,7 +171,7 @@ fn a_bound_token_is_for_one_key_and_may_be_shown() {
     assert!(!RoomToken::may_be_shown(&token, &[4; 32]));
     let free = issuer.issue(&claims()).expect("signed");
     assert!(!RoomToken::may_be_shown(&free, &[3; 32]));
-    let shared = TokenIssuer::read(SECRET).expect("a secret");
+    let shared = TokenIssuer::hs256(SECRET.as_bytes()).expect("a secret");
     let shared = shared.issue(&bound).expect("signed");
     assert!(!RoomToken::may_be_shown(&shared, &[3; 32]), "a secret's");
 }
@@ -188,10 +188,20 @@ fn the_thumbprint_is_the_published_one() {
 
 #[test]
 fn a_short_secret_is_no_key_and_a_secret_is_none_for_members() {
-    let short = TokenKeys::read("guess me").err();
+    let short = TokenKeys::hs256(b"guess me").err();
     assert_eq!(short, Some(TokenKeyError::ShortSecret(8)));
-    assert!(TokenIssuer::read("guess me").is_err());
-    let secret = TokenKeys::read(SECRET).expect("a secret").only_public();
+    assert!(TokenIssuer::hs256(b"guess me").is_err());
+    // What is a key of another kind, and long enough, is no secret: all know it.
+    for other in [
+        SECRET,
+        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg"}"#,
+    ] {
+        assert_eq!(TokenKeys::read(other).err(), Some(TokenKeyError::Pem));
+        assert_eq!(TokenIssuer::read(other).err(), Some(TokenKeyError::Pem));
+    }
+    let secret = TokenKeys::hs256(SECRET.as_bytes())
+        .expect("a secret")
+        .only_public();
     assert_eq!(secret.err(), Some(TokenKeyError::SharedSecret));
     assert!(issuer(1).1.only_public().is_ok());
     let broken = TokenKeys::read("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----");

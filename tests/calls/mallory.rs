@@ -97,6 +97,7 @@ impl Mallory {
             room: world.room_name(),
             participant: self.who.clone(),
             token: None,
+            proof: None,
             resume: None,
         };
         world.submit(self.client, hello);

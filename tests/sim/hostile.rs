@@ -78,6 +78,7 @@ impl Hostile {
                 room: room_name(),
                 participant: name(whom),
                 token: None,
+                proof: None,
                 resume: Some(Resume {
                     group_id,
                     seq,
@@ -210,6 +211,7 @@ impl World {
             room: room_name(),
             participant: name(stranger),
             token: None,
+            proof: None,
             resume: None,
         };
         let json = serde_json::to_vec(&hello).expect("encodes");

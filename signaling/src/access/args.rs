@@ -13,11 +13,15 @@ use super::{AccessControl, OpenAccess, TokenAccess};
 #[derive(Debug, Clone, Args)]
 pub struct AccessArgs {
     /// Let in whoever shows a room token that this key has signed: a file with the issuer's Ed25519
-    /// key in PEM, or with a shared secret of 32 bytes or more. May be given several times.
+    /// key in PEM. May be given several times.
     #[arg(long, value_name = "FILE", env = "MLS_SRTP_TOKEN_KEY")]
     pub token_key: Vec<PathBuf>,
+    /// Let in whoever shows a room token made with this shared secret: a file of 32 bytes or more.
+    /// Members cannot check such tokens. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub token_secret: Vec<PathBuf>,
     /// Let anyone into any room under any name, without a token.
-    #[arg(long, conflicts_with = "token_key")]
+    #[arg(long, conflicts_with_all = ["token_key", "token_secret"])]
     pub open: bool,
     /// How many rooms a token for several rooms may open.
     #[arg(long, default_value_t = 16, value_name = "N")]
@@ -30,8 +34,8 @@ pub struct AccessArgs {
 pub enum AccessError {
     /// Neither tokens nor everybody.
     #[error(
-        "say who may enter: --token-key FILE for room tokens (see `token-key`), or --open to let \
-         anyone into any room under any name"
+        "say who may enter: --token-key FILE for room tokens (see `mls-srtp-signaling token-key`), \
+         or --open to let anyone into any room under any name"
     )]
     Unsaid,
     /// A file cannot be read.
@@ -62,8 +66,14 @@ impl AccessArgs {
             return Ok(Box::new(OpenAccess));
         }
         let mut issuers: Option<TokenKeys> = None;
-        for path in &self.token_key {
-            let keys = read_key(path, TokenKeys::read)?;
+        let public = self
+            .token_key
+            .iter()
+            .map(|path| read_key(path, TokenKeys::read));
+        let secret = self.token_secret.iter();
+        let secret = secret.map(|path| read_key(path, |text| TokenKeys::hs256(secret_in(text))));
+        for keys in public.chain(secret) {
+            let keys = keys?;
             issuers = Some(match issuers {
                 Some(others) => others.and(keys),
                 None => keys,
@@ -99,12 +109,25 @@ fn read_key<T>(
     })
 }
 
-/// Reads a file with a key that makes tokens.
+/// Reads a file with a private key that makes tokens.
 ///
 /// # Errors
 /// [`AccessError`].
 pub fn read_issuer(path: &Path) -> Result<TokenIssuer, AccessError> {
     read_key(path, TokenIssuer::read)
+}
+
+/// Reads a file with a shared secret that makes tokens.
+///
+/// # Errors
+/// [`AccessError`].
+pub fn read_secret_issuer(path: &Path) -> Result<TokenIssuer, AccessError> {
+    read_key(path, |text| TokenIssuer::hs256(secret_in(text)))
+}
+
+/// Editors put a line's end behind the last line.
+fn secret_in(text: &str) -> &[u8] {
+    text.trim().as_bytes()
 }
 
 /// The system's time since 1970; zero on a machine that believes it is earlier.

@@ -37,7 +37,7 @@ impl TokenAccess {
         }
     }
 
-    /// A token for rooms of one beginning opens so many of them, in all its life.
+    /// A token for rooms of one beginning opens so many of them while this service runs.
     fn count_room(&self, token: &RoomToken, room: &RoomName, now: u64) -> Result<(), Refused> {
         if token.room == room.as_str() {
             return Ok(());
@@ -47,7 +47,7 @@ impl TokenAccess {
             opened.retain(|_, (until, _)| *until > now);
         }
         let (_, rooms) = opened
-            .entry(token.jti.clone())
+            .entry(format!("{}/{} {}", token.sub, token.device, token.jti))
             .or_insert_with(|| (token.exp, HashSet::new()));
         if rooms.len() >= self.rooms_per_token && !rooms.contains(room) {
             let detail = format!("a token opens {} rooms", self.rooms_per_token);

@@ -117,7 +117,7 @@ impl Room {
             }
         }
         self.wishes.fulfil(&joins, &gone);
-        if outcome.locked == Some(true) {
+        if self.is_locked() {
             self.turn_out_newcomers();
         }
         if let Some(newcomer) = newcomer {

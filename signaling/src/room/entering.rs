@@ -6,10 +6,18 @@ use mls_srtp::delivery::{
 };
 use mls_srtp::id::ParticipantId;
 use mls_srtp::time::Moment;
+use mls_srtp::token::KeyProof;
+use mls_srtp::trust::{TrustCode, TrustError};
 
 use super::wishes::Why;
 use super::{ClientId, Refused, Room, refuse};
 use crate::access::{Admission, Entry};
+
+/// What somebody at the door has in its hands.
+struct Shown<'a> {
+    token: Option<&'a str>,
+    proof: Option<&'a KeyProof>,
+}
 
 impl Room {
     /// Takes the first message of a connection.
@@ -37,6 +45,7 @@ impl Room {
             version,
             participant,
             token,
+            proof,
             resume,
             ..
         } = message
@@ -50,7 +59,11 @@ impl Room {
         let resumes = resume
             .as_ref()
             .is_some_and(|resume| self.has_leaf_of_session(&participant, resume));
-        let admission = self.check_admission(&participant, token.as_deref(), resumes)?;
+        let shown = Shown {
+            token: token.as_deref(),
+            proof: proof.as_ref(),
+        };
+        let mut admission = self.check_admission(&participant, &shown, resumes)?;
         if self.clients.has_newer(&participant, client) {
             // Overtaken on its way: the device has given this connection up.
             self.close(client, CloseReason::Replaced);
@@ -82,6 +95,10 @@ impl Room {
                 self.tell_committers_to(client);
             }
             None => {
+                if resumes {
+                    // It begins anew after all.
+                    admission = self.check_admission(&participant, &shown, false)?;
+                }
                 // If its device still has a leaf, it says next what is to become of that.
                 let session = Blob::new((self.shared.random)().to_vec());
                 let kept = self.welcome_of(&participant);
@@ -137,15 +154,26 @@ impl Room {
     fn check_admission(
         &self,
         participant: &ParticipantId,
-        token: Option<&str>,
+        shown: &Shown<'_>,
         resumes: bool,
     ) -> Result<Admission, Refused> {
         let admission = self.shared.access.admit(&Entry {
             room: &self.name,
             participant,
-            token,
+            token: shown.token,
             resumes,
         })?;
+        // Before anything is done in its name: a token can be copied, and one that stands in a
+        // credential can be read by all members.
+        if let Some(token) = &admission.token {
+            let proven = shown.token.zip(shown.proof);
+            let proven = proven.filter(|(text, proof)| proof.holds(&self.name, participant, text));
+            let Some((_, proof)) = proven else {
+                let detail = "the token came without a proof of the key that it is for";
+                return Err(TrustError::new(TrustCode::TokenKey, detail).into());
+            };
+            self.check_token(participant, token, &proof.key)?;
+        }
         if self.clients.len() >= self.config.most_participants() && !self.clients.knows(participant)
         {
             return refuse(Refusal::RoomFull, "the room is full");

@@ -73,6 +73,7 @@ impl Room {
     ) -> Result<(), Refused> {
         let may = self.clients.grants(inviter, Right::Moderate)
             || self.shared.access.may_invite(&self.name, inviter, whom);
+        self.check_not_removed(inviter)?;
         if !may || self.clients.follower_of(inviter).is_none() {
             let detail = format!("{inviter} may not invite {whom}");
             return refuse(Refusal::Unauthorised, detail);

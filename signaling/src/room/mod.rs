@@ -182,7 +182,6 @@ impl Room {
         self.check_complaints(now);
         self.end_if_over();
         self.check_stalled(now);
-        self.forget_removed_if_deserted();
         if now >= self.next_ping {
             self.next_ping = now + self.config.ping_every;
             self.ping();

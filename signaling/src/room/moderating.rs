@@ -11,8 +11,9 @@ use mls_srtp::token::Right;
 use super::{Refused, Room, refuse};
 use crate::store::{Change, Fact, FactKey};
 
-/// Users that moderators have removed. A device costs its user nothing, so the user is kept out and
-/// not the device.
+/// Users that moderators have removed, until one readmits them. A device costs its user nothing, so
+/// the user is kept out and not the device; an outage that ends the group costs nothing either, so
+/// that ends no removal.
 #[derive(Debug, Default)]
 pub(super) struct Removed {
     users: BTreeSet<String>,
@@ -46,13 +47,6 @@ impl Removed {
     /// The user was removed before a restart.
     pub(super) fn recall(&mut self, user: String) {
         self.users.insert(user);
-    }
-
-    /// Nobody is left who would know why.
-    pub(super) fn clear(&mut self) {
-        let users = std::mem::take(&mut self.users);
-        let forget = users.into_iter().map(FactKey::UserRemoved);
-        self.changes.extend(forget.map(Change::Forget));
     }
 }
 
@@ -93,6 +87,14 @@ impl Room {
             match self.clients.client_of(other) {
                 Some(client) => self.turn_away(client, other),
                 None => self.end_join(other),
+            }
+            // However often it has come and gone.
+            let add = self
+                .handshake
+                .as_ref()
+                .and_then(|h| h.proposals.add_of(other));
+            if let Some(seq) = add.map(|pending| pending.seq) {
+                self.withdraw(seq);
             }
         }
         self.end_if_over();
@@ -175,13 +177,6 @@ impl Room {
                     self.refuse_client(client, "join", refused);
                 }
             }
-        }
-    }
-
-    /// Who was removed is kept out for as long as anybody is there.
-    pub(super) fn forget_removed_if_deserted(&mut self) {
-        if self.handshake.is_none() && self.clients.len() == 0 {
-            self.removed.clear();
         }
     }
 }

@@ -6,6 +6,7 @@ use mls_srtp::delivery::{Blob, Refusal, ServiceMessage};
 use mls_srtp::group::GroupFollower;
 use mls_srtp::id::{Epoch, ParticipantId};
 use mls_srtp::time::Moment;
+use mls_srtp::token::RoomToken;
 use mls_srtp::trust::{TrustCode, TrustError};
 
 use super::commits::Accepting;
@@ -108,9 +109,19 @@ impl Room {
     pub(super) fn check_key(&self, participant: &ParticipantId, key: &Blob) -> Result<(), Refused> {
         self.check_not_barred(key)?;
         let admission = self.clients.admission(participant);
-        let Some(token) = admission.and_then(|admission| admission.token.as_ref()) else {
-            return Ok(());
-        };
+        match admission.and_then(|admission| admission.token.as_ref()) {
+            Some(token) => self.check_token(participant, token, key),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a token.
+    pub(super) fn check_token(
+        &self,
+        participant: &ParticipantId,
+        token: &RoomToken,
+        key: &Blob,
+    ) -> Result<(), Refused> {
         token.check_key(key.as_slice())?;
         let name = format!("{participant} {}", token.jti);
         let bound = self.shared.store.bind_token(&name, key, token.exp);

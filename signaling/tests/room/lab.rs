@@ -86,6 +86,7 @@ pub fn hello(user: &str, resume: Option<Resume>) -> ClientMessage {
         room: room_name(),
         participant: name(user),
         token: None,
+        proof: None,
         resume,
     }
 }

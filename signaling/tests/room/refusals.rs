@@ -38,6 +38,7 @@ fn who_may_not_enter_learns_nothing_of_the_room() {
         room: room_name(),
         participant: name("alice"),
         token: Some("sesame".into()),
+        proof: None,
         resume: None,
     };
     assert_eq!(refusal_in(&lab.say(client, admitted), client), None);
@@ -51,6 +52,7 @@ fn other_versions_are_refused() {
         room,
         participant,
         token,
+        proof: None,
         resume,
         ..
     } = hello("alice", None)
@@ -62,6 +64,7 @@ fn other_versions_are_refused() {
         room,
         participant,
         token,
+        proof: None,
         resume,
     };
     let outputs = lab.say(client, other);

@@ -187,7 +187,7 @@ fn the_service_remembers_it_over_a_restart() {
 }
 
 #[test]
-fn when_everybody_has_gone_it_is_forgotten() {
+fn it_outlives_the_group_and_everybody_in_it() {
     let mut lab = bob_is_removed();
     for user in ["carol", "chair"] {
         lab.leave(user);
@@ -195,9 +195,9 @@ fn when_everybody_has_gone_it_is_forgotten() {
     }
     lab.pass(100);
     assert!(lab.room.is_deserted());
-    assert_eq!(knock(&mut lab, "bob"), None);
+    assert_eq!(knock(&mut lab, "bob"), Some(Refusal::UserRemoved));
     lab.restart();
-    assert_eq!(knock(&mut lab, "bob"), None);
+    assert_eq!(knock(&mut lab, "bob"), Some(Refusal::UserRemoved));
 }
 
 /// Of which the removal of another device of the user is enough.

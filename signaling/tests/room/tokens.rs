@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mls_srtp::delivery::{ClientMessage, PROTOCOL_VERSION, Refusal, Resume};
-use mls_srtp::token::{Right, RoomToken, TOKEN_AUDIENCE};
+use mls_srtp::delivery::{ClientMessage, PROTOCOL_VERSION, Refusal, Resume, ServiceMessage};
+use mls_srtp::group::Identity;
+use mls_srtp::token::{KeyProof, Right, RoomToken, TOKEN_AUDIENCE};
 use mls_srtp::trust::{TrustCode, TrustError};
 use mls_srtp_signaling::Refused;
 use mls_srtp_signaling::access::{AccessControl, Admission, Entry};
+use mls_srtp_signaling::room::RoomOutput;
 
 use crate::lab::{Lab, Setup, hello, name, newest, refusal_in, room_name};
 
@@ -34,7 +36,7 @@ impl AccessControl for Clocked {
         }
         Ok(Admission {
             rights: token.rights.clone(),
-            token: Some(token),
+            token: entry.token.map(|_| token),
         })
     }
 }
@@ -79,6 +81,7 @@ fn who_only_says_that_it_resumes_shows_a_token_like_everybody() {
             room: room_name(),
             participant: name("bob"),
             token: None,
+            proof: None,
             resume: Some(resume),
         };
         let outputs = lab.say(client, hello);
@@ -90,24 +93,39 @@ fn who_only_says_that_it_resumes_shows_a_token_like_everybody() {
 }
 
 #[test]
-fn a_token_serves_one_key_whatever_is_done_with_it() {
+fn a_token_that_somebody_read_takes_nobodys_place() {
     let (mut lab, _) = lab();
-    // Bob's key is bound to it; another one of the same name and token creates, joins or publishes
-    // nothing.
-    lab.leave("bob");
-    lab.pass(300);
-    let key_package = lab.key_package("bob");
-    let client = lab.stranger();
-    lab.say(client, hello("bob", None));
-    let join = ClientMessage::Join {
-        key_package: key_package.clone(),
+    let dave = Identity::generate(name("dave")).expect("randomness");
+    let thief = Identity::generate(name("dave")).expect("randomness");
+    let say = |lab: &mut Lab, proof: Option<KeyProof>| {
+        let client = lab.stranger();
+        let hello = ClientMessage::Hello {
+            version: PROTOCOL_VERSION,
+            room: room_name(),
+            participant: name("dave"),
+            token: Some("a token".into()),
+            proof,
+            resume: None,
+        };
+        let outputs = lab.say(client, hello);
+        let others = outputs.iter().filter(|output| {
+            matches!(output, RoomOutput::Send(to, _) | RoomOutput::Close(to) if *to != client)
+        });
+        let code = outputs.iter().find_map(|output| match output {
+            RoomOutput::Send(_, ServiceMessage::Refused { code, .. }) => *code,
+            _ => None,
+        });
+        (code, others.count())
     };
-    let outputs = lab.say(client, join);
-    assert_eq!(refusal_in(&outputs, client), Some(Refusal::Unauthorised));
-    let publish = ClientMessage::PublishKeyPackages {
-        key_packages: vec![key_package],
-        last_resort: None,
-    };
-    let outputs = lab.say(client, publish);
-    assert_eq!(refusal_in(&outputs, client), Some(Refusal::Unauthorised));
+    let prove = |who: &Identity, token| Some(who.prove(&room_name(), token).expect("signs"));
+    assert_eq!(say(&mut lab, prove(&dave, "a token")), (None, 0), "enters");
+    let unproven = (Some(TrustCode::TokenKey), 0);
+    assert_eq!(say(&mut lab, None), unproven);
+    assert_eq!(say(&mut lab, prove(&dave, "another token")), unproven);
+    let copied = (Some(TrustCode::TokenReplayed), 0);
+    assert_eq!(say(&mut lab, prove(&thief, "a token")), copied);
+    // The owner may come again, and its older connection goes.
+    let (code, others) = say(&mut lab, prove(&dave, "a token"));
+    assert_eq!(code, None);
+    assert!(others > 0);
 }

@@ -32,6 +32,7 @@ pub fn hello(user: &str, resume: Option<Resume>) -> ClientMessage {
         room: room(),
         participant: name(user),
         token: None,
+        proof: None,
         resume,
     }
 }

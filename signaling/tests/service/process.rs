@@ -20,7 +20,7 @@ impl Service {
 
     /// The same on a given port. Without a word on who may enter, anyone may.
     pub fn start_at(address: &str, args: &[&str]) -> Self {
-        let open = !args.contains(&"--token-key");
+        let open = !args.iter().any(|arg| arg.starts_with("--token"));
         let mut child = command(args)
             .args(open.then_some("--open"))
             .args(["--listen", address])

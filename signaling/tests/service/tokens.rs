@@ -99,6 +99,7 @@ async fn answer(service: &Service, token: Option<String>) -> (Refusal, Option<Tr
         room: room(),
         participant: name("alice"),
         token,
+        proof: None,
         resume: None,
     };
     client.say(&hello).await;
@@ -263,8 +264,8 @@ async fn a_shared_secret_admits_at_the_service() {
     let issuer = Issuer::new();
     let secret = issuer.file("secret");
     std::fs::write(&secret, "thirty-two bytes that nobody knows\n").expect("written");
-    let service = Service::start(&["--token-key", &secret]);
-    let args = ["token", "--key", &secret, "--room", "ro*", "--user"];
+    let service = Service::start(&["--token-secret", &secret]);
+    let args = ["token", "--secret", &secret, "--room", "ro*", "--user"];
     let more = ["alice@example.org", "--device", "test", "--valid", "1min"];
     let (output, stderr) = run(&[&args[..], &more].concat());
     assert!(output.status.success(), "{stderr}");
@@ -289,6 +290,16 @@ fn nobody_is_let_in_without_a_word_on_who() {
     let (output, stderr) = run(&["--token-key", "/nowhere/at/all"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr.contains("/nowhere/at/all"), "{stderr}");
+    let dir = tempfile::tempdir().expect("a folder");
+    let jwk = dir.path().join("key.jwk");
+    std::fs::write(
+        &jwk,
+        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg"}"#,
+    )
+    .expect("written");
+    let (output, stderr) = run(&["--token-key", jwk.to_str().expect("UTF-8")]);
+    assert_eq!(output.status.code(), Some(2), "not taken for a secret");
+    assert!(stderr.contains("PEM"), "{stderr}");
     let (output, _) = run(&["--open", "--token-key", "x"]);
     assert_eq!(output.status.code(), Some(2), "not both");
 }
