@@ -48,7 +48,8 @@ export function launch() {
 
 /** Starts `serve` with bots in room `demo`, and other arguments; `origin` is where the page is. */
 export async function serve(bots = 0, more = []) {
-  const args = ["serve", "--open", "--listen", "127.0.0.1:0", "--media", "127.0.0.1:0", "--bots", String(bots), ...more];
+  const args = ["serve", "--listen", "127.0.0.1:0", "--media", "127.0.0.1:0", "--bots", String(bots), ...more];
+  if (!more.includes("--token-key")) args.push("--open");
   // Nothing is written where a user's own files are.
   const env = { ...process.env, MLS_SRTP_STORE: "memory" };
   const child = spawn(binary, args, { env, stdio: ["ignore", "pipe", "inherit"] });
