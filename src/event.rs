@@ -40,7 +40,7 @@ pub enum Event {
         suite: MlsSuite,
     },
     /// A moderator has locked or unlocked the room, or it was locked when we entered: while it is,
-    /// nobody new comes in.
+    /// nobody new comes in. Entering anew tells it as well if the group is not as the last one was.
     RoomLocked {
         /// How it is now.
         locked: bool,
@@ -78,6 +78,16 @@ pub enum Event {
         leaf: LeafIndex,
         /// What is wrong with its credential, if it is that.
         code: Option<TrustCode>,
+        /// Why, for a person.
+        reason: String,
+    },
+    /// Somebody asks to come in whose credential we refuse: our commits leave it out, and with enough
+    /// of us it does not come in. If others let it in, [`Event::Untrusted`] follows.
+    JoinerDeclined {
+        /// Who, as its credential says.
+        participant: ParticipantId,
+        /// What is wrong with its credential.
+        code: TrustCode,
         /// Why, for a person.
         reason: String,
     },

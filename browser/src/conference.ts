@@ -122,7 +122,7 @@ export class Conference extends Emitter<ConferenceEvents> {
     const address = options.name.includes("@") ? options.name : `${options.name}@localhost`;
     this.participant = `${address}/${options.device}`;
     this.#ends = ends;
-    this.#moderates = claimsOf(options.token).rights?.includes("moderate") ?? false;
+    this.#moderates = moderates(options.token);
     this.#sources = options.sources ?? ["microphone", "camera"];
     this.#worker = new Worker(new URL("./worker/main.js", import.meta.url), {
       type: "module",
@@ -172,6 +172,15 @@ export class Conference extends Emitter<ConferenceEvents> {
   /** Whether our token says that we may remove others, and lock the room. */
   get moderates(): boolean {
     return this.#moderates;
+  }
+
+  /**
+   * Replaces the room token. Call it before the old one is over: the next connection shows it, and
+   * so does our credential in the next group that we enter.
+   */
+  setToken(token: string | undefined): void {
+    this.#moderates = moderates(token);
+    this.#tell({ kind: "token", token });
   }
 
   /** Removes a user, with all devices, and keeps it out until {@link readmit}. For moderators. */
@@ -546,6 +555,8 @@ export class Conference extends Emitter<ConferenceEvents> {
         this.#notices.set(participant, notice);
         return this.emit("trust", notice);
       }
+      case "joiner_declined":
+        return this.emit("declined", fact);
       case "trust_restored":
         this.#untrusted.delete(fact.participant);
         return this.#standIfMember();
@@ -686,6 +697,10 @@ const STANDING: ReadonlySet<keyof ConferenceEvents> = new Set<Standing>([
 
 /** The requests of moderators. */
 const MODERATING = new Set(["evict", "readmit", "remove", "lock"]);
+
+function moderates(token: string | undefined): boolean {
+  return claimsOf(token).rights?.includes("moderate") ?? false;
+}
 
 function isStanding(name: keyof ConferenceEvents): name is Standing {
   return STANDING.has(name);

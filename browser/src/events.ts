@@ -122,6 +122,13 @@ export interface ConferenceEvents {
    * Compare the safety number, then `Conference.acceptKey`.
    */
   trust: TrustNotice;
+  /** Somebody asks to come in whose credential we refuse; `remedy` says what to do about it. */
+  declined: {
+    readonly participant: ParticipantId;
+    readonly code: string;
+    readonly reason: string;
+    readonly remedy: string;
+  };
   /** A receiver's frames are opened with the key of this participant from now on. */
   owner: ReceiverOwner;
   /** What a participant says that it sends. */

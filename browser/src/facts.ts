@@ -73,6 +73,15 @@ export type GroupFact =
       readonly reason: string;
     }
   | {
+      readonly type: "joiner_declined";
+      readonly participant: ParticipantId;
+      /** What is wrong with its credential: see docs/reason-codes.md. */
+      readonly code: string;
+      readonly reason: string;
+      /** What to do about that. */
+      readonly remedy: string;
+    }
+  | {
       readonly type: "trust_warning";
       readonly participant: ParticipantId;
       readonly warning: TrustWarning;

@@ -42,6 +42,7 @@ export type ToWorker =
   /** Only says which key a device has. */
   | { readonly kind: "key"; readonly participant: ParticipantId }
   | { readonly kind: "leave" }
+  | { readonly kind: "token"; readonly token: string | undefined }
   | { readonly kind: "moderate"; readonly what: Moderation }
   | { readonly kind: "announce"; readonly streams: readonly AnnouncedStream[] }
   | { readonly kind: "signal"; readonly signal: MediaSignal }

@@ -115,6 +115,7 @@ enum Command {
     Moderate(Moderation),
     Announce(Vec<Stream>),
     Signal(MediaSignal),
+    SetToken(Option<String>),
     AcceptKey(ParticipantId, SafetyNumber, oneshot::Sender<bool>),
     SafetyNumber(ParticipantId, oneshot::Sender<Option<SafetyNumber>>),
     Suspend(oneshot::Sender<Result<(), StateError>>),
@@ -217,6 +218,12 @@ impl Session {
         let command = Command::AcceptKey(participant, compared, done);
         let _ = self.commands.send(command).await;
         accepted.await.unwrap_or(false)
+    }
+
+    /// Replaces the room token. Call it before the old one is over: the next connection shows it,
+    /// and so does our leaf in the next group that we enter.
+    pub async fn set_token(&self, token: Option<String>) {
+        let _ = self.commands.send(Command::SetToken(token)).await;
     }
 
     /// Does what a moderator may do. What comes of it are events: [`Event::RoomLocked`], an epoch

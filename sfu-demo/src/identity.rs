@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use mls_srtp::delivery::Refusal;
 use mls_srtp::event::{Event, FatalCause};
 use mls_srtp::group::{Identity, SafetyNumber};
 use mls_srtp::id::ParticipantId;
@@ -75,6 +76,12 @@ impl IdentityArgs {
     /// # Errors
     /// One line for a person.
     pub fn validator(&self) -> Result<Arc<dyn CredentialValidator>, String> {
+        if self.trust_ca.is_some() && self.trust != Trust::Certificates {
+            return Err("--trust-ca does nothing without --trust certificates".into());
+        }
+        if !self.trust_issuer.is_empty() && self.trust != Trust::Tokens {
+            return Err("--trust-issuer does nothing without --trust tokens".into());
+        }
         Ok(match self.trust {
             Trust::Pinned => Arc::new(PinnedKeys::new(OnChange::Warn)),
             Trust::PinnedStrict => Arc::new(PinnedKeys::new(OnChange::Refuse)),
@@ -134,8 +141,8 @@ pub fn to_compare(event: &Event) -> Option<&ParticipantId> {
     }
 }
 
-/// What a person should hear of trust: what has happened, and what to do. `None` for what is not
-/// about trust.
+/// What a person should hear of who is let in and what was refused: what has happened, and what to
+/// do. `None` for everything else.
 pub fn about(event: &Event, number: Option<&SafetyNumber>) -> Option<String> {
     match event {
         Event::TrustWarning {
@@ -151,6 +158,26 @@ pub fn about(event: &Event, number: Option<&SafetyNumber>) -> Option<String> {
             "not trusted: {reason}\n  nothing is sent while {participant} is in the room{}",
             remedy(*code)
         )),
+        Event::JoinerDeclined {
+            participant,
+            code,
+            reason,
+        } => Some(format!(
+            "we keep {participant} out: {reason}{}",
+            remedy(Some(*code))
+        )),
+        Event::RoomLocked { locked, by } => {
+            let how = if *locked { "locked" } else { "open" };
+            let by = by.as_ref().map(|who| format!(", by {who}"));
+            Some(format!("the room is {how}{}", by.unwrap_or_default()))
+        }
+        // Everything else that is refused, the key manager tries again.
+        Event::Refused {
+            request,
+            reason: Refusal::Unauthorised,
+            code,
+            detail,
+        } => Some(format!("{request} was refused: {detail}{}", remedy(*code))),
         Event::TrustRestored { participant } => {
             Some(format!("{participant} is gone; sending goes on"))
         }
@@ -187,9 +214,58 @@ fn remedy(code: Option<TrustCode>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mls_srtp::delivery::Refusal;
-
     use super::*;
+
+    #[test]
+    fn authorities_and_issuers_are_not_named_in_vain() {
+        let said = |trust, ca: bool, issuer: bool| {
+            let named = |is: bool| is.then(|| PathBuf::from("/nowhere.pem"));
+            let args = IdentityArgs {
+                trust,
+                trust_ca: named(ca),
+                trust_issuer: named(issuer).into_iter().collect(),
+                ..IdentityArgs::default()
+            };
+            args.validator().map(drop).err()
+        };
+        let vain = |said: Option<String>| said.is_some_and(|said| said.contains("does nothing"));
+        for trust in [Trust::Pinned, Trust::PinnedStrict, Trust::Names] {
+            assert_eq!(said(trust, false, false), None);
+            assert!(vain(said(trust, true, false)), "{trust:?}");
+            assert!(vain(said(trust, false, true)), "{trust:?}");
+        }
+        assert!(vain(said(Trust::Tokens, true, true)));
+        assert!(vain(said(Trust::Certificates, true, true)));
+        assert!(!vain(said(Trust::Tokens, false, true)));
+        assert!(!vain(said(Trust::Certificates, true, false)));
+    }
+
+    #[test]
+    fn who_is_kept_out_and_what_is_refused_is_said() {
+        let alice: ParticipantId = "alice@example.org/phone".parse().expect("a name");
+        let told = [
+            Event::JoinerDeclined {
+                participant: alice.clone(),
+                code: TrustCode::KeyChanged,
+                reason: "another key".into(),
+            },
+            Event::RoomLocked {
+                locked: true,
+                by: Some(alice),
+            },
+            Event::Refused {
+                request: "evict".into(),
+                reason: Refusal::Unauthorised,
+                code: None,
+                detail: "not a moderator".into(),
+            },
+        ];
+        let said = told.map(|event| about(&event, None).expect("is told"));
+        assert!(said[0].starts_with("we keep alice@example.org/phone out"));
+        assert!(said[0].contains("--forget"));
+        assert_eq!(said[1], "the room is locked, by alice@example.org/phone");
+        assert_eq!(said[2], "evict was refused: not a moderator");
+    }
 
     #[test]
     fn what_is_wrong_comes_with_what_to_do() {

@@ -63,6 +63,14 @@ impl KeyManager {
         stay.review_pending(now);
         if let Some(objection) = declined {
             let group_id = stay.group_id;
+            if let Some(RuleViolation::Untrusted { participant, error }) = proposed.objection {
+                let (code, reason) = (error.code, error.detail);
+                self.event(Event::JoinerDeclined {
+                    participant,
+                    code,
+                    reason,
+                });
+            }
             self.send_declined(group_id, seq, objection);
         }
         Ok(())

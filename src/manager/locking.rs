@@ -49,14 +49,18 @@ impl KeyManager {
         if let Some(door) = &mut self.room {
             door.policy.locked = locked;
         }
+        self.told_locked = locked;
         self.event(Event::RoomLocked { locked, by });
     }
 
-    /// We have entered, or gone on after a restart.
+    /// We have entered, or gone on after a restart. The group that we were in before may have been
+    /// locked, and this one not.
     pub(super) fn tell_lock(&mut self) {
-        if self.is_locked() == Some(true) {
-            let (locked, by) = (true, None);
-            self.event(Event::RoomLocked { locked, by });
+        let Some(locked) = self.is_locked() else {
+            return;
+        };
+        if std::mem::replace(&mut self.told_locked, locked) != locked {
+            self.event(Event::RoomLocked { locked, by: None });
         }
     }
 }

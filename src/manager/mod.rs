@@ -132,6 +132,8 @@ pub struct KeyManager {
     /// The room's terms, as last told.
     room: Option<Door>,
     phase: Phase,
+    /// The application believes the room to be locked.
+    told_locked: bool,
     /// Resyncs since a commit was last applied.
     resyncs: u32,
     streams: Vec<Stream>,
@@ -165,6 +167,7 @@ impl KeyManager {
             session: None,
             room: None,
             phase: Phase::Idle,
+            told_locked: false,
             resyncs: 0,
             streams: Vec::new(),
             invitations: Invitations::default(),
@@ -428,7 +431,8 @@ impl KeyManager {
 
     /// From now on a member's key is the one that is remembered for its device: a person has
     /// compared this safety number. `false` if it is not, or no longer, a member with that
-    /// [number](Self::safety_number), or if the trust settings remember no keys.
+    /// [number](Self::safety_number), or if the trust settings remember no keys. Somebody
+    /// [untrusted](Event::Untrusted) stays so until it is gone: it has to come again.
     pub fn accept_key(&self, participant: &ParticipantId, compared: &SafetyNumber) -> bool {
         let memory = self.config.validator.memory();
         let key = |stay: &Stay| stay.engine.signature_key_of(participant);

@@ -22,7 +22,8 @@ const VERSION: u16 = 3;
 
 /// A key manager's state as bytes. **They hold every secret of the group**: encrypt them, let one
 /// process at a time use them, and overwrite the older with the newer. The proof of admission given
-/// to [`KeyManager::join`] is not among them.
+/// to [`KeyManager::join`] is not among them, unless it is a room token that is bound to our key: that
+/// is in our credential, which all members can read.
 ///
 /// They may be a little older than what was sent last: a restored manager catches up with the log
 /// and encrypts nothing before a commit of its own, made since, has begun a new epoch.

@@ -141,11 +141,20 @@ impl RoomToken {
     /// # Errors
     /// [`TrustCode::TokenExpired`] or [`TrustCode::TokenNotYetValid`].
     pub fn check_time(&self, now: u64, leeway: u64) -> Result<(), TrustError> {
+        self.check_expiry(now, leeway)?;
+        self.check_begin(now, leeway)
+    }
+
+    pub(crate) fn check_expiry(&self, now: u64, leeway: u64) -> Result<(), TrustError> {
         if self.exp.saturating_add(leeway) <= now {
             let ago = now - self.exp;
             let detail = format!("the token expired {ago} s ago; ask for a new one");
             return Err(TrustError::new(TrustCode::TokenExpired, detail));
         }
+        Ok(())
+    }
+
+    pub(crate) fn check_begin(&self, now: u64, leeway: u64) -> Result<(), TrustError> {
         let from = self.nbf.unwrap_or_default();
         if from > now.saturating_add(leeway) {
             let detail = format!("the token lets in from {} s on", from - now);

@@ -76,7 +76,9 @@ impl TrustCode {
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::CredentialType => "come with the kind of credential that the room asks for",
-            Self::KeyChanged => "compare the safety number, then accept the new key",
+            Self::KeyChanged => {
+                "forget the old key (`--forget`, `PinnedKeys::forget`) once you know why it changed"
+            }
             Self::CertificateMalformed => {
                 "have a certificate issued with one URI name mls-srtp://user@domain/device"
             }

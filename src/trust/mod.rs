@@ -28,6 +28,13 @@ pub use tokens::TokenBound;
 /// Reads the time: how long ago 1970 began, in UTC. The core has no clock of its own.
 pub type UnixClock = fn() -> Duration;
 
+/// How far the clocks of members and of whoever issues for them may be apart, and how long a commit
+/// may take: what was good for one member is not to be refused a moment later by another.
+pub const CLOCK_LEEWAY: Duration = Duration::from_mins(1);
+/// For how long a member that was [there before us](Occasion::Present) may have expired: calls last
+/// less. Who has expired for longer did not enter this call in its time.
+pub const PRESENT_GRACE: Duration = Duration::from_hours(24);
+
 /// Decides whether a signature key is a participant's.
 ///
 /// A wrong yes lets a ghost into the call, under somebody's name.
@@ -100,11 +107,23 @@ pub enum Evidence {
 /// When a credential is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occasion {
-    /// It is about to enter the group: everything must be in order now.
+    /// It is about to enter the group: everything must be in order now, give or take
+    /// [`CLOCK_LEEWAY`].
     Entering,
     /// It was there before us. Those who were there looked at it when it entered, and what has
-    /// expired since does not throw anybody out.
+    /// expired since does not throw anybody out, unless that is [too long](PRESENT_GRACE) ago: the
+    /// first in a room was looked at by nobody.
     Present,
+}
+
+impl Occasion {
+    /// For how long a credential may have expired.
+    const fn grace(self) -> Duration {
+        match self {
+            Self::Entering => CLOCK_LEEWAY,
+            Self::Present => PRESENT_GRACE,
+        }
+    }
 }
 
 /// What a person should know about a member who is not refused.

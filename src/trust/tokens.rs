@@ -1,15 +1,15 @@
 //! Trust by room token: whoever makes the tokens says whose key it is.
 
-use super::{CredentialValidator, Evidence, Occasion, Presented, TrustCode, TrustError, UnixClock};
+use super::{
+    CLOCK_LEEWAY, CredentialValidator, Evidence, Presented, TrustCode, TrustError, UnixClock,
+};
 use crate::token::{TokenKeyError, TokenKeys};
-
-/// How far members' clocks and the issuer's may be apart, in seconds, and how long a commit may
-/// take: a token that was good when the service let its bearer in is not to be refused a moment
-/// later by some of the members.
-const LEEWAY: u64 = 60;
 
 /// Asks every credential for a room token that is bound to its signature key, signed by an issuer
 /// from the member's own configuration. The service cannot bring anybody in by itself.
+///
+/// Clocks may differ by [`CLOCK_LEEWAY`]. A member who was there before us does not fail for a token
+/// that expired within the last [`PRESENT_GRACE`](super::PRESENT_GRACE).
 #[derive(Debug, Clone)]
 pub struct TokenBound {
     issuers: TokenKeys,
@@ -46,10 +46,9 @@ impl CredentialValidator for TokenBound {
             ));
         }
         token.check_key(presented.signature_key)?;
-        match presented.occasion {
-            Occasion::Entering => token.check_time((self.now)().as_secs(), LEEWAY),
-            Occasion::Present => Ok(()),
-        }
+        let now = (self.now)().as_secs();
+        token.check_expiry(now, presented.occasion.grace().as_secs())?;
+        token.check_begin(now, CLOCK_LEEWAY.as_secs())
     }
 }
 
@@ -57,13 +56,15 @@ impl CredentialValidator for TokenBound {
 mod tests {
     use std::time::Duration;
 
+    use super::super::{Occasion, PRESENT_GRACE};
     use super::*;
     use crate::id::{ParticipantId, RoomName};
     use crate::token::{Confirmation, Right, RoomToken, TOKEN_AUDIENCE, TokenIssuer};
     use crate::token::{new_key, thumbprint};
 
     const KEY: [u8; 32] = [9; 32];
-    const NOW: u64 = 1_000;
+    const NOW: u64 = 1_000_000;
+    const LEEWAY: u64 = CLOCK_LEEWAY.as_secs();
 
     fn clock() -> Duration {
         Duration::from_secs(NOW)
@@ -157,8 +158,15 @@ mod tests {
     #[test]
     fn who_was_let_in_stays_though_its_token_expires() {
         let mut old = token();
-        old.exp = 1;
+        let longest = NOW - PRESENT_GRACE.as_secs();
+        old.exp = longest + 1;
         assert_eq!(said(1, &old, Occasion::Present), None);
+        let entering = said(1, &old, Occasion::Entering);
+        assert_eq!(entering, Some(TrustCode::TokenExpired));
+        old.exp = longest;
+        let too_old = said(1, &old, Occasion::Present);
+        assert_eq!(too_old, Some(TrustCode::TokenExpired), "no call is as old");
+        old.exp = NOW;
         old.room = "lobby".into();
         let elsewhere = said(1, &old, Occasion::Present);
         assert_eq!(elsewhere, Some(TrustCode::TokenRoom), "all else counts");
@@ -170,7 +178,7 @@ mod tests {
             let (private, _) = new_key([issuer_seed; 32]).expect("a key");
             let issuer = TokenIssuer::read(&private).expect("a key");
             let mut token = token();
-            (token.rights, token.exp) = (rights.to_vec(), 1);
+            (token.rights, token.exp) = (rights.to_vec(), NOW - 3_600);
             let evidence = Evidence::Token(issuer.issue(&token).expect("signed"));
             asked(&evidence, Occasion::Present, |members, presented| {
                 members.may_moderate(presented)

@@ -7,11 +7,10 @@ use mls_srtp::delivery::Refusal;
 use mls_srtp::event::{Event, FatalCause};
 use mls_srtp::group::Identity;
 use mls_srtp::pipeline::ProtectError;
-use mls_srtp::trust::TrustCode;
+use mls_srtp::trust::{PRESENT_GRACE, TrustCode};
 use mls_srtp::{KeyManager, ManagerConfig};
-use rcgen::date_time_ymd;
 
-use crate::ca::{Authority, certificate_of};
+use crate::ca::{Authority, certificate_of, last, today};
 use crate::world::{World, name};
 
 /// A room and the authority that its members trust.
@@ -42,9 +41,14 @@ impl Scene {
     }
 
     fn expired(&self, user: &str) -> Identity {
+        self.ended(user, Duration::from_hours(1))
+    }
+
+    /// Somebody whose certificate ended so long ago.
+    fn ended(&self, user: &str, before: Duration) -> Identity {
         let who = name(user);
         let mut params = certificate_of(&who);
-        params.not_after = date_time_ymd(2026, 2, 1);
+        last(&mut params, today() - 2 * before, today() - before);
         self.root.identity(&params, who)
     }
 
@@ -156,4 +160,21 @@ fn whoever_is_there_may_have_expired_since() {
     scene.join("bob");
     scene.world.assert_agreed(&["alice", "bob"]);
     scene.world.everybody_hears_everybody();
+}
+
+#[test]
+fn nobody_joins_whose_certificate_ended_long_ago_though_it_came_first() {
+    let mut scene = Scene::new();
+    let identity = scene.ended("alice", PRESENT_GRACE + Duration::from_secs(1));
+    scene.enter("alice", identity, ManagerConfig::default());
+    scene.world.run(Duration::from_millis(500));
+    scene.join("bob");
+    scene.world.run(Duration::from_secs(8));
+    let last = scene.world.at("bob").events.last();
+    let told = matches!(
+        last,
+        Some(Event::Fatal(FatalCause::NotTrusted { participant, code, .. }))
+            if *participant == name("alice") && *code == Some(TrustCode::CertificateExpired)
+    );
+    assert!(told, "{last:?}");
 }

@@ -74,6 +74,13 @@ fn a_strict_member_sends_nothing_to_whom_it_does_not_trust_and_leaves() {
         event,
         Event::Untrusted { participant, .. } if *participant == name("mallory")
     )));
+    let declined = Event::JoinerDeclined {
+        participant: name("mallory"),
+        code: TrustCode::Other,
+        reason: "not on the list".into(),
+    };
+    assert!(bob.contains(&declined), "before others let it in");
+    assert!(!world.at("alice").events.contains(&declined));
 
     world.run(Duration::from_secs(6));
     let last = world.at("bob").events.last();

@@ -17,6 +17,12 @@ pub fn today() -> Duration {
     Duration::from_secs(1_781_524_800)
 }
 
+/// Makes a certificate good from one moment to another, both since 1970.
+pub fn last(params: &mut CertificateParams, from: Duration, to: Duration) {
+    params.not_before = date_time_ymd(1970, 1, 1) + from;
+    params.not_after = date_time_ymd(1970, 1, 1) + to;
+}
+
 /// A signature key that only its member can use.
 pub struct LeafKey(pub Vec<u8>);
 

@@ -3,18 +3,24 @@
 #[allow(dead_code, reason = "another test program uses the rest")]
 mod ca;
 
-use ca::{Authority, LeafKey, authority_of, certificate_of, key, today, uri};
+use std::time::Duration;
+
+use ca::{Authority, LeafKey, authority_of, certificate_of, key, last, today, uri};
 use mls_srtp::delivery::Blob;
 use mls_srtp::group::Identity;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::trust::{
-    AnchorError, CertificateChains, CredentialValidator, Evidence, Occasion, Presented, TrustCode,
+    AnchorError, CLOCK_LEEWAY, CertificateChains, CredentialValidator, Evidence, Occasion,
+    PRESENT_GRACE, Presented, TrustCode,
 };
 use proptest::prelude::*;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
     KeyPair, NameConstraints, PKCS_ECDSA_P256_SHA256, PublicKeyData, date_time_ymd,
 };
+
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 fn alice() -> ParticipantId {
     "alice@example.org/phone".parse().expect("a name")
@@ -148,7 +154,7 @@ fn a_certificate_is_for_one_key() {
 fn a_certificate_has_its_time() {
     let scene = Scene::new();
     let (mut over, mut early) = (alices(), alices());
-    over.not_after = date_time_ymd(2026, 6, 1);
+    last(&mut over, today() - DAY, today() - HOUR);
     early.not_before = date_time_ymd(2026, 7, 1);
     let (over, early) = (scene.issue(&over), scene.issue(&early));
     assert_eq!(scene.look(over.clone()), Err(TrustCode::CertificateExpired));
@@ -163,25 +169,56 @@ fn a_certificate_has_its_time() {
 }
 
 #[test]
+fn clocks_of_members_may_differ() {
+    let scene = Scene::new();
+    let with = |from, to| {
+        let mut params = alices();
+        last(&mut params, from, to);
+        scene.look(scene.issue(&params))
+    };
+    let (second, hours) = (Duration::from_secs(1), (today() - HOUR, today() + HOUR));
+    let (soon, just) = (today() + CLOCK_LEEWAY, today() - CLOCK_LEEWAY);
+    assert_eq!(with(soon, hours.1), Ok(()));
+    let early = with(soon + second, hours.1);
+    assert_eq!(early, Err(TrustCode::CertificateNotYetValid));
+    assert_eq!(with(hours.0, just), Ok(()));
+    let over = with(hours.0, just - second);
+    assert_eq!(over, Err(TrustCode::CertificateExpired));
+}
+
+#[test]
+fn whoever_is_there_has_not_been_expired_for_longer_than_a_call() {
+    let scene = Scene::new();
+    let there = |end| {
+        let mut params = alices();
+        last(&mut params, today() - 3 * DAY, end);
+        scene.look_on(Occasion::Present, scene.issue(&params))
+    };
+    let longest = today() - PRESENT_GRACE;
+    assert_eq!(there(longest), Ok(()));
+    let over = there(longest - Duration::from_secs(1));
+    assert_eq!(over, Err(TrustCode::CertificateExpired));
+}
+
+#[test]
 fn an_expired_authority_between_counts_like_an_expired_certificate() {
     let scene = Scene::new();
     let mut params = authority_of("short");
-    params.not_after = date_time_ymd(2026, 5, 1);
+    last(&mut params, today() - DAY, today() - 4 * HOUR);
     let short = scene.root.below(params);
-    let with = |end: (i32, u8), start: (i32, u8)| {
+    let with = |from, to| {
         let mut params = alices();
-        params.not_before = date_time_ymd(start.0, start.1, 1);
-        params.not_after = date_time_ymd(end.0, end.1, 1);
+        last(&mut params, from, to);
         vec![short.issue(&params, &scene.key), short.der()]
     };
-    let both_over = with((2026, 6), (2026, 1));
+    let both_over = with(today() - 8 * HOUR, today() - HOUR);
     let looked = scene.look(both_over.clone());
     assert_eq!(looked, Err(TrustCode::CertificateExpired));
     assert_eq!(scene.look_on(Occasion::Present, both_over), Ok(()));
     // Never were both good at once.
-    let apart = with((2026, 12), (2026, 6));
+    let apart = with(today() - 2 * HOUR, today() + HOUR);
     let looked = scene.look_on(Occasion::Present, apart);
-    assert_eq!(looked, Err(TrustCode::CertificateNotYetValid));
+    assert_eq!(looked, Err(TrustCode::CertificateExpired));
 }
 
 #[test]

@@ -90,6 +90,8 @@ function handle(
       return;
     case "leave":
       return session?.leave();
+    case "token":
+      return session?.setToken(message.token);
     case "moderate":
       return session?.moderate(message.what);
     case "announce":

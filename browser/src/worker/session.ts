@@ -98,6 +98,10 @@ export class Session {
     });
   }
 
+  setToken(token: string | undefined): void {
+    this.#run(() => this.#core.setToken(token));
+  }
+
   leave(): void {
     this.#run(() => this.#core.leave());
   }

@@ -48,6 +48,14 @@ pub(crate) fn group(event: &Event) -> Value {
             "type": "untrusted", "participant": participant, "leaf": leaf, "code": code,
             "reason": reason,
         }),
+        Event::JoinerDeclined {
+            participant,
+            code,
+            reason,
+        } => json!({
+            "type": "joiner_declined", "participant": participant, "code": code, "reason": reason,
+            "remedy": code.remedy(),
+        }),
         Event::TrustWarning {
             participant,
             warning,

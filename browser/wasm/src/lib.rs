@@ -170,6 +170,16 @@ impl Core {
         Ok(self.manager.join(RoomName::new(room)?, token)?)
     }
 
+    /// Replaces the room token. Call it before the old one is over: the next connection shows it,
+    /// and so does our leaf in the next group that we enter.
+    ///
+    /// # Errors
+    /// In no room.
+    #[wasm_bindgen(js_name = setToken)]
+    pub fn set_token(&mut self, token: Option<String>) -> Result<(), JsError> {
+        Ok(self.manager.set_token(token)?)
+    }
+
     /// Leaves the room.
     ///
     /// # Errors

@@ -141,6 +141,7 @@ impl Driver {
             Command::Leave => self.manager.leave(),
             Command::Moderate(what) => return self.moderate(what),
             Command::Signal(signal) => self.manager.send_media_signal(signal),
+            Command::SetToken(token) => self.manager.set_token(token),
             Command::Announce(streams) => {
                 self.manager.announce_streams(streams);
                 Ok(())

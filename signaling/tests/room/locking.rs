@@ -9,7 +9,7 @@ use mls_srtp::token::{
 };
 use mls_srtp::trust::Evidence;
 
-use crate::lab::{Lab, hello, last_refusal, name, refusal_in, withdrawals};
+use crate::lab::{Lab, hello, last_refusal, name, newest_commit, refusal_in, withdrawals};
 use crate::people::chaired;
 
 /// Somebody whose credential says that it may moderate.
@@ -201,4 +201,30 @@ fn a_lock_that_turned_while_somebody_was_away_breaks_no_stay() {
     assert_eq!(lab.position("bob").map(|(group, _)| group), Some(group));
     let last = lab.get("bob").events.last();
     assert!(!matches!(last, Some(Event::Fatal(_))), "{last:?}");
+}
+
+#[test]
+fn a_new_group_after_a_locked_one_is_told_to_be_open() {
+    let mut lab = with_a_chair();
+    lab.join("carol");
+    lock(&mut lab, "chair", true);
+    lab.renew("chair");
+    for user in ["bob", "carol"] {
+        let (group_id, _) = lab.position(user).expect("a member");
+        let complaint = ClientMessage::CannotApply {
+            group_id,
+            seq: newest_commit(&lab),
+            reason: "of no matter".into(),
+        };
+        assert_eq!(lab.refusal(user, complaint), None);
+    }
+    lab.pass(1_000);
+    for user in ["bob", "carol"] {
+        assert_eq!(lab.get(user).manager.is_locked(), Some(false), "{user}");
+        let events = lab.get(user).events.iter().rev();
+        let mut told = events.filter(|event| matches!(event, Event::RoomLocked { .. }));
+        let (locked, by) = (false, None);
+        assert_eq!(told.next(), Some(&Event::RoomLocked { locked, by }));
+        assert_eq!(told.count(), 1, "{user}: and not twice");
+    }
 }

@@ -5,12 +5,13 @@ mod algorithms;
 mod refusal;
 
 use std::fmt::{self, Debug, Formatter};
+use std::time::Duration;
 
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, Error as PathError, KeyUsage};
 
-use super::{CredentialValidator, Evidence, Occasion, Presented, TrustError, UnixClock};
+use super::{CLOCK_LEEWAY, CredentialValidator, Evidence, Presented, TrustError, UnixClock};
 use crate::delivery::Blob;
 use crate::id::ParticipantId;
 
@@ -32,7 +33,8 @@ const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 
 /// **Revocation is not asked for.** A certificate is good until it expires: issue them for hours or
 /// days, and have the room's service remove whoever must go sooner.
 ///
-/// A member who was there before us does not fail for having expired since.
+/// Clocks may differ by [`CLOCK_LEEWAY`](super::CLOCK_LEEWAY). A member who was there before us does
+/// not fail for having expired within the last [`PRESENT_GRACE`](super::PRESENT_GRACE).
 pub struct CertificateChains {
     anchors: Vec<TrustAnchor<'static>>,
     algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
@@ -106,10 +108,7 @@ impl CertificateChains {
         }
         let own = fitting(first, presented.participant, presented.signature_key)?;
         let now = UnixTime::since_unix_epoch((self.now)());
-        let checked = match presented.occasion {
-            Occasion::Entering => self.check_path(&own, above, now),
-            Occasion::Present => self.check_path_then(&own, above, now),
-        };
+        let checked = self.check_path_about(&own, above, now, presented.occasion.grace());
         checked.map_err(|error| match error {
             PathError::UnknownIssuer
             | PathError::InvalidSignatureForPublicKey
@@ -133,18 +132,32 @@ impl CertificateChains {
             .map(drop)
     }
 
-    /// The path may have expired since: it must have held at the end of its time.
-    fn check_path_then(
+    /// The path may begin a little later, and may have expired for as long as `grace`: it must have
+    /// held at the end of its time.
+    fn check_path_about(
         &self,
         own: &EndEntityCert<'_>,
         above: &[CertificateDer<'_>],
         now: UnixTime,
+        grace: Duration,
     ) -> Result<(), PathError> {
-        let mut at = now;
+        let first = self.check_path(own, above, now);
+        let mut at = match first {
+            Err(PathError::CertNotValidYet { .. }) => later(now, CLOCK_LEEWAY),
+            _ => now,
+        };
         // Each certificate has one end, and time goes back to it once at most.
         for _ in 0..=MAX_CERTIFICATES {
             match self.check_path(own, above, at) {
-                Err(PathError::CertExpired { not_after, .. }) if not_after < at => at = not_after,
+                Err(PathError::CertExpired { not_after, .. })
+                    if not_after < at && later(not_after, grace) >= now =>
+                {
+                    at = not_after;
+                }
+                // How long it is over, or to come, is told as of now.
+                Err(PathError::CertExpired { .. } | PathError::CertNotValidYet { .. }) => {
+                    return first;
+                }
                 checked => return checked,
             }
         }
@@ -161,10 +174,14 @@ impl CertificateChains {
             ..*self
         };
         let now = UnixTime::since_unix_epoch((self.now)());
-        let by_itself = itself.check_path_then(own, &[], now);
+        let by_itself = itself.check_path_about(own, &[], now, Duration::MAX);
         own.issuer() == own.subject()
             && matches!(by_itself, Ok(()) | Err(PathError::CaUsedAsEndEntity))
     }
+}
+
+fn later(moment: UnixTime, by: Duration) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(moment.as_secs()).saturating_add(by))
 }
 
 type Refusable = Result<(), TrustError>;
