@@ -151,6 +151,14 @@ export class Core {
      */
     setLocked(locked: boolean, now: number): void;
     /**
+     * Replaces the room token. Call it before the old one is over: the next connection shows it,
+     * and so does our leaf in the next group that we enter.
+     *
+     * # Errors
+     * In no room.
+     */
+    setToken(token?: string | null): void;
+    /**
      * Sends media signaling, as JSON, to the room's SFU.
      *
      * # Errors
@@ -320,6 +328,7 @@ export interface InitOutput {
     readonly core_receive: (a: number, b: number, c: number, d: number) => [number, number];
     readonly core_remove: (a: number, b: number, c: number) => [number, number];
     readonly core_setLocked: (a: number, b: number, c: number) => [number, number];
+    readonly core_setToken: (a: number, b: number, c: number) => [number, number];
     readonly core_signal: (a: number, b: number, c: number) => [number, number];
     readonly core_stats: (a: number) => [number, number];
     readonly core_thumbprintOf: (a: number, b: number) => [number, number, number, number];

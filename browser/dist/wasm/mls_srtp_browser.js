@@ -414,6 +414,22 @@ export class Core {
         }
     }
     /**
+     * Replaces the room token. Call it before the old one is over: the next connection shows it,
+     * and so does our leaf in the next group that we enter.
+     *
+     * # Errors
+     * In no room.
+     * @param {string | null} [token]
+     */
+    setToken(token) {
+        var ptr0 = isLikeNone(token) ? 0 : passStringToWasm0(token, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        var len0 = WASM_VECTOR_LEN;
+        const ret = wasm.core_setToken(this.__wbg_ptr, ptr0, len0);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
      * Sends media signaling, as JSON, to the room's SFU.
      *
      * # Errors

@@ -28,6 +28,7 @@ export const core_readmit: (a: number, b: number, c: number) => [number, number]
 export const core_receive: (a: number, b: number, c: number, d: number) => [number, number];
 export const core_remove: (a: number, b: number, c: number) => [number, number];
 export const core_setLocked: (a: number, b: number, c: number) => [number, number];
+export const core_setToken: (a: number, b: number, c: number) => [number, number];
 export const core_signal: (a: number, b: number, c: number) => [number, number];
 export const core_stats: (a: number) => [number, number];
 export const core_thumbprintOf: (a: number, b: number) => [number, number, number, number];

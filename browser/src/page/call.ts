@@ -54,7 +54,7 @@ export async function enterCall(entry: Entry, ended: (end: End) => void): Promis
     room: entry.room,
     name: entry.name,
     device: entry.device ?? (await tabDevice()),
-    token: entry.token,
+    ...(entry.token === undefined ? {} : { token: entry.token }),
     sources: [],
   });
   const view = new CallView(call, entry, ended);

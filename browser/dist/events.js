@@ -1,0 +1,2 @@
+/** What a conference is asked for, and what it tells. */
+export {};

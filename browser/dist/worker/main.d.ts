@@ -1,0 +1,2 @@
+/** The worker: owns the keys, the group and the connection to the service. */
+export {};
