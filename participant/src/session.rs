@@ -7,6 +7,7 @@
 mod driver;
 mod keeping;
 
+use std::fmt::{self, Debug, Formatter};
 use std::sync::Arc;
 
 use mls_srtp::delivery::MediaSignal;
@@ -30,7 +31,6 @@ use keeping::Keeping;
 const COMMANDS: usize = 64;
 
 /// What to join, and as whom.
-#[derive(Debug)]
 pub struct SessionConfig {
     /// The signaling service, `ws://host:port/` or `wss://host/`.
     pub url: String,
@@ -52,6 +52,17 @@ pub struct SessionConfig {
     /// Where the signature key and the stay are kept, if they are. What is there already is gone on
     /// with: the same key, and at the same leaf if this is the room that it was in.
     pub state: Option<StateConfig>,
+}
+
+/// Without the token: whoever reads it may be let in with it.
+impl Debug for SessionConfig {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionConfig")
+            .field("url", &self.url)
+            .field("room", &self.room)
+            .field("participant", &self.participant)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the application hears of its stay.
