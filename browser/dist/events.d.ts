@@ -16,7 +16,7 @@ export interface JoinOptions {
      * {@link deviceKey}) also goes into our credential, where members check it; any other goes to the
      * service only.
      */
-    readonly token?: string;
+    readonly token?: string | undefined;
     /**
      * Public keys (PEM) of those who make the room's tokens. With any, members without a token of
      * theirs in the credential are refused, whatever the service says. Default: none.
