@@ -1,15 +1,19 @@
-//! The member's side of the MLS library: the only file that holds an `MlsGroup`.
+//! The member's side of the MLS library: the only place that holds an `MlsGroup`. Here are its epochs;
+//! [`committing`] makes the commits, [`members`] looks at who is there.
 //!
 //! Nothing here decides anything. What is processed is staged, looked at by the caller, and merged
 //! only when the service has accepted it; our own commit included.
+
+mod committing;
+mod members;
 
 use std::sync::Arc;
 
 use super::provider::{Provider, StoredValues};
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
-    Credential, LeafNodeIndex, LeafNodeParameters, MlsGroup, MlsMessageOut, OpenMlsProvider,
-    OpenMlsRand, ProcessedMessageContent, Proposal, QueuedProposal, Sender, StagedCommit,
+    LeafNodeIndex, MlsGroup, MlsMessageOut, OpenMlsProvider, OpenMlsRand, ProcessedMessageContent,
+    Proposal, QueuedProposal, Sender, StagedCommit,
 };
 
 use super::{
@@ -24,7 +28,7 @@ use crate::schedule::{
     exporter_context,
 };
 use crate::secret::Secret;
-use crate::trust::{CredentialValidator, Occasion, Presented, TrustWarning};
+use crate::trust::CredentialValidator;
 
 /// What the creator of a group sends to the service.
 pub(crate) struct Creation {
@@ -201,13 +205,6 @@ impl Engine {
         }
     }
 
-    /// Credential and signature key at a leaf.
-    fn identity_at(&self, leaf: LeafNodeIndex) -> Option<(Credential, Vec<u8>)> {
-        let mut members = self.group.members();
-        let member = members.find(|member| member.index == leaf)?;
-        Some((member.credential, member.signature_key))
-    }
-
     /// What keeps us from committing an Add.
     fn objection_to(&self, proposal: &QueuedProposal) -> Option<RuleViolation> {
         let Proposal::Add(add) = proposal.proposal() else {
@@ -232,103 +229,6 @@ impl Engine {
         let _ = self
             .group
             .remove_pending_proposal(self.provider.storage(), reference);
-    }
-
-    /// Builds a commit of all queued proposals but `leave_out`, and of none but Removes and sound
-    /// Adds if one of the Adds is at fault. With `lock` it locks or unlocks the room besides. The group changes only by [`Self::merge_own`].
-    pub(crate) fn commit(
-        &mut self,
-        identity: &Identity,
-        renew_leaf: bool,
-        leave_out: &[ProposalRef],
-        lock: Option<bool>,
-    ) -> Result<CommitBundle, GroupError> {
-        let first = self.build_commit(identity, renew_leaf, lock, |r| !leave_out.contains(r));
-        let mut declined = Vec::new();
-        let (commit, welcome, group_info) = match first {
-            Ok(messages) => messages,
-            Err(error) => {
-                declined = self.faulty_adds(identity, leave_out);
-                if declined.is_empty() {
-                    return Err(error);
-                }
-                let faulty = |r: &ProposalRef| declined.iter().any(|(other, _)| other == r);
-                self.build_commit(identity, renew_leaf, lock, |r| {
-                    !leave_out.contains(r) && !faulty(r)
-                })?
-            }
-        };
-        Ok(CommitBundle {
-            declined,
-            commit: encode(&commit)?,
-            welcome: welcome.as_ref().map(encode).transpose()?,
-            group_info: encode(&group_info.ok_or(GroupError::Crypto)?)?,
-        })
-    }
-
-    /// Tries every queued Add without the others. What is no Add stays: a device that enters anew
-    /// can be added only as its old leaf goes.
-    fn faulty_adds(
-        &mut self,
-        identity: &Identity,
-        leave_out: &[ProposalRef],
-    ) -> Vec<(ProposalRef, String)> {
-        let adds: Vec<ProposalRef> = self
-            .group
-            .pending_proposals()
-            .filter(|queued| matches!(queued.proposal(), Proposal::Add(_)))
-            .map(|queued| queued.proposal_reference_ref().clone())
-            .filter(|reference| !leave_out.contains(reference))
-            .collect();
-        let mut faulty = Vec::new();
-        for add in &adds {
-            let others = |r: &ProposalRef| r != add && adds.contains(r);
-            let alone = |r: &ProposalRef| !leave_out.contains(r) && !others(r);
-            if let Err(error) = self.build_commit(identity, false, None, alone) {
-                faulty.push((add.clone(), error.to_string()));
-            } else {
-                // It was only a trial.
-                let _ = self.discard_own();
-            }
-        }
-        faulty
-    }
-
-    fn build_commit(
-        &mut self,
-        identity: &Identity,
-        renew_leaf: bool,
-        lock: Option<bool>,
-        include: impl Fn(&ProposalRef) -> bool,
-    ) -> Result<(MlsMessageOut, Option<MlsMessageOut>, Option<MlsMessageOut>), GroupError> {
-        let provider = &self.provider;
-        let mut leaf = LeafNodeParameters::builder();
-        if renew_leaf {
-            leaf = leaf.with_capabilities(terms::capabilities(&self.accepted));
-        }
-        let locked = self.is_locked();
-        let lock = lock.filter(|wished| *wished != locked);
-        let lock = lock.map(|locked| terms::with_lock(self.group.extensions(), locked));
-        let mut builder = self.group.commit_builder();
-        if let Some(terms) = lock.transpose()? {
-            builder = builder
-                .propose_group_context_extensions(terms)
-                .map_err(|e| GroupError::library("building a commit", &e))?;
-        }
-        let bundle = builder
-            .force_self_update(renew_leaf)
-            .leaf_node_parameters(leaf.build())
-            .load_psks(provider.storage())
-            .map_err(|e| GroupError::library("building a commit", &e))?
-            .create_group_info(true)
-            .use_ratchet_tree_extension(false)
-            .build(provider.rand(), provider.crypto(), &identity.signer, |p| {
-                include(p.proposal_reference_ref())
-            })
-            .map_err(|e| GroupError::library("building a commit", &e))?
-            .stage_commit(provider)
-            .map_err(|e| GroupError::library("building a commit", &e))?;
-        Ok(bundle.into_messages())
     }
 
     /// Goes on to the epoch of our own commit, which the service has accepted.
@@ -391,18 +291,6 @@ impl Engine {
         self.group.is_active()
     }
 
-    /// The leaves whose Remove is proposed.
-    fn removing(&self) -> Vec<LeafIndex> {
-        let removes = self
-            .group
-            .pending_proposals()
-            .filter_map(|queued| match queued.proposal() {
-                Proposal::Remove(remove) => to_leaf(remove.removed()).ok(),
-                _ => None,
-            });
-        removes.collect()
-    }
-
     /// Whether a commit of our own waits for the service's word.
     pub(crate) fn has_pending_commit(&self) -> bool {
         self.group.pending_commit().is_some()
@@ -412,34 +300,6 @@ impl Engine {
     pub(crate) fn states(&self, door: &Door) -> bool {
         let (suite, stated) = (self.group.ciphersuite(), self.group.extensions());
         terms::check(suite, stated, &door.policy, &door.external_sender).is_ok()
-    }
-
-    /// The suite that the group could have by what all its members have signed, if that is stronger
-    /// than the one it has.
-    pub(crate) fn stronger_suite(&self, door: &Door) -> Option<MlsSuite> {
-        let group = self.group.public_group();
-        let leaves = group
-            .members()
-            .filter_map(|member| group.leaf(member.index));
-        let signed: Vec<_> = leaves.map(|leaf| leaf.capabilities()).collect();
-        let strongest = MlsSuite::strongest_of_all(signed.iter().copied())?;
-        (signed.len() > 1 && strongest > door.policy.ciphersuite).then_some(strongest)
-    }
-
-    /// Whether the room is locked.
-    pub(crate) fn is_locked(&self) -> bool {
-        terms::policy(self.group.extensions()).is_ok_and(|policy| policy.locked)
-    }
-
-    /// Whether our own credential lets us lock and unlock the room.
-    pub(crate) fn may_lock(&self) -> bool {
-        let own = self.identity_at(self.group.own_leaf_index());
-        let Some(((credential, key), policy)) =
-            own.zip(terms::policy(self.group.extensions()).ok())
-        else {
-            return false;
-        };
-        rules::moderates(&*self.validator, &policy.room, &credential, &key) == Ok(true)
     }
 
     /// Everything that the MLS library keeps of the group, secrets included; `None` if that is not
@@ -461,88 +321,6 @@ impl Engine {
             .map_err(|e| GroupError::library("loading a group", &e))?
             .ok_or(GroupError::Malformed("a saved group"))?;
         Ok(Self::new(provider, group, door))
-    }
-
-    /// Our own leaf.
-    pub(crate) fn own_leaf(&self) -> Result<LeafIndex, GroupError> {
-        to_leaf(self.group.own_leaf_index())
-    }
-
-    /// Who sits where. Credentials were checked when they came in.
-    pub(crate) fn roster(&self) -> Roster {
-        Roster::new(self.group.members().filter_map(|member| {
-            let leaf = LeafIndex::try_from(member.index.u32()).ok()?;
-            Some((leaf, credential::participant(&member.credential).ok()?))
-        }))
-    }
-
-    /// Who sits at a leaf, without a look at all others.
-    pub(crate) fn occupant(&self, leaf: LeafIndex) -> Option<ParticipantId> {
-        let leaf = LeafNodeIndex::new(u32::from(leaf.get()));
-        credential::participant(self.group.member(leaf)?).ok()
-    }
-
-    /// The signature key of a member, raw.
-    pub(crate) fn signature_key_of(&self, participant: &ParticipantId) -> Option<Vec<u8>> {
-        let leaf = self.roster().leaf_of(participant)?;
-        let mut members = self.group.members();
-        let member = members.find(|member| member.index.u32() == u32::from(leaf.get()))?;
-        Some(member.signature_key)
-    }
-
-    /// The leaf that has a signature key.
-    pub(crate) fn leaf_with(&self, signature_key: &[u8]) -> Option<LeafIndex> {
-        let mut members = self.group.members();
-        let member = members.find(|member| member.signature_key == signature_key)?;
-        to_leaf(member.index).ok()
-    }
-
-    /// The signature key at a leaf, if it is occupied.
-    pub(crate) fn key_at(&self, leaf: LeafIndex) -> Option<Vec<u8>> {
-        let (_, key) = self.identity_at(LeafNodeIndex::new(u32::from(leaf.get())))?;
-        Some(key)
-    }
-
-    /// Members whom the trust settings refuse as they are now, by leaf.
-    pub(crate) fn strangers(&self) -> Vec<(LeafIndex, RuleViolation)> {
-        let Ok(policy) = terms::policy(self.group.extensions()) else {
-            return Vec::new();
-        };
-        let own = self.group.own_leaf_index();
-        let others = self.group.members().filter(|member| member.index != own);
-        let refused = others.filter_map(|member| {
-            let there = (&policy.room, Occasion::Present);
-            let key = &member.signature_key;
-            let looked_at = rules::check_key(&*self.validator, there, &member.credential, key);
-            Some((to_leaf(member.index).ok()?, looked_at.err()?))
-        });
-        refused.collect()
-    }
-
-    /// Shows the members of `who`, or all others, to the trust settings as members; says what a person
-    /// should be warned of.
-    pub(crate) fn meet(&self, who: Option<&[ParticipantId]>) -> Vec<(ParticipantId, TrustWarning)> {
-        let Ok(policy) = terms::policy(self.group.extensions()) else {
-            return Vec::new();
-        };
-        let own = self.group.own_leaf_index();
-        let others = self.group.members().filter(|member| member.index != own);
-        let warned = others.filter_map(|member| {
-            let participant = credential::participant(&member.credential).ok()?;
-            if who.is_some_and(|who| !who.contains(&participant)) {
-                return None;
-            }
-            let presented = Presented {
-                participant: &participant,
-                signature_key: &member.signature_key,
-                evidence: &credential::evidence(&member.credential).ok()?,
-                room: &policy.room,
-                occasion: Occasion::Present,
-            };
-            let warning = self.validator.met(&presented)?;
-            Some((participant, warning))
-        });
-        warned.collect()
     }
 
     /// What media needs of the current epoch.

@@ -3,7 +3,7 @@
 use super::{
     CLOCK_LEEWAY, CredentialValidator, Evidence, Presented, TrustCode, TrustError, UnixClock,
 };
-use crate::token::{TokenKeyError, TokenKeys};
+use crate::token::{Right, RoomToken, TokenKeyError, TokenKeys};
 
 /// Asks every credential for a room token that is bound to its signature key, signed by an issuer
 /// from the member's own configuration. The service cannot bring anybody in by itself.
@@ -29,8 +29,9 @@ impl TokenBound {
     }
 }
 
-impl CredentialValidator for TokenBound {
-    fn validate(&self, presented: &Presented<'_>) -> Result<(), TrustError> {
+impl TokenBound {
+    /// The token that proves whose key it is, whatever time it is.
+    fn proof_in(&self, presented: &Presented<'_>) -> Result<RoomToken, TrustError> {
         let Evidence::Token(token) = presented.evidence else {
             return Err(TrustError::new(
                 TrustCode::CredentialType,
@@ -46,9 +47,22 @@ impl CredentialValidator for TokenBound {
             ));
         }
         token.check_key(presented.signature_key)?;
+        Ok(token)
+    }
+}
+
+impl CredentialValidator for TokenBound {
+    fn validate(&self, presented: &Presented<'_>) -> Result<(), TrustError> {
+        let token = self.proof_in(presented)?;
         let now = (self.now)().as_secs();
         token.check_expiry(now, presented.occasion.grace().as_secs())?;
         token.check_begin(now, CLOCK_LEEWAY.as_secs())
+    }
+
+    /// By no clock: members who disagree about a lock would part.
+    fn may_moderate(&self, presented: &Presented<'_>) -> bool {
+        let token = self.proof_in(presented);
+        token.is_ok_and(|token| token.grants(Right::Moderate))
     }
 }
 
@@ -187,6 +201,34 @@ mod tests {
         assert!(may(1, &[Right::Moderate]), "for as long as it is there");
         assert!(!may(1, &[Right::Publish, Right::Subscribe]));
         assert!(!may(2, &[Right::Moderate]), "another issuer's");
+    }
+
+    #[test]
+    fn the_right_to_moderate_is_the_issuers_word_at_any_time() {
+        let may = |issuer_seed, token: &RoomToken| {
+            let (private, public) = new_key([1; 32]).expect("a key");
+            let other = new_key([issuer_seed; 32]).expect("a key").0;
+            let issuer = TokenIssuer::read(if issuer_seed == 1 { &private } else { &other });
+            let evidence = issuer.expect("a key").issue(token).expect("signed");
+            let keys = TokenKeys::read(&public).expect("a key");
+            let members = TokenBound::new(keys, clock).expect("public");
+            members.may_moderate(&Presented {
+                participant: &"alice@example.org/phone".parse().expect("a name"),
+                signature_key: &KEY,
+                evidence: &Evidence::Token(evidence),
+                room: &RoomName::new("standup").expect("a name"),
+                occasion: Occasion::Present,
+            })
+        };
+        let mut token = token();
+        assert!(!may(1, &token), "it does not say so");
+        token.rights.push(Right::Moderate);
+        assert!(may(1, &token));
+        assert!(!may(2, &token), "somebody else says so");
+        token.exp = 1;
+        assert!(may(1, &token), "long over");
+        token.room = "lobby".into();
+        assert!(!may(1, &token), "elsewhere");
     }
 
     #[test]
