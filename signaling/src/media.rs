@@ -15,8 +15,8 @@ pub struct MediaRequest {
     /// What about it.
     pub kind: MediaRequestKind,
     /// What the participant may do, as it was let in: without
-    /// [`Right::Publish`](mls_srtp::token::Right::Publish) the SFU takes no media from it, without
-    /// [`Right::Subscribe`](mls_srtp::token::Right::Subscribe) it forwards none to it.
+    /// [`Right::Publish`] the SFU takes no media from it, without
+    /// [`Right::Subscribe`] it forwards none to it.
     pub rights: Vec<Right>,
 }
 

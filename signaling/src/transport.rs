@@ -27,7 +27,7 @@ pub struct TransportArgs {
     /// and --tls-key or else beside the store. Clients must be told to trust it.
     #[arg(long)]
     pub tls_self_signed: bool,
-    /// Let browser pages of this origin connect as well, such as https://app.example.org; may be
+    /// Let browser pages of this origin connect as well, such as `https://app.example.org`; may be
     /// given several times. "*" is any page. Default: only pages of this service's own host.
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<AllowedOrigin>,

@@ -7,6 +7,7 @@ use mls_srtp::ManagerConfig;
 use mls_srtp::event::{Event, FatalCause};
 use mls_srtp::pipeline::ProtectError;
 use mls_srtp::trust::{CredentialValidator, Presented, TrustCode, TrustError};
+use mls_srtp_signaling::RoomEventKind;
 
 use crate::world::{World, name};
 
@@ -186,4 +187,36 @@ fn two_strict_users_have_the_one_whom_they_do_not_trust_removed() {
     world.assert_agreed(&["alice", "bob", "carol"]);
     world.everybody_hears_everybody();
     assert_eq!(world.at("mallory").events.last(), Some(&Event::Removed));
+}
+
+#[test]
+fn who_is_not_trusted_is_not_trusted_after_a_restart_either() {
+    let mut world = World::new();
+    world.join("alice");
+    world.join("carol");
+    let kept = ManagerConfig {
+        keeps_group: true,
+        ..strict()
+    };
+    world.enter_with("bob", kept.clone());
+    world.run(Duration::from_millis(500));
+    world.join("mallory");
+    let saved = world.at("bob").manager.save().expect("can be encoded");
+    world.restart_with("bob", &saved, kept);
+    world.run(Duration::from_millis(500));
+    let again = |event: &Event| matches!(event, Event::Untrusted { participant, .. } if *participant == name("mallory"));
+    assert!(world.at("bob").events.iter().any(again));
+    assert!(world.packet("bob").is_err(), "nothing is sent");
+    let distrusts = |event: &&RoomEventKind| matches!(event, RoomEventKind::Distrusted { reporter, .. } if *reporter == name("bob"));
+    assert_eq!(
+        world.events.iter().filter(distrusts).count(),
+        2,
+        "said again"
+    );
+    world.run(Duration::from_secs(6));
+    let last = world.at("bob").events.last();
+    assert!(
+        matches!(last, Some(Event::Fatal(FatalCause::NotTrusted { .. }))),
+        "{last:?}"
+    );
 }

@@ -44,6 +44,31 @@ fn a_key_package_must_be_valid_now_and_not_for_long() {
 }
 
 #[test]
+fn a_leaf_has_a_largest_size() {
+    let bob = Client::new("bob");
+    let with = |bytes: usize| {
+        let evidence = Evidence::Token("x".repeat(bytes));
+        let credential = CredentialWithKey {
+            credential: credential::of(&bob.who, &evidence),
+            ..bob.credential()
+        };
+        let made = KeyPackage::builder()
+            .leaf_node_capabilities(terms::capabilities(&[SUITE]))
+            .build(SUITE.mls(), &bob.provider, &bob.signer, credential);
+        check(&bob, made.expect("MLS allows it").into_key_package())
+    };
+    assert_eq!(with(4_096), Ok(()));
+    let large = with(8_192).expect_err("too large");
+    assert!(
+        matches!(
+            large,
+            FollowError::Group(GroupError::Rule(RuleViolation::LeafSize(_)))
+        ),
+        "{large:?}"
+    );
+}
+
+#[test]
 fn a_key_package_must_support_what_the_room_requires() {
     let bob = Client::new("bob");
     let policy = ExtensionType::Unknown(ROOM_POLICY_EXTENSION);
