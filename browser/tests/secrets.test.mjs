@@ -87,8 +87,11 @@ test("no key leaves the worker", options, async () => {
   // Hex or base64 of 16 bytes and more; the group's public name is the one exception.
   const keyLike = /[0-9a-f]{32}|[A-Za-z0-9+/_-]{22,}={0,2}/i;
   const names = /[\w.+-]+@[\w.-]+\/[\w.-]+/g;
+  // What a fact is called, and a cipher suite, are long words as well.
+  const words = { type: /^[a-z_]+$/, suite: /^mls_128_[a-z0-9]+_aes128gcm_sha256_ed25519$/ };
   const suspects = texts.filter(
-    ([key, text]) => key !== "group" && keyLike.test(text.replace(names, "")),
+    ([key, text]) =>
+      key !== "group" && !words[key]?.test(text) && keyLike.test(text.replace(names, "")),
   );
   assert.deepEqual(suspects, []);
   assert.deepEqual(storage.map(([key]) => key).sort(), ["mls-srtp.device", "mls-srtp.devices"]);
