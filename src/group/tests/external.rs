@@ -10,6 +10,16 @@ use super::*;
 /// Builds an external commit into the call; the MLS library has it remove the leaf that holds the
 /// client's signature key, if there is one.
 pub(super) fn from_outside(call: &Call, client: &Client, with_psk: bool) -> Submitted {
+    from_outside_as(call, client, client.credential(), with_psk)
+}
+
+/// The same under a credential of its choice.
+fn from_outside_as(
+    call: &Call,
+    client: &Client,
+    credential: CredentialWithKey,
+    with_psk: bool,
+) -> Submitted {
     let alice = &call.alice;
     let info = call
         .group
@@ -22,7 +32,7 @@ pub(super) fn from_outside(call: &Call, client: &Client, with_psk: bool) -> Subm
         .build();
     let mut builder = MlsGroup::external_commit_builder()
         .with_config(MlsGroupJoinConfig::default())
-        .build_group(&provider, info, client.credential())
+        .build_group(&provider, info, credential)
         .expect("MLS allows it")
         .leaf_node_parameters(parameters);
     if with_psk {
@@ -161,6 +171,19 @@ fn a_leaf_is_taken_back_with_the_key_that_was_there() {
     };
     assert_eq!(check(bob.signer.to_public_vec()), Ok(()));
     assert_eq!(check(vec![1; 32]), Err(rule(RuleViolation::Identity)));
+}
+
+#[test]
+fn a_leaf_is_taken_back_with_the_credential_that_was_there() {
+    let (call, bob) = Call::with_bob();
+    let evidence = Evidence::Token("of nobody whom members know".into());
+    let other = CredentialWithKey {
+        credential: credential::of(&bob.who, &evidence),
+        ..bob.credential()
+    };
+    let built = from_outside_as(&call, &bob, other, false);
+    let refused = stage(&call, &bob.who, &built).err();
+    assert_eq!(refused, Some(rule(RuleViolation::Identity)));
 }
 
 #[test]
