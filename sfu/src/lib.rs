@@ -44,6 +44,7 @@
 
 mod codec;
 mod config;
+mod contained;
 mod demux;
 mod engine;
 mod error;

@@ -2,6 +2,7 @@
 
 mod common;
 mod forwarding;
+mod hostile;
 mod moving;
 mod repair;
 mod robustness;
