@@ -21,6 +21,19 @@
 //! - [`site`]: pages for browsers on the same port.
 //! - [`tls`], [`origin`], [`http`]: what is between a service and the internet; [`transport`] has
 //!   the options for it.
+// Nothing from outside may bring the process down. What cannot happen is said to the compiler, or
+// expected on one function with the reason.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod access;
 mod addresses;

@@ -337,7 +337,8 @@ impl Engine {
             }
             MediaMode::Sframe(suite) => {
                 let exported = self.export(SFRAME_EXPORTER, &[], suite.key_len())?;
-                MediaSecret::Sframe(BaseKey::new(suite, exported).expect("as long as asked for"))
+                let key = BaseKey::new(suite, exported);
+                MediaSecret::Sframe(key.ok_or(GroupError::Malformed("an exported secret"))?)
             }
         };
         Ok(EpochSecrets {

@@ -50,6 +50,10 @@ mod native {
     pub(in crate::media) struct Ring(LessSafeKey);
 
     impl PacketAead for Ring {
+        #[expect(
+            clippy::expect_used,
+            reason = "profiles and suites have keys of such lengths only"
+        )]
         fn new(key: &Secret) -> Self {
             let algorithm = match key.len() {
                 16 => &AES_128_GCM,
@@ -59,6 +63,7 @@ mod native {
             Self(LessSafeKey::new(key))
         }
 
+        #[expect(clippy::expect_used, reason = "what is sealed has been measured")]
         fn seal(&self, nonce: [u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
             let nonce = Nonce::assume_unique_for_key(nonce);
             let tag = self
@@ -99,6 +104,10 @@ mod portable {
     }
 
     impl PacketAead for RustCrypto {
+        #[expect(
+            clippy::expect_used,
+            reason = "profiles and suites have keys of such lengths only"
+        )]
         fn new(key: &Secret) -> Self {
             let key = key.expose();
             match key.len() {
@@ -111,6 +120,7 @@ mod portable {
             }
         }
 
+        #[expect(clippy::expect_used, reason = "what is sealed has been measured")]
         fn seal(&self, nonce: [u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
             let nonce = (&nonce).into();
             match self {

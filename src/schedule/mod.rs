@@ -115,6 +115,7 @@ impl MasterKey {
     }
 }
 
+#[expect(clippy::expect_used, reason = "the lengths are those of a profile")]
 fn expand(prk: &Secret, label: Label, len: usize) -> Secret {
     let mut okm = Secret::zeroed(len);
     Hkdf::<Sha256>::from_prk(prk.expose())
