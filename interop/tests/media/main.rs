@@ -1,0 +1,7 @@
+//! Media against strangers' implementations, in both directions: packets against libsrtp, frames
+//! against the crate `sframe`.
+
+mod hex;
+mod libsrtp;
+mod packets;
+mod room;
