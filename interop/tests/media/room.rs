@@ -82,7 +82,8 @@ impl Room {
     }
 }
 
-fn name(user: &str) -> ParticipantId {
+/// A participant of ours.
+pub fn name(user: &str) -> ParticipantId {
     ParticipantId::new(user, "example.org", "phone").expect("a name")
 }
 
