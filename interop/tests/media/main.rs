@@ -7,3 +7,5 @@ mod hex;
 mod libsrtp;
 mod packets;
 mod room;
+mod stranger;
+mod vectors;
