@@ -3,6 +3,9 @@
 //! A peer decides nothing about rooms. What it may do and when, the delivery service says, as it
 //! says to our own participants.
 
+mod node;
+pub mod ts_mls;
+
 /// An MLS implementation that holds at most one group at a time.
 ///
 /// Handshake messages are PublicMessages. Ratchet trees travel outside of Welcome and GroupInfo.
@@ -34,8 +37,8 @@ pub trait Peer: Send {
     /// Follows an MLSMessage(PublicMessage) of somebody else.
     fn receive(&mut self, message: &[u8]) -> Result<Received, PeerError>;
 
-    /// Commits all proposals that were received, with a new path. Not applied before
-    /// [`Peer::accept_commit`].
+    /// Commits all proposals that were received, with a new path if the implementation can be made
+    /// to where nobody is removed. Not applied before [`Peer::accept_commit`].
     fn commit(&mut self) -> Result<Commit, PeerError>;
 
     /// The service has accepted the own commit.
@@ -128,6 +131,14 @@ pub enum PeerError {
         what: &'static str,
         /// The implementation's words.
         why: String,
+    },
+    /// The implementation is not on this machine.
+    #[error("{peer} is not installed: {remedy}")]
+    NotInstalled {
+        /// Which peer.
+        peer: &'static str,
+        /// What brings it.
+        remedy: &'static str,
     },
     /// The process that holds the implementation is gone, or says what cannot be read.
     #[error("{peer} is gone: {why}")]
