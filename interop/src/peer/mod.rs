@@ -3,6 +3,8 @@
 //! A peer decides nothing about rooms. What it may do and when, the delivery service says, as it
 //! says to our own participants.
 
+pub mod mls_rs;
+
 /// An MLS implementation that holds at most one group at a time.
 ///
 /// Handshake messages are PublicMessages. Ratchet trees travel outside of Welcome and GroupInfo.
@@ -33,6 +35,9 @@ pub trait Peer: Send {
 
     /// Follows an MLSMessage(PublicMessage) of somebody else.
     fn receive(&mut self, message: &[u8]) -> Result<Received, PeerError>;
+
+    /// Forgets all proposals that were received; those that still stand are given again.
+    fn forget_proposals(&mut self) -> Result<(), PeerError>;
 
     /// Commits all proposals that were received, with a new path. Not applied before
     /// [`Peer::accept_commit`].
