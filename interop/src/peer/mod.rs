@@ -5,6 +5,40 @@
 
 pub mod mls_rs;
 
+use mls_srtp::id::ParticipantId;
+
+use crate::terms;
+
+/// The implementations that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerKind {
+    /// mls-rs, of the AWS labs, in Rust.
+    MlsRs,
+}
+
+impl PeerKind {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::MlsRs];
+
+    /// The name, as the command line and the users' names have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MlsRs => "mls-rs",
+        }
+    }
+
+    /// A device of that name with a new signature key.
+    ///
+    /// # Errors
+    /// [`PeerError`] when the implementation does not start.
+    pub fn open(self, name: &ParticipantId) -> Result<Box<dyn Peer>, PeerError> {
+        let name = name.to_string();
+        match self {
+            Self::MlsRs => mls_rs::peer(&name, &terms::EXTENSIONS, &terms::CREDENTIALS),
+        }
+    }
+}
+
 /// An MLS implementation that holds at most one group at a time.
 ///
 /// Handshake messages are PublicMessages. Ratchet trees travel outside of Welcome and GroupInfo.
