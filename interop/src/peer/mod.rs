@@ -4,6 +4,8 @@
 //! says to our own participants.
 
 pub mod mls_rs;
+mod node;
+pub mod ts_mls;
 
 use mls_srtp::id::ParticipantId;
 
@@ -14,16 +16,19 @@ use crate::terms;
 pub enum PeerKind {
     /// mls-rs, of the AWS labs, in Rust.
     MlsRs,
+    /// ts-mls, in TypeScript, run by Node.js.
+    TsMls,
 }
 
 impl PeerKind {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::MlsRs];
+    pub const ALL: [Self; 2] = [Self::MlsRs, Self::TsMls];
 
     /// The name, as the command line and the users' names have it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::MlsRs => "mls-rs",
+            Self::TsMls => "ts-mls",
         }
     }
 
@@ -33,8 +38,13 @@ impl PeerKind {
     /// [`PeerError`] when the implementation does not start.
     pub fn open(self, name: &ParticipantId) -> Result<Box<dyn Peer>, PeerError> {
         let name = name.to_string();
+        let (extensions, credentials) = (&terms::EXTENSIONS, &terms::CREDENTIALS);
         match self {
-            Self::MlsRs => mls_rs::peer(&name, &terms::EXTENSIONS, &terms::CREDENTIALS),
+            Self::MlsRs => mls_rs::peer(&name, extensions, credentials),
+            Self::TsMls => {
+                let device = ts_mls::TsMls::start(&name, extensions, credentials)?;
+                Ok(Box::new(device))
+            }
         }
     }
 }
@@ -73,8 +83,8 @@ pub trait Peer: Send {
     /// Forgets all proposals that were received; those that still stand are given again.
     fn forget_proposals(&mut self) -> Result<(), PeerError>;
 
-    /// Commits all proposals that were received, with a new path. Not applied before
-    /// [`Peer::accept_commit`].
+    /// Commits all proposals that were received, with a new path if the implementation can be made
+    /// to where nobody is removed. Not applied before [`Peer::accept_commit`].
     fn commit(&mut self) -> Result<Commit, PeerError>;
 
     /// The service has accepted the own commit.
@@ -167,6 +177,14 @@ pub enum PeerError {
         what: &'static str,
         /// The implementation's words.
         why: String,
+    },
+    /// The implementation is not on this machine.
+    #[error("{peer} is not installed: {remedy}")]
+    NotInstalled {
+        /// Which peer.
+        peer: &'static str,
+        /// What brings it.
+        remedy: &'static str,
     },
     /// The process that holds the implementation is gone, or says what cannot be read.
     #[error("{peer} is gone: {why}")]
