@@ -187,6 +187,13 @@ impl Call {
         self.flush().await
     }
 
+    /// Somebody with another implementation commits from now on only when it is told to.
+    pub fn hold_back(&mut self, seat: Seat) {
+        if let Client::Other(other) = &mut self.taken[seat.0].client {
+            other.hold_back();
+        }
+    }
+
     /// Somebody with another implementation commits what is proposed, or renews its leaf.
     ///
     /// # Errors
@@ -257,6 +264,19 @@ impl Call {
         let what = format!("{} is out", self.taken[seat.0].client.name());
         self.until(&what, |call| call.taken[seat.0].client.is_out())
             .await
+    }
+
+    /// Takes part until so many proposals wait for somebody with another implementation.
+    ///
+    /// # Errors
+    /// [`CallError::NotInTime`], or whatever comes before.
+    pub async fn until_proposed(&mut self, seat: Seat, count: usize) -> Result<(), CallError> {
+        let what = format!("{count} proposals");
+        self.until(&what, |call| match &call.taken[seat.0].client {
+            Client::Other(other) => other.proposed() == count,
+            Client::Ours(_) => true,
+        })
+        .await
     }
 
     fn present(&self) -> impl Iterator<Item = &Taken> {

@@ -15,6 +15,8 @@ use mls_srtp::id::RoomName;
 /// prints for every epoch the epoch authenticator, the exporter's output and the SRTP master key and
 /// salt of every sender, as each of them has it.
 ///
+/// ts-mls needs Node.js, and `npm ci` in interop/ts-mls.
+///
 /// THESE ARE SECRETS, of groups that are thrown away at once: do not point it at a room of people.
 ///
 /// Exit code 0 if everything agreed, 1 if not, 2 for a wrong command line.
@@ -42,6 +44,7 @@ struct Args {
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Peers {
     MlsRs,
+    TsMls,
     All,
 }
 
@@ -50,12 +53,10 @@ impl Peers {
     fn rooms(self) -> Vec<Vec<PeerKind>> {
         match self {
             Self::MlsRs => vec![vec![PeerKind::MlsRs]],
+            Self::TsMls => vec![vec![PeerKind::TsMls]],
             Self::All => {
-                let mut rooms: Vec<_> = PeerKind::ALL.map(|kind| vec![kind]).into();
-                if PeerKind::ALL.len() > 1 {
-                    rooms.push(PeerKind::ALL.into());
-                }
-                rooms
+                let alone = PeerKind::ALL.map(|kind| vec![kind]);
+                alone.into_iter().chain([PeerKind::ALL.into()]).collect()
             }
         }
     }

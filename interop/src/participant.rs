@@ -32,6 +32,7 @@ pub struct Participant {
     outbox: VecDeque<ClientMessage>,
     readings: Vec<Reading>,
     saw_own_removal: bool,
+    holds_back: bool,
 }
 
 /// Where a participant stands.
@@ -99,6 +100,7 @@ impl Participant {
             outbox: VecDeque::new(),
             readings: Vec::new(),
             saw_own_removal: false,
+            holds_back: false,
         }
     }
 
@@ -147,6 +149,16 @@ impl Participant {
         self.committers.clear();
         self.submitted = None;
         self.outbox.clear();
+    }
+
+    /// From now on it commits only when it is told to.
+    pub fn hold_back(&mut self) {
+        self.holds_back = true;
+    }
+
+    /// How many proposals wait to be committed.
+    pub fn proposed(&self) -> usize {
+        self.proposals.len()
     }
 
     /// Asks to be removed.
@@ -365,7 +377,7 @@ impl Participant {
             return Ok(());
         };
         let first = self.committers.first() == Some(&position.own_leaf);
-        if first && !self.proposals.is_empty() && self.submitted.is_none() {
+        if first && !self.holds_back && !self.proposals.is_empty() && self.submitted.is_none() {
             self.commit()?;
         }
         Ok(())

@@ -117,7 +117,8 @@ impl Report {
 }
 
 impl EpochReport {
-    fn of(readings: &[&Reading]) -> Option<Self> {
+    /// Compares what was read of one epoch; nothing if that is nothing.
+    pub fn of(readings: &[&Reading]) -> Option<Self> {
         let (first, rest) = readings.split_first()?;
         let names: BTreeSet<_> = readings.iter().map(|reading| &reading.who).collect();
         let roster = first.secrets.roster.iter();

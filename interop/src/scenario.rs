@@ -1,5 +1,7 @@
 //! What is played in a room, with one or more other implementations and ours.
 
+use std::time::Duration;
+
 use crate::call::{Call, CallError, Seat};
 use crate::peer::PeerKind;
 
@@ -14,6 +16,8 @@ pub enum Scenario {
     Return,
     /// They commit Adds that the service proposed, and renewals; we follow.
     Commit,
+    /// The service proposes two Adds and withdraws one; they commit the other.
+    Withdraw,
     /// They leave: the service proposes it, we commit it, and their MLS says so.
     Leave,
     /// We leave: the service proposes it, they commit it, and our key manager says so.
@@ -34,14 +38,19 @@ pub struct Check {
 /// The story's people: ours have no implementation of somebody else's.
 const OURS: &str = "ours";
 const OURS_TOO: &str = "ours-too";
+const NOT_COMING: &str = "not-coming";
+
+/// A service takes the next external commit of a room after a tenth of a second.
+const BETWEEN_RETURNS: Duration = Duration::from_millis(150);
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Join,
         Self::Create,
         Self::Return,
         Self::Commit,
+        Self::Withdraw,
         Self::Leave,
         Self::WeLeave,
         Self::Remove,
@@ -54,6 +63,7 @@ impl Scenario {
             Self::Create => "they create, we join",
             Self::Return => "they lose their state and come back",
             Self::Commit => "they commit, we follow",
+            Self::Withdraw => "they commit what is not withdrawn",
             Self::Leave => "they leave, we commit it",
             Self::WeLeave => "we leave, they commit it",
             Self::Remove => "they remove us",
@@ -70,6 +80,7 @@ impl Scenario {
             Self::Create => create(call, peers).await.map(|_| Vec::new()),
             Self::Return => come_back(call, peers).await,
             Self::Commit => commit(call, peers).await,
+            Self::Withdraw => withdraw(call, peers).await,
             Self::Leave => leave(call, peers).await,
             Self::WeLeave => we_go(call, peers, false).await,
             Self::Remove => we_go(call, peers, true).await,
@@ -110,6 +121,7 @@ async fn come_back(call: &mut Call, peers: &[PeerKind]) -> Result<Vec<Check>, Ca
     for seat in &seats {
         call.lose_state(*seat).await?;
         call.until_next_epoch(1 + seats.len()).await?;
+        tokio::time::sleep(BETWEEN_RETURNS).await;
     }
     Ok(Vec::new())
 }
@@ -123,6 +135,27 @@ async fn commit(call: &mut Call, peers: &[PeerKind]) -> Result<Vec<Check>, CallE
         call.commit(seat).await?;
         call.until_next_epoch(members).await?;
     }
+    Ok(Vec::new())
+}
+
+async fn withdraw(call: &mut Call, peers: &[PeerKind]) -> Result<Vec<Check>, CallError> {
+    let (seats, _) = create(call, peers).await?;
+    for seat in &seats {
+        call.hold_back(*seat);
+    }
+    let not_coming = call.enter_ours(NOT_COMING).await?;
+    call.enter_ours(OURS_TOO).await?;
+    for seat in &seats {
+        call.until_proposed(*seat, 2).await?;
+    }
+    call.leave(not_coming).await?;
+    for seat in &seats {
+        call.until_proposed(*seat, 1).await?;
+    }
+    if let Some(first) = seats.first() {
+        call.commit(*first).await?;
+    }
+    call.until_members(seats.len() + 2).await?;
     Ok(Vec::new())
 }
 

@@ -28,8 +28,6 @@ pub async fn start() -> Result<String, StartError> {
         room: RoomConfig {
             // Who has lost its state has all the time to come back.
             grace: Duration::from_secs(600),
-            // Several come back in turn, each as soon as it can.
-            external_window: Duration::ZERO,
             ..RoomConfig::default()
         },
         ..ServiceConfig::default()
