@@ -158,6 +158,11 @@ export class Device {
     }
   }
 
+  /** Forgets all proposals that were received. */
+  forgetProposals() {
+    this.#state = { ...this.#current(), unappliedProposals: {} };
+  }
+
   /** Commits all proposals that were received. */
   async commit() {
     const context = { state: this.#current(), cipherSuite: this.#suite };

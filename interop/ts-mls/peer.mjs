@@ -22,6 +22,7 @@ const operations = {
   join: ({ welcome, tree }) => device.join(bytes(welcome), bytes(tree)),
   external_commit: ({ group_info, tree }) => device.externalCommit(bytes(group_info), bytes(tree)),
   receive: ({ message }) => device.receive(bytes(message)),
+  forget_proposals: () => device.forgetProposals(),
   commit: () => device.commit(),
   accept_commit: () => device.acceptCommit(),
   discard_commit: () => device.discardCommit(),

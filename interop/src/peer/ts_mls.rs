@@ -95,6 +95,11 @@ impl Peer for TsMls {
         })
     }
 
+    fn forget_proposals(&mut self) -> Result<(), PeerError> {
+        self.node
+            .ask("forget_proposals", "forget proposals", json!({}))
+    }
+
     fn commit(&mut self) -> Result<Commit, PeerError> {
         let commit: CommitAnswer = self.node.ask("commit", "commit", json!({}))?;
         Ok(commit.into())

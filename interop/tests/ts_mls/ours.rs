@@ -162,6 +162,12 @@ impl Peer for OpenMls {
         }
     }
 
+    fn forget_proposals(&mut self) -> Result<(), PeerError> {
+        let group = self.group.as_mut().expect("a member");
+        let cleared = group.clear_pending_proposals(self.provider.storage());
+        cleared.map_err(refused)
+    }
+
     fn commit(&mut self) -> Result<Commit, PeerError> {
         let group = self.group.as_mut().expect("a member");
         let bundle = group
