@@ -1,7 +1,7 @@
-//! Many members of both implementations come, go, come back and renew their keys in an order that a
+//! Many members of three implementations come, go, come back and renew their keys in an order that a
 //! seed draws, so that trees take shapes that nobody would think of.
 
-use interop::peer::{Peer, Received};
+use interop::peer::{Peer, PeerKind, Received};
 
 use super::ours::OpenMls;
 use super::room::Room;
@@ -12,7 +12,7 @@ const ROUNDS: usize = 60;
 /// leaf to be equal, where RFC 9420 §12.4.3.1 asks only that the lists between leaf and node have
 /// that leaf. Up to four leaves there is only one list that can have any; in larger trees ts-mls
 /// members stay and follow, but none of them enters.
-const ENTERED_BY_STRANGERS: usize = 4;
+const TS_MLS_ENTERS: usize = 4;
 
 struct Call {
     room: Room,
@@ -75,14 +75,14 @@ impl Call {
     /// Whether the first member may lose its state. ts-mls 1.6.4 cannot take back the only leaf: it
     /// has no tree without leaves.
     fn may_come_back(&mut self) -> bool {
-        let can = self.members.len() > 1 && self.leaves() <= ENTERED_BY_STRANGERS;
-        can || !is_stranger(&self.members[0])
+        let can = self.members.len() > 1 && self.leaves() <= TS_MLS_ENTERS;
+        can || !is("ts-mls", &self.members[0])
     }
 
-    /// Anybody but the first member. In a large tree only ours go, so that some strangers are left.
+    /// Anybody but the first member. In a large tree the others go, so that some of ts-mls are left.
     fn somebody_else(&mut self) -> Option<usize> {
-        let all = self.leaves() <= ENTERED_BY_STRANGERS;
-        let others = (1..self.members.len()).filter(|at| all || !is_stranger(&self.members[*at]));
+        let all = self.leaves() <= TS_MLS_ENTERS;
+        let others = (1..self.members.len()).filter(|at| all || !is("ts-mls", &self.members[*at]));
         let others: Vec<usize> = others.collect();
         (!others.is_empty()).then(|| others[self.draw(others.len())])
     }
@@ -122,13 +122,15 @@ impl Call {
     }
 
     fn newcomer(&mut self, name: String) -> (String, Box<dyn Peer>) {
-        if self.draw(2) == 0 && self.leaves() < ENTERED_BY_STRANGERS {
-            let peer = stranger(&name);
-            (name, Box::new(peer))
-        } else {
-            let peer = OpenMls::new(&name);
-            (name, Box::new(peer))
-        }
+        let peer: Box<dyn Peer> = match self.draw(3) {
+            0 if self.leaves() < TS_MLS_ENTERS => Box::new(stranger(&name)),
+            1 => {
+                let participant = name.parse().expect("a participant");
+                PeerKind::MlsRs.open(&participant).expect("a device")
+            }
+            _ => Box::new(OpenMls::new(&name)),
+        };
+        (name, peer)
     }
 
     /// Leaves of the tree, empty ones before the last included.
@@ -152,8 +154,8 @@ impl Call {
     }
 }
 
-fn is_stranger((_, peer): &(String, Box<dyn Peer>)) -> bool {
-    peer.name().starts_with("ts-mls")
+fn is(implementation: &str, (_, peer): &(String, Box<dyn Peer>)) -> bool {
+    peer.name().starts_with(implementation)
 }
 
 fn refs(members: &mut [(String, Box<dyn Peer>)]) -> Vec<&mut dyn Peer> {
@@ -168,18 +170,16 @@ fn all_agree_after_every_commit(most: usize, seed: u64) {
     let mut call = Call::new(most, seed);
     for round in 0..ROUNDS {
         let all = call.members.len();
-        let strangers = call.members.iter().filter(|member| is_stranger(member));
-        println!(
-            "round {round}: {all} members, {} strangers",
-            strangers.count()
-        );
+        let of = |name| call.members.iter().filter(move |member| is(name, member));
+        let (ts_mls, mls_rs) = (of("ts-mls").count(), of("mls-rs").count());
+        println!("round {round}: {all} members, {ts_mls} of ts-mls, {mls_rs} of mls-rs");
         call.round();
     }
 }
 
 #[test]
 fn all_agree_while_few_come_and_go() {
-    all_agree_after_every_commit(ENTERED_BY_STRANGERS, 1);
+    all_agree_after_every_commit(TS_MLS_ENTERS, 1);
 }
 
 #[test]
