@@ -358,7 +358,12 @@ impl Engine {
             .map_err(|e| GroupError::library("exporting", &e))
     }
 
-    /// The epoch authenticator (RFC 9420 §8.7) as the code that people compare.
+    /// The epoch authenticator (RFC 9420 §8.7).
+    pub(crate) fn epoch_authenticator(&self) -> Secret {
+        Secret::new(self.group.epoch_authenticator().as_slice().to_vec())
+    }
+
+    /// The epoch authenticator as the code that people compare.
     pub(crate) fn code(&self) -> GroupCode {
         GroupCode::new(self.group.epoch_authenticator().as_slice())
     }

@@ -64,6 +64,11 @@ impl ExportedSecret {
         Self(exported)
     }
 
+    /// The exporter's output, for comparison with other implementations of MLS.
+    pub fn secret(&self) -> &Secret {
+        &self.0
+    }
+
     /// `PRK = HKDF-Extract("", E)`.
     #[must_use]
     pub fn into_epoch_key(self) -> EpochKey {
