@@ -21,6 +21,8 @@
 //! - [`site`]: pages for browsers on the same port.
 //! - [`tls`], [`origin`], [`http`]: what is between a service and the internet; [`transport`] has
 //!   the options for it.
+//! - [`logging`]: what programs log.
+#![forbid(unsafe_code)]
 
 pub mod access;
 mod addresses;
@@ -29,6 +31,7 @@ pub mod config;
 mod connection;
 mod door;
 pub mod http;
+pub mod logging;
 pub mod media;
 pub mod origin;
 mod refused;

@@ -16,6 +16,7 @@ mod recovery;
 mod returning;
 mod secrets;
 mod spoiled;
+mod stolen;
 mod suites;
 mod takeover;
 mod trust;

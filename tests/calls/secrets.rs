@@ -18,7 +18,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::hunt::{Paper, Secrets, exporter_secret};
+use crate::hunt::state::exporter_secret;
+use crate::hunt::{Paper, Secrets};
 use crate::world::{Overheard, kept};
 
 /// The secret that a service shares with the issuer of its tokens.
@@ -68,6 +69,8 @@ struct Eavesdropped {
     world: World,
     secrets: Secrets,
     paper: Paper,
+    /// What the service was told.
+    told: Paper,
     /// For packets and for frames, of each epoch.
     exported: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -140,6 +143,10 @@ impl Eavesdropped {
         let mut media = Vec::new();
         for output in overheard.managers {
             self.paper.show(&output);
+            if let Output::Send(message) = &output {
+                let json = serde_json::to_string(message).expect("encodes");
+                self.told.write_down(&json);
+            }
             if let Output::Media(MediaUpdate::Install(epoch)) = output {
                 self.paper.show(&epoch.roster);
                 self.take_media(&epoch.media);
@@ -166,6 +173,7 @@ fn eavesdrop(mut world: World, paper: Paper, mode: ModeKind) -> Eavesdropped {
         world,
         secrets: Secrets::default(),
         paper,
+        told: Paper::default(),
         exported: Vec::new(),
     };
     let config = || ManagerConfig {
@@ -296,6 +304,10 @@ fn nothing_is_found(world: World, mode: ModeKind) {
     assert!(logged.contains("Hello {") && logged.contains("MasterKey") || mode != ModeKind::Srtp);
     let found = call.secrets.found_in(&text);
     assert!(found.is_empty(), "{found:#?}");
+    // The service is told what it asks for at the door, and no key.
+    let mut told = call.secrets.found_in(&call.told.text());
+    assert!(told.remove("token (as it is)") && told.remove("session (in base64)"));
+    assert!(told.is_empty(), "{told:#?}");
 }
 
 #[test]

@@ -3,14 +3,12 @@
 //! Eight bytes in a row are a find. The text is decoded in every way at once, and what comes out is
 //! compared with every eight bytes of every secret.
 
-mod state;
+pub mod state;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::io;
 use std::sync::{Arc, Mutex};
-
-pub use state::exporter_secret;
 
 /// So many bytes in a row are no accident.
 const WINDOW: usize = 8;
