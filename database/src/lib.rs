@@ -2,6 +2,7 @@
 //! written to: opening it fails and says why.
 //!
 //! The service keeps its rooms in such a file, a participant its state.
+#![forbid(unsafe_code)]
 
 mod error;
 

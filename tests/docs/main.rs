@@ -1,4 +1,6 @@
-//! Tables in the documentation, checked against the code.
+//! What the documentation says, checked against the code.
+
+mod supply;
 
 use std::fs;
 use std::path::Path;
