@@ -1,5 +1,6 @@
 //! What the documentation says, checked against the code.
 
+mod attacks;
 mod supply;
 
 use std::fs;
