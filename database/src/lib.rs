@@ -2,6 +2,7 @@
 //! written to: opening it fails and says why.
 //!
 //! The service keeps its rooms in such a file, a participant its state.
+#![forbid(unsafe_code)]
 // Nothing from outside may bring the process down. What cannot happen is said to the compiler, or
 // expected on one function with the reason.
 #![cfg_attr(

@@ -9,6 +9,7 @@ use std::time::Instant;
 use mls_srtp::delivery::{ClientMessage, CloseReason, MediaSignal, Refusal, ServiceMessage};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::time::Moment;
+use mls_srtp::token::SignedToken;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -161,7 +162,7 @@ impl Service {
             self.shared.access.admit(&Entry {
                 room: name,
                 participant,
-                token: token.as_deref(),
+                token: token.as_ref().map(SignedToken::as_str),
                 resumes: resume.is_some(),
             })?;
         }

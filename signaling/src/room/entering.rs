@@ -6,7 +6,7 @@ use mls_srtp::delivery::{
 };
 use mls_srtp::id::ParticipantId;
 use mls_srtp::time::Moment;
-use mls_srtp::token::KeyProof;
+use mls_srtp::token::{KeyProof, SignedToken};
 use mls_srtp::trust::{TrustCode, TrustError};
 
 use super::wishes::Why;
@@ -60,7 +60,7 @@ impl Room {
             .as_ref()
             .is_some_and(|resume| self.has_leaf_of_session(&participant, resume));
         let shown = Shown {
-            token: token.as_deref(),
+            token: token.as_ref().map(SignedToken::as_str),
             proof: proof.as_ref(),
         };
         let mut admission = self.check_admission(&participant, &shown, resumes)?;
