@@ -47,6 +47,8 @@ mod key_pair;
 #[cfg(any(target_arch = "wasm32", test))]
 mod our_suites;
 mod storage;
+#[cfg(test)]
+mod vectors;
 
 /// Cryptography and storage for one group, or for one key package until its group is known.
 #[derive(Default)]
