@@ -44,6 +44,7 @@ mod door;
 pub mod http;
 pub mod media;
 pub mod origin;
+mod queue;
 mod refused;
 pub mod room;
 mod server;
@@ -51,6 +52,7 @@ mod service;
 pub mod site;
 mod stats;
 pub mod store;
+mod threshold;
 pub mod tls;
 pub mod transport;
 
