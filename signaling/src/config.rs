@@ -13,7 +13,8 @@ use crate::origin::AllowedOrigin;
 pub struct ServiceConfig {
     /// Where to listen. Default 127.0.0.1:8080.
     pub listen: SocketAddr,
-    /// Rooms at once. Default 1,000.
+    /// Rooms at once. Default 10,000, as many as connections: who wants to take them all needs as
+    /// many addresses.
     pub max_rooms: usize,
     /// Connections at once. Default 10,000.
     pub max_connections: usize,
@@ -31,6 +32,9 @@ pub struct ServiceConfig {
     /// Messages of a room that may wait for one client before it counts as too slow. Default
     /// 1,024: a client that is so far behind catches up faster by resuming.
     pub client_queue: usize,
+    /// Bytes of them, beyond which it counts as too slow as well. Default 4 MiB: four times the
+    /// largest envelope. What a returning client missed is given to it even if it is more.
+    pub client_queue_bytes: usize,
     /// Envelopes that a client may send at once. Default 200.
     pub burst: u32,
     /// Envelopes per second that a client may send in the long run. Default 50.
@@ -53,12 +57,13 @@ impl Default for ServiceConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            max_rooms: 1_000,
+            max_rooms: 10_000,
             max_connections: 10_000,
             max_per_address: 128,
             address_rate: 20,
             allowed_origins: Vec::new(),
             client_queue: 1_024,
+            client_queue_bytes: 4 << 20,
             burst: 200,
             rate: 50,
             hello_timeout: Duration::from_secs(10),
@@ -107,6 +112,13 @@ pub struct RoomConfig {
     pub max_committers: usize,
     /// Largest application message in bytes. Default 16 KiB; announcements have a few hundred.
     pub max_application: usize,
+    /// Bytes of application messages that a member may send at once. Default 64 KiB.
+    pub application_burst: usize,
+    /// Bytes of them per second that it may send in the long run. Default 8 KiB: each goes to all
+    /// members, and an announcement of a few hundred bytes is due when somebody comes.
+    pub application_rate: usize,
+    /// Largest SDP offer of a participant in bytes. Default 64 KiB: it offers its own few streams.
+    pub max_offer: usize,
     /// Largest key package in bytes. Default 16 KiB: ours have about 300, post-quantum ones 2,700,
     /// and every member gets them with the Add.
     pub max_key_package: usize,
@@ -145,6 +157,9 @@ impl Default for RoomConfig {
             external_window: Duration::from_millis(100),
             max_committers: 16,
             max_application: 16 * 1024,
+            application_burst: 64 * 1024,
+            application_rate: 8 * 1024,
+            max_offer: 64 * 1024,
             max_key_package: 16 * 1024,
             ciphersuite: MlsSuite::default(),
             mode: MediaMode::default(),

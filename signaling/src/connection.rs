@@ -1,45 +1,38 @@
 //! One connection: reads envelopes, writes what the room queued, never waits for another client.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use mls_srtp::delivery::{ClientMessage, CloseReason, MAX_ENVELOPE_BYTES, Refusal, ServiceMessage};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Error as WsError;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::bucket::Bucket;
 use crate::config::ServiceConfig;
 use crate::http::Socket;
+use crate::queue::{Outgoing, Waiting, queue};
 use crate::refused::Refused;
 use crate::room::ClientId;
 use crate::service::Service;
+use crate::threshold::{LetIn, MAX_STRANGER_BYTES};
 
 /// Refused envelopes in a row after which a client is given up.
 const MAX_FAULTS: u32 = 32;
 /// Larger messages are not even read to their end. Up to here they are read and refused, and the
 /// connection goes on.
-const MAX_MESSAGE_BYTES: usize = 4 * MAX_ENVELOPE_BYTES;
+const MAX_MESSAGE_BYTES: usize = MAX_ENVELOPE_BYTES + 64 * 1024;
+/// What a connection has in memory all the time, in bytes each for reading and for writing. Most
+/// envelopes are smaller, and there may be 10,000 connections.
+const BUFFER: usize = 4 * 1024;
 /// How long a goodbye may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// What waits to be written to one client.
-pub(crate) enum Outgoing {
-    /// An envelope, encoded.
-    Envelope(Utf8Bytes),
-    /// Something for the client to answer.
-    Ping,
-    /// Say goodbye and end.
-    Close,
-}
-
-/// What one message or moment brought for one client.
-pub(crate) type Batch = Vec<Outgoing>;
 
 type Sink = SplitSink<Socket, Message>;
 type Stream = SplitStream<Socket>;
@@ -49,15 +42,18 @@ pub(crate) fn limits() -> WebSocketConfig {
     WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES))
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(socket: Socket, client: ClientId, service: Arc<Service>) {
+pub(crate) async fn serve(socket: Socket, let_in: LetIn, client: ClientId, service: Arc<Service>) {
     let (mut sink, mut stream) = socket.split();
-    let (queue, outgoing) = mpsc::channel(service.config().client_queue);
+    let config = service.config();
+    let (queue, outgoing) = queue(config.client_queue, config.client_queue_bytes);
     let (drop_it, dropped) = oneshot::channel();
     service.connected(client, queue, drop_it);
-    let mut reader = Reader::new(client, Arc::clone(&service));
+    let mut reader = Reader::new(client, let_in, Arc::clone(&service));
     let given_up = tokio::select! {
         reason = reader.run(&mut stream) => reason,
         () = write(&mut sink, outgoing, service.config()) => None,
@@ -79,12 +75,12 @@ pub(crate) async fn serve(socket: Socket, client: ClientId, service: Arc<Service
 
 /// Writes until told to close, or until the client takes nothing any more. Pings now and then, so
 /// that a client which lives has something to answer.
-async fn write(sink: &mut Sink, mut outgoing: mpsc::Receiver<Batch>, config: &ServiceConfig) {
+async fn write(sink: &mut Sink, mut outgoing: Waiting, config: &ServiceConfig) {
     let mut heartbeat = interval(config.heartbeat);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let batch = tokio::select! {
-            next = outgoing.recv() => match next {
+            next = outgoing.next() => match next {
                 Some(batch) => batch,
                 None => return,
             },
@@ -114,18 +110,20 @@ struct Reader {
     client: ClientId,
     service: Arc<Service>,
     bucket: Bucket,
+    let_in: LetIn,
     entered: bool,
     faults: u32,
 }
 
 impl Reader {
-    fn new(client: ClientId, service: Arc<Service>) -> Self {
+    fn new(client: ClientId, let_in: LetIn, service: Arc<Service>) -> Self {
         let config = service.config();
         let bucket = Bucket::full(config.burst, config.rate, Instant::now());
         Self {
             client,
             service,
             bucket,
+            let_in,
             entered: false,
             faults: 0,
         }
@@ -160,6 +158,11 @@ impl Reader {
                     self.refuse(None, Refused::new(Refusal::TooLarge, too_large(size)));
                     return self.give_up().await;
                 }
+                Some(Err(WsError::Io(error))) if error.kind() == ErrorKind::QuotaExceeded => {
+                    let detail = format!("more than {MAX_STRANGER_BYTES} bytes before hello");
+                    self.refuse(None, Refused::new(Refusal::TooLarge, detail));
+                    return self.give_up().await;
+                }
                 Some(Err(_)) => return None,
             };
             match taken {
@@ -191,6 +194,7 @@ impl Reader {
         }
         self.service.hello(self.client, message)?;
         self.entered = true;
+        self.let_in.let_in();
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use crate::http::{self, Answers, Refusal, Socket};
 use crate::room::ClientId;
 use crate::service::Service;
 use crate::site::Site;
+use crate::threshold::LetIn;
 use crate::tls::Tls;
 
 /// The first byte of a TLS connection (RFC 8446 §5.1, `handshake`). No HTTP method begins with it.
@@ -48,8 +49,8 @@ impl Door {
             socket = self.let_in(stream, peer, refusal) => socket,
             _ = closing.changed() => None,
         };
-        if let (Some(socket), Some(client)) = (socket, client) {
-            connection::serve(socket, client, Arc::clone(&self.service)).await;
+        if let (Some((socket, let_in)), Some(client)) = (socket, client) {
+            connection::serve(socket, let_in, client, Arc::clone(&self.service)).await;
         }
     }
 
@@ -59,7 +60,7 @@ impl Door {
         stream: TcpStream,
         peer: SocketAddr,
         refusal: Option<Refusal>,
-    ) -> Option<Socket> {
+    ) -> Option<(Socket, LetIn)> {
         let config = self.service.config();
         let within = config.hello_timeout;
         let answers = |refuse_all, over_tls| Answers {

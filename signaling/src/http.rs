@@ -34,6 +34,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use crate::connection;
 use crate::origin::{self, AllowedOrigin};
 use crate::site::{self, Site};
+use crate::threshold::{LetIn, Threshold};
 
 /// The request for a WebSocket is none.
 pub const BAD_UPGRADE: &str = "bad_upgrade";
@@ -51,7 +52,7 @@ const MAX_HEADERS: usize = 64;
 const VISIT: Duration = Duration::from_secs(60);
 
 /// An open WebSocket, with TLS or without.
-pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+pub(crate) type Socket = WebSocketStream<Threshold<TokioIo<Upgraded>>>;
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy)]
@@ -145,7 +146,11 @@ fn only(headers: &HeaderMap, name: hyper::header::HeaderName) -> Option<&str> {
 
 /// Answers requests until a WebSocket is opened, or until there are no more. A head must be there
 /// after `head_within`.
-pub(crate) async fn receive<S>(stream: S, answers: Answers, head_within: Duration) -> Option<Socket>
+pub(crate) async fn receive<S>(
+    stream: S,
+    answers: Answers,
+    head_within: Duration,
+) -> Option<(Socket, LetIn)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -181,7 +186,9 @@ where
         return None;
     }
     let limits = Some(connection::limits());
-    Some(WebSocketStream::from_raw_socket(stream, Role::Server, limits).await)
+    let (stream, let_in) = Threshold::new(stream);
+    let socket = WebSocketStream::from_raw_socket(stream, Role::Server, limits).await;
+    Some((socket, let_in))
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ pub mod http;
 pub mod logging;
 pub mod media;
 pub mod origin;
+mod queue;
 mod refused;
 pub mod room;
 mod server;
@@ -54,6 +55,7 @@ mod service;
 pub mod site;
 mod stats;
 pub mod store;
+mod threshold;
 pub mod tls;
 pub mod transport;
 

@@ -10,15 +10,14 @@ use mls_srtp::delivery::{ClientMessage, CloseReason, MediaSignal, Refusal, Servi
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::time::Moment;
 use mls_srtp::token::SignedToken;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::access::Entry;
 use crate::addresses::{Addresses, Admission, Guest};
 use crate::config::ServiceConfig;
-use crate::connection::{Batch, Outgoing};
 use crate::media::MediaPort;
+use crate::queue::{Batch, Outgoing, Queue, TooSlow};
 use crate::refused::Refused;
 use crate::room::{ClientId, Room, RoomEvent, RoomEventKind, RoomOutput, Shared};
 use crate::server::StartError;
@@ -51,7 +50,7 @@ pub(crate) struct Place(
 );
 
 struct Client {
-    queue: mpsc::Sender<Batch>,
+    queue: Queue,
     /// Ends the connection at once, whatever is queued.
     drop_it: Option<oneshot::Sender<CloseReason>>,
     room: Option<SharedRoom>,
@@ -127,7 +126,7 @@ impl Service {
     pub(crate) fn connected(
         &self,
         client: ClientId,
-        queue: mpsc::Sender<Batch>,
+        queue: Queue,
         drop_it: oneshot::Sender<CloseReason>,
     ) {
         let new = Client {
@@ -201,15 +200,14 @@ impl Service {
         self.queue(client, vec![Outgoing::Close]);
     }
 
-    /// Queues what one message or moment brought for a client: one place, however much it is, so
-    /// that a returning client may be given all that it missed. A client whose queue is full is
-    /// dropped; it may resume.
+    /// Queues what one message or moment brought for a client. One whose queue is full is dropped;
+    /// it may resume.
     fn queue(&self, client: ClientId, batch: Batch) {
         let mut clients = lock(&self.clients);
         let Some(to) = clients.get_mut(&client) else {
             return;
         };
-        if let Err(TrySendError::Full(_)) = to.queue.try_send(batch)
+        if let Err(TooSlow) = to.queue.put(batch)
             && let Some(drop_it) = to.drop_it.take()
         {
             tracing::warn!(client = client.0, "too slow, dropped");

@@ -488,6 +488,45 @@ fn key_packages_are_handed_out_once_and_the_last_resort_when_there_is_no_other()
 }
 
 #[test]
+fn key_packages_have_a_largest_sum() {
+    for store in stores(Retention::default()) {
+        let (kind, each) = (store.kind, KeyPackages::MOST_BYTES / 8);
+        let large = |byte| KeyPackages {
+            once: vec![Blob::new(vec![byte; each]); 6],
+            last_resort: None,
+        };
+        let alice = who("alice");
+        assert_eq!(store.get().publish(&alice, &large(1)), Ok(6), "{kind}");
+        assert_eq!(store.get().publish(&alice, &large(2)), Ok(8), "{kind}");
+        let taken = store.get().take_key_package(&alice).expect("works");
+        assert_eq!(taken, Some(Blob::new(vec![1; each])), "{kind}");
+    }
+}
+
+#[test]
+fn a_device_too_many_is_refused_and_the_others_keep_what_they_have() {
+    let one = KeyPackages {
+        once: vec![blob(1)],
+        last_resort: None,
+    };
+    for store in stores(Retention::default()) {
+        let (kind, store) = (store.kind, store.get());
+        for n in 0..KeyPackages::MOST_DEVICES {
+            let published = store.publish(&who(&format!("user{n}")), &one);
+            assert_eq!(published, Ok(1), "{kind}");
+        }
+        let refused = store.publish(&who("mallory"), &one);
+        assert_eq!(refused, Err(StoreError::Full), "{kind}");
+        assert_eq!(store.publish(&who("user0"), &one), Ok(2), "{kind}");
+        for _ in 0..2 {
+            let taken = store.take_key_package(&who("user0")).expect("works");
+            assert_eq!(taken, Some(blob(1)), "{kind}");
+        }
+        assert_eq!(store.publish(&who("mallory"), &one), Ok(1), "{kind}");
+    }
+}
+
+#[test]
 fn the_services_key_is_kept() {
     let fill = |store: &dyn Store| {
         assert!(store.service_key().expect("works").is_none());

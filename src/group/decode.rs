@@ -8,11 +8,14 @@ use openmls::prelude::{
     RatchetTreeIn, Welcome,
 };
 
-use super::GroupError;
+use super::{GroupError, size};
 use crate::delivery::Blob;
 
-/// MLSMessage(PublicMessage) or MLSMessage(PrivateMessage).
-pub(super) fn protocol_message(bytes: &Blob) -> Result<ProtocolMessage, GroupError> {
+/// MLSMessage(PublicMessage) or MLSMessage(PrivateMessage), in an epoch with so many open proposals.
+pub(super) fn protocol_message(bytes: &Blob, open: usize) -> Result<ProtocolMessage, GroupError> {
+    if size::has_too_many_proposals(bytes.as_slice(), open) {
+        return Err(GroupError::TooMuch("a commit"));
+    }
     message(bytes)?
         .try_into_protocol_message()
         .map_err(|_| GroupError::Malformed("a group message"))
@@ -46,6 +49,9 @@ pub(super) fn key_package(provider: &Provider, bytes: &Blob) -> Result<KeyPackag
 
 /// The ratchet tree, not yet verified.
 pub(super) fn tree(bytes: &Blob) -> Result<RatchetTreeIn, GroupError> {
+    if !size::is_small_tree(bytes.as_slice()) {
+        return Err(GroupError::TooMuch("a ratchet tree"));
+    }
     RatchetTreeIn::tls_deserialize_exact(bytes.as_slice())
         .map_err(|_| GroupError::Malformed("a ratchet tree"))
 }

@@ -151,7 +151,8 @@ impl Engine {
     /// Takes an accepted message. A proposal is queued if it is of a kind that the rules allow; a
     /// commit is staged in any case, for an accepted commit has to be followed or fled from.
     pub(crate) fn process(&mut self, message: &Blob) -> Result<Processed, GroupError> {
-        let message = decode::protocol_message(message)?;
+        let open = self.group.pending_proposals().count();
+        let message = decode::protocol_message(message, open)?;
         let processed = self
             .group
             .process_message(&self.provider, message)

@@ -19,6 +19,10 @@ pub enum GroupError {
         /// The MLS library's words.
         reason: String,
     },
+    /// More than a room can need, refused before it costs anything. The service's or another
+    /// member's fault.
+    #[error("{0} is cut off, or holds more than a room can need")]
+    TooMuch(&'static str),
     /// The group's terms are not those of the room.
     #[error(transparent)]
     Terms(#[from] TermsError),

@@ -6,7 +6,7 @@ mod members;
 mod queue;
 
 use super::provider::Provider;
-use openmls::prelude::tls_codec::Serialize as _;
+use openmls::prelude::tls_codec::{Serialize as _, Size as _};
 use openmls::prelude::{
     ExternalProposal, KeyPackage, LeafNodeIndex, MlsMessageOut, OpenMlsProvider,
     ProcessedMessageContent, Proposal, ProposalStore, PublicGroup, Sender, SenderExtensionIndex,
@@ -17,14 +17,19 @@ use super::{
     GroupError, MlsSuite, RoomPolicy, Roster, ServiceIdentity, TermsError, decode, rules,
     submission, terms,
 };
-use crate::delivery::Blob;
+use crate::delivery::{Blob, MAX_ENVELOPE_BYTES};
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
 use crate::trust::NamesOnly;
 pub use change::{
     CommitOutcome, FollowError, ProposalReference, Proposed, Requeued, Requeuing, StagedChange,
 };
-use members::{Members, keys_of_package};
+use members::{Members, entry_bytes, keys_of_package};
 use queue::Queue;
+
+/// Most bytes of a tree and of the Welcome for those who are about to enter: what an envelope takes
+/// as base64, less 32 KiB for the GroupInfo in the Welcome and for what the next commit adds to the
+/// tree.
+const MAX_ENTRY_BYTES: usize = MAX_ENVELOPE_BYTES / 4 * 3 - 32 * 1024;
 
 /// A group as its delivery service follows it.
 pub struct GroupFollower {
@@ -34,6 +39,8 @@ pub struct GroupFollower {
     /// Of the current epoch.
     members: Members,
     queue: Queue,
+    /// Bytes of the tree.
+    tree_bytes: usize,
 }
 
 impl GroupFollower {
@@ -100,6 +107,7 @@ impl GroupFollower {
         let members = Members::of(&group)?;
         Ok(Self {
             provider,
+            tree_bytes: tree.len(),
             group,
             group_id,
             members,
@@ -223,6 +231,7 @@ impl GroupFollower {
     ) -> Result<Proposed, FollowError> {
         let key_package = decode::key_package(&self.provider, key_package)?;
         self.check_keys_unused(&key_package)?;
+        self.check_fits(&key_package)?;
         let message = ExternalProposal::new_add::<Provider>(
             key_package,
             self.group.group_id().clone(),
@@ -330,6 +339,7 @@ impl GroupFollower {
             .map_err(|e| GroupError::library("merging", &e))?;
         self.queue = Queue::default();
         self.members = Members::of(&self.group)?;
+        self.tree_bytes = self.group.export_ratchet_tree().tls_serialized_len();
         Ok(())
     }
 
@@ -338,7 +348,7 @@ impl GroupFollower {
         &self,
         commit: &Blob,
     ) -> Result<(Sender, StagedCommit), FollowError> {
-        let message = decode::protocol_message(commit)?;
+        let message = decode::protocol_message(commit, self.queue.len())?;
         if message.epoch() != self.group.group_context().epoch() {
             return Err(FollowError::WrongEpoch {
                 current: self.epoch(),
@@ -384,6 +394,17 @@ impl GroupFollower {
         Ok(())
     }
 
+    /// Whoever enters gets tree and Welcome in one envelope. If that would be too large, nobody could
+    /// enter any more, so who would make it so stays out.
+    fn check_fits(&self, new: &KeyPackage) -> Result<(), FollowError> {
+        let newcomers = self.queue.bytes().saturating_add(entry_bytes(new));
+        let bytes = self.tree_bytes.saturating_add(newcomers);
+        if bytes > MAX_ENTRY_BYTES {
+            return Err(FollowError::TreeFull);
+        }
+        Ok(())
+    }
+
     fn queue(&mut self, message: &MlsMessageOut) -> Result<Proposed, FollowError> {
         let bytes = message
             .to_bytes()
@@ -401,9 +422,10 @@ impl GroupFollower {
         &mut self,
         message: &Blob,
     ) -> Result<(ProposalReference, Proposal), FollowError> {
+        let proposal = decode::protocol_message(message, 0)?;
         let processed = self
             .group
-            .process_message(self.provider.crypto(), decode::protocol_message(message)?)
+            .process_message(self.provider.crypto(), proposal)
             .map_err(|e| GroupError::invalid("the proposal", &e))?;
         let ProcessedMessageContent::ProposalMessage(proposal) = processed.into_content() else {
             return Err(GroupError::Malformed("a proposal").into());

@@ -15,6 +15,7 @@ mod roster;
 mod rules;
 mod safety_number;
 mod service;
+mod size;
 mod submission;
 mod terms;
 #[cfg(test)]

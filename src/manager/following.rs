@@ -1,6 +1,6 @@
 //! Following the room's log: proposals, commits, application messages.
 
-use super::stay::{Known, Objection, Stay};
+use super::stay::{Known, MOST_PROPOSED, Objection, Stay};
 use super::{KeyManager, Output, Phase};
 use crate::delivery::{Blob, ClientMessage, LogBody, LogEntry};
 use crate::epoch::SwitchReason;
@@ -50,12 +50,17 @@ impl KeyManager {
         let Some(stay) = self.any_stay() else {
             return Ok(());
         };
+        let kept: usize = stay.proposals.iter().map(|known| known.bytes).sum();
+        if kept.saturating_add(proposal.len()) > MOST_PROPOSED {
+            return Err(GroupError::TooMuch("what is proposed in one epoch"));
+        }
         let Processed::Proposal(proposed) = stay.engine.process(proposal)? else {
             return Err(GroupError::Malformed("a proposal"));
         };
         let declined = proposed.objection.as_ref().map(Objection::new);
         stay.proposals.push(Known {
             seq,
+            bytes: proposal.len(),
             reference: proposed.reference,
             removes: proposed.removes,
             declined: declined.clone(),

@@ -57,10 +57,17 @@ pub(super) struct Stay {
     pub(super) told_stronger: bool,
 }
 
+/// Bytes of proposals that are kept in one epoch. A service refuses newcomers before their leaves fill
+/// an envelope of a quarter of that, and each leaf can be removed once.
+pub(super) const MOST_PROPOSED: usize = 4 << 20;
+
 /// A proposal of the current epoch.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Known {
     pub(super) seq: Seq,
+    /// Its bytes on the wire.
+    #[serde(default)]
+    pub(super) bytes: usize,
     pub(super) reference: ProposalRef,
     /// Whether it is a Remove.
     #[serde(default)]

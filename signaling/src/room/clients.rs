@@ -44,6 +44,8 @@ struct Presence {
     group_infos: u32,
     /// How often it published key packages.
     publishings: u32,
+    /// Bytes of application messages that it has said, less what the rate allows since, as of then.
+    said: (usize, Moment),
 }
 
 /// The participants of a room and their connections.
@@ -71,6 +73,8 @@ impl Clients {
         self.participants.insert(client, participant.clone());
         // One that followed until it was lost has its time from now on.
         let before = self.present.get(&participant);
+        // A new connection allows nobody to say more.
+        let said = before.map_or((0, now), |before| before.said);
         let before = before.filter(|before| before.follows.is_none());
         let presence = Presence {
             session,
@@ -83,6 +87,7 @@ impl Clients {
             admission: None,
             group_infos: 0,
             publishings: 0,
+            said,
         };
         self.present.insert(participant, presence);
     }
@@ -180,6 +185,7 @@ impl Clients {
             admission: None,
             group_infos: 0,
             publishings: 0,
+            said: (0, lost_at),
         };
         self.present.insert(stay.participant, presence);
     }
@@ -336,6 +342,28 @@ impl Clients {
         };
         presence.publishings = presence.publishings.saturating_add(1);
         presence.publishings
+    }
+
+    /// Whether a participant may say so many bytes to all, who has a burst and a rate per second.
+    pub(super) fn speaks(
+        &mut self,
+        participant: &ParticipantId,
+        bytes: usize,
+        (burst, rate): (usize, usize),
+        now: Moment,
+    ) -> bool {
+        let Some(presence) = self.present.get_mut(participant) else {
+            return false;
+        };
+        let (said, at) = presence.said;
+        let passed = usize::try_from(now.since(at).as_millis()).unwrap_or(usize::MAX);
+        let allowed = passed.saturating_mul(rate) / 1_000;
+        let said = said.saturating_sub(allowed).saturating_add(bytes);
+        let may = said <= burst;
+        if may {
+            presence.said = (said, now);
+        }
+        may
     }
 
     pub(super) fn knows(&self, participant: &ParticipantId) -> bool {

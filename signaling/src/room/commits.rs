@@ -8,6 +8,7 @@ use mls_srtp::id::{Epoch, ParticipantId, Seq};
 use mls_srtp::time::Moment;
 
 use super::complaints::signer;
+use super::handshake::MAX_GROUP_INFO;
 use super::history::Signer;
 use super::inviting::AWAY;
 use super::wishes::Join;
@@ -52,6 +53,9 @@ impl Room {
             seen_seq,
             ..
         } = submission;
+        if group_info.len() > MAX_GROUP_INFO {
+            return refuse(Refusal::TooLarge, "the GroupInfo is too large");
+        }
         let change = handshake
             .follower
             .stage_commit(author, &commit, welcome.as_ref(), &group_info)

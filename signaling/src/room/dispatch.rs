@@ -85,7 +85,7 @@ impl Room {
                 ..
             } => self.external_commit(participant, epoch, (commit, group_info), now),
             ClientMessage::Application { epoch, message, .. } => {
-                self.application(participant, epoch, message)
+                self.application(participant, epoch, message, now)
             }
             ClientMessage::Applied {
                 seq,

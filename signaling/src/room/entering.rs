@@ -12,6 +12,11 @@ use mls_srtp::trust::{TrustCode, TrustError};
 use super::wishes::Why;
 use super::{ClientId, Refused, Room, refuse};
 use crate::access::{Admission, Entry};
+use crate::store::bytes_of;
+
+/// Bytes of MLS messages that a returning member is given at most. Who missed more enters anew, which
+/// costs it and us less.
+const MOST_MISSED: usize = 4 << 20;
 
 /// What somebody at the door has in its hands.
 struct Shown<'a> {
@@ -215,6 +220,10 @@ impl Room {
             tracing::error!(room = %self.name, %error, "the store failed");
             None
         })?;
+        let bytes: usize = entries.iter().map(bytes_of).sum();
+        if bytes > MOST_MISSED {
+            return None;
+        }
         let first = entries.first();
         let follows = first.is_none_or(|entry| chain::follows(&resume.chain, entry));
         follows.then_some(entries)

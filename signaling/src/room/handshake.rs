@@ -15,6 +15,10 @@ use super::wishes::Why;
 use super::{ClientId, Refused, Room, RoomEventKind, refuse};
 use crate::store::{Change, Snapshot};
 
+/// Largest GroupInfo in bytes: it is kept, and given out together with the tree. Ours have about 500,
+/// post-quantum ones 1,700.
+pub(super) const MAX_GROUP_INFO: usize = 16 * 1024;
+
 /// A group in its current epoch.
 pub(super) struct Handshake {
     pub(super) follower: GroupFollower,
@@ -121,6 +125,9 @@ impl Room {
             );
         }
         self.check_not_removed(participant)?;
+        if tree.len() > self.config.max_key_package || group_info.len() > MAX_GROUP_INFO {
+            return refuse(Refusal::TooLarge, "a group of one member is smaller");
+        }
         let identity = &self.shared.identity;
         let follower = GroupFollower::create(
             &self.policy(),
@@ -179,6 +186,7 @@ impl Room {
         participant: &ParticipantId,
         epoch: Epoch,
         message: Blob,
+        now: Moment,
     ) -> Result<(), Refused> {
         if message.len() > self.config.max_application.min(MAX_ENVELOPE_BYTES) {
             return refuse(Refusal::TooLarge, "the application message is too large");
@@ -189,6 +197,13 @@ impl Room {
         }
         if current != Some(epoch) {
             return refuse(Refusal::WrongEpoch, "the epoch of the message is over");
+        }
+        let (burst, rate) = (self.config.application_burst, self.config.application_rate);
+        if !self
+            .clients
+            .speaks(participant, message.len(), (burst, rate), now)
+        {
+            return refuse(Refusal::RateLimited, "too much is said; wait a few seconds");
         }
         self.append(LogBody::Application { epoch, message })
             .map(|_| ())

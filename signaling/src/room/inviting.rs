@@ -11,7 +11,7 @@ use mls_srtp::token::Right;
 
 use super::wishes::Join;
 use super::{ClientId, Refused, Room, refuse};
-use crate::store::{Change, Fact, FactKey, KeptWelcome, KeyPackages};
+use crate::store::{Change, Fact, FactKey, KeptWelcome, KeyPackages, StoreError};
 
 /// Stands for the connection of a device that is away. Those of a service count from 1.
 pub(super) const AWAY: ClientId = ClientId(0);
@@ -39,7 +39,9 @@ impl Room {
         }
         let (most, suite) = (self.config.max_key_package, self.config.ciphersuite);
         let all = key_packages.iter().chain(&last_resort);
-        if key_packages.len() > KeyPackages::MOST || all.clone().any(|k| k.len() > most) {
+        let bytes: usize = all.clone().map(Blob::len).sum();
+        let many = key_packages.len() > KeyPackages::MOST || bytes > KeyPackages::MOST_BYTES;
+        if many || all.clone().any(|k| k.len() > most) {
             return refuse(Refusal::TooLarge, "too many key packages, or a large one");
         }
         for key_package in all {
@@ -57,6 +59,7 @@ impl Room {
                 self.send(client, ServiceMessage::KeyPackages { left });
                 Ok(())
             }
+            Err(StoreError::Full) => refuse(Refusal::RateLimited, StoreError::Full.to_string()),
             Err(error) => {
                 tracing::error!(room = %self.name, %error, "the store failed");
                 refuse(Refusal::RateLimited, "the service cannot store this now")

@@ -234,6 +234,11 @@ impl Room {
         }
         // Its leaf may still wait for somebody to remove it.
         self.check_not_removed(&participant)?;
+        if let MediaSignal::Offer { sdp } = &signal
+            && sdp.len() > self.config.max_offer
+        {
+            return refuse(Refusal::TooLarge, "the offer is too large");
+        }
         if self.leaf_of(&participant).is_none() || self.clients.follower_of(&participant).is_none()
         {
             return refuse(Refusal::Unauthorised, "media is for members of the group");

@@ -10,6 +10,7 @@ use mls_srtp::token::RoomToken;
 use mls_srtp::trust::{TrustCode, TrustError};
 
 use super::commits::Accepting;
+use super::handshake::MAX_GROUP_INFO;
 use super::{ClientId, Refused, Room, refuse};
 
 /// How often one connection is given the GroupInfo: it comes with the tree, and a device that has
@@ -65,6 +66,9 @@ impl Room {
         now: Moment,
     ) -> Result<(), Refused> {
         self.current_epoch(epoch)?;
+        if group_info.len() > MAX_GROUP_INFO {
+            return refuse(Refusal::TooLarge, "the GroupInfo is too large");
+        }
         let (window, grace) = (self.config.external_window, self.config.grace);
         let slack = self.config.remove_slack;
         let Some(handshake) = &self.handshake else {
@@ -98,6 +102,7 @@ impl Room {
         self.accept(change, accepting, now)?;
         if let Some(handshake) = &mut self.handshake {
             handshake.returned_at = Some(now);
+            handshake.returned.retain(|_, at| now < *at + grace);
             handshake.returned.insert(participant.clone(), now);
         }
         Ok(())

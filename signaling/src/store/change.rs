@@ -111,6 +111,10 @@ pub struct KeyPackages {
 impl KeyPackages {
     /// How many of a device are kept, without the last resort; the oldest go.
     pub const MOST: usize = MAX_KEY_PACKAGES;
+    /// How many bytes of them; the oldest go. A hundred post-quantum ones have 270,000.
+    pub const MOST_BYTES: usize = 512 * 1024;
+    /// How many devices may have some in one store. Others are refused: who is there stays.
+    pub const MOST_DEVICES: usize = 10_000;
 }
 
 /// Why somebody's leaf has to go.
@@ -199,7 +203,7 @@ pub struct RoomRecord {
 }
 
 /// What limits of retention count of an entry, in bytes.
-pub(super) fn bytes_of(entry: &LogEntry) -> usize {
+pub(crate) fn bytes_of(entry: &LogEntry) -> usize {
     match &entry.body {
         LogBody::Proposal {
             proposal: message, ..

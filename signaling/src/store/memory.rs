@@ -103,10 +103,18 @@ impl Store for MemoryStore {
 
     fn publish(&self, of: &ParticipantId, new: &KeyPackages) -> Result<u32, StoreError> {
         let mut all = lock(&self.key_packages);
+        if all.len() >= KeyPackages::MOST_DEVICES && !all.contains_key(of) {
+            return Err(StoreError::Full);
+        }
         let kept = all.entry(of.clone()).or_default();
         kept.once.extend(new.once.iter().cloned());
-        let surplus = kept.once.len().saturating_sub(KeyPackages::MOST);
-        kept.once.drain(..surplus);
+        let mut bytes = 0_usize;
+        let newest = kept.once.iter().rev().take_while(|key_package| {
+            bytes = bytes.saturating_add(key_package.len());
+            bytes <= KeyPackages::MOST_BYTES
+        });
+        let stay = newest.count().min(KeyPackages::MOST);
+        kept.once.drain(..kept.once.len().saturating_sub(stay));
         if new.last_resort.is_some() {
             kept.last_resort.clone_from(&new.last_resort);
         }
@@ -121,7 +129,11 @@ impl Store for MemoryStore {
         if kept.once.is_empty() {
             return Ok(kept.last_resort.clone());
         }
-        Ok(Some(kept.once.remove(0)))
+        let oldest = kept.once.remove(0);
+        if *kept == KeyPackages::default() {
+            all.remove(of);
+        }
+        Ok(Some(oldest))
     }
 
     fn bind_token(&self, token: &str, key: &Blob, until: u64) -> Result<Blob, StoreError> {

@@ -13,6 +13,7 @@ use mls_srtp::delivery::{Blob, LogEntry};
 use mls_srtp::id::{GroupId, ParticipantId, RoomName, Seq};
 use mls_srtp::secret::Secret;
 
+pub(crate) use change::bytes_of;
 pub use change::{
     Change, Fact, FactKey, GroupRecord, KeptWelcome, KeyPackages, LogHead, Reason, RoomRecord,
     Snapshot, Stay,
@@ -34,6 +35,9 @@ pub enum StoreError {
         /// The refused entry's position.
         found: Seq,
     },
+    /// As many devices as may have key packages here.
+    #[error("the service keeps key packages of as many devices as it may")]
+    Full,
     /// The medium failed; nothing was recorded.
     #[error("the store failed: {0}")]
     Failed(String),
@@ -116,10 +120,11 @@ pub trait Store: Send + Sync {
     fn log(&self, room: &RoomName) -> Result<Vec<LogEntry>, StoreError>;
 
     /// Keeps key packages of a device besides those that it has, and the last resort in the place of
-    /// an older one. Of more than [`KeyPackages::MOST`] the oldest go. Says how many there are,
-    /// without the last resort.
+    /// an older one. Of more than [`KeyPackages::MOST`] or [`KeyPackages::MOST_BYTES`] the oldest go.
+    /// Says how many there are, without the last resort.
     ///
     /// # Errors
+    /// [`StoreError::Full`] for a device more than [`KeyPackages::MOST_DEVICES`],
     /// [`StoreError::Failed`]; nothing was kept.
     fn publish(&self, of: &ParticipantId, new: &KeyPackages) -> Result<u32, StoreError>;
 

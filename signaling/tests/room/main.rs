@@ -5,6 +5,7 @@ mod crowd;
 mod declines;
 mod evicted;
 mod failing;
+mod hostile;
 mod inviting;
 mod lab;
 mod locking;

@@ -118,10 +118,29 @@ async fn what_is_far_too_large_ends_the_connection_unread() {
     client.say(&hello("mallory", None)).await;
     client.flood(10 << 20).await;
     let mut client = Raw::connect(&service.address).await;
+    client.say(&hello("mallory", None)).await;
     client
         .send(Message::text("x".repeat(MAX_ENVELOPE_BYTES + 1)))
         .await;
     assert_eq!(client.refusal().await, Refusal::TooLarge);
+    goes_on(&service.address, &mut alice, &mut bob).await;
+}
+
+/// A stranger has 64 KiB for all that it says before hello.
+#[tokio::test]
+async fn a_stranger_has_no_megabyte() {
+    let service = Service::start(&[]);
+    let (mut alice, mut bob) = two(&service.address).await;
+    let mut client = Raw::connect(&service.address).await;
+    client.flood(70_000).await;
+    let mut client = Raw::connect(&service.address).await;
+    for _ in 0..3 {
+        client.send(Message::text("x".repeat(20_000))).await;
+        assert_eq!(client.refusal().await, Refusal::Malformed);
+    }
+    client.say(&hello("mallory", None)).await;
+    client.send(Message::text("x".repeat(70_000))).await;
+    assert_eq!(client.refusal().await, Refusal::Malformed, "it is let in");
     goes_on(&service.address, &mut alice, &mut bob).await;
 }
 

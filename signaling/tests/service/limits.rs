@@ -37,14 +37,28 @@ async fn until(handle: &ServerHandle, is_so: impl Fn(ServiceStats) -> bool) {
 
 #[tokio::test]
 async fn a_slow_client_is_dropped_and_resumes_and_holds_nobody_up() {
-    let large = 256 * 1024;
+    let (places, bytes) = (16, usize::MAX);
+    is_dropped_when_full(places, bytes).await;
+}
+
+/// A thousand places are a gigabyte if nobody counts bytes.
+#[tokio::test]
+async fn a_slow_client_is_dropped_for_bytes_as_well() {
+    let (places, bytes) = (1_024, 1 << 20);
+    is_dropped_when_full(places, bytes).await;
+}
+
+async fn is_dropped_when_full(client_queue: usize, client_queue_bytes: usize) {
+    let large = 64 * 1024;
     let config = ServiceConfig {
-        client_queue: 16,
+        client_queue,
+        client_queue_bytes,
         burst: 10_000,
         // The client is alive, only slow.
         silence: Duration::from_secs(3_600),
         room: RoomConfig {
             max_application: large,
+            application_burst: usize::MAX,
             ..RoomConfig::default()
         },
         ..ServiceConfig::default()

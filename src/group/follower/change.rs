@@ -28,6 +28,9 @@ pub enum FollowError {
     /// A proposal that was taken back is in the commit.
     #[error("the commit contains a proposal that was withdrawn")]
     WithdrawnProposal,
+    /// Another leaf would leave no room in an envelope for those who come after it.
+    #[error("the room is full: tree and Welcome would not fit into an envelope")]
+    TreeFull,
     /// The Welcome does not fit the Adds.
     #[error("the Welcome is not for exactly those whom the commit adds")]
     WrongWelcome,
@@ -44,6 +47,7 @@ impl FollowError {
             Self::NotYours(_) => Refusal::Unauthorised,
             Self::OmitsProposal => Refusal::OmitsProposal,
             Self::WithdrawnProposal => Refusal::WithdrawnProposal,
+            Self::TreeFull => Refusal::RoomFull,
             Self::WrongWelcome => Refusal::WrongWelcome,
             Self::WrongGroupInfo => Refusal::WrongGroupInfo,
             Self::Group(GroupError::Rule(RuleViolation::RemovePending)) => Refusal::RemovePending,

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use openmls::prelude::tls_codec::Serialize as _;
+use openmls::prelude::tls_codec::{Serialize as _, Size as _};
 use openmls::prelude::{KeyPackage, LeafNode, PublicGroup};
 
 use super::super::{GroupError, Roster, credential};
@@ -52,6 +52,16 @@ fn keys_of(leaf: &LeafNode) -> Result<[Vec<u8>; 2], GroupError> {
         .tls_serialize_detached()
         .map_err(|e| GroupError::library("encoding a key", &e))?;
     Ok([leaf.signature_key().as_slice().to_vec(), encryption_key])
+}
+
+/// About how many bytes a newcomer takes in tree and Welcome: its leaf, and the secrets that are
+/// encrypted to its init key, which is no shorter than what comes of encrypting.
+pub(super) fn entry_bytes(key_package: &KeyPackage) -> usize {
+    /// A reference to the key package, secrets, tag, lengths.
+    const SECRETS: usize = 128;
+    let leaf = key_package.leaf_node().tls_serialized_len();
+    let init_key = key_package.hpke_init_key().tls_serialized_len();
+    leaf.saturating_add(init_key).saturating_add(SECRETS)
 }
 
 /// The same of a key package, which has one more.

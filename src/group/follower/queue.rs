@@ -7,7 +7,7 @@ use openmls::prelude::Proposal;
 use openmls::prelude::hash_ref::ProposalRef;
 
 use super::super::GroupError;
-use super::members::keys_of_package;
+use super::members::{entry_bytes, keys_of_package};
 use crate::delivery::Blob;
 use crate::id::LeafIndex;
 
@@ -15,11 +15,17 @@ use crate::id::LeafIndex;
 /// (RFC 9420 §12.4) and the length of a SHA-256 hash.
 const REFERENCE_HEADER: [u8; 2] = [2, 32];
 
+/// What is kept of a newcomer.
+struct Add {
+    keys: [Vec<u8>; 3],
+    bytes: usize,
+}
+
 /// What is proposed in one epoch.
 #[derive(Default)]
 pub(super) struct Queue {
     removes: HashMap<ProposalRef, LeafIndex>,
-    adds: HashMap<ProposalRef, [Vec<u8>; 3]>,
+    adds: HashMap<ProposalRef, Add>,
     /// The keys of all Adds.
     keys: HashSet<Vec<u8>>,
     withdrawn: HashSet<ProposalRef>,
@@ -38,7 +44,8 @@ impl Queue {
             Proposal::Add(add) => {
                 let keys = keys_of_package(add.key_package())?;
                 self.keys.extend(keys.iter().cloned());
-                self.adds.insert(reference, keys);
+                let bytes = entry_bytes(add.key_package());
+                self.adds.insert(reference, Add { keys, bytes });
             }
             Proposal::Remove(remove) => {
                 let leaf = LeafIndex::try_from(remove.removed().u32());
@@ -53,7 +60,8 @@ impl Queue {
     /// A proposal is taken back.
     pub(super) fn withdraw(&mut self, reference: &ProposalRef) {
         self.removes.remove(reference);
-        for key in self.adds.remove(reference).into_iter().flatten() {
+        let add = self.adds.remove(reference);
+        for key in add.into_iter().flat_map(|add| add.keys) {
             self.keys.remove(&key);
         }
         self.withdrawn.insert(reference.clone());
@@ -66,6 +74,16 @@ impl Queue {
 
     pub(super) fn removes(&self, leaf: LeafIndex) -> bool {
         self.removes.values().any(|other| *other == leaf)
+    }
+
+    /// How many proposals a commit may refer to, or could if they had not been withdrawn.
+    pub(super) fn len(&self) -> usize {
+        self.removes.len() + self.adds.len() + self.withdrawn.len()
+    }
+
+    /// Bytes that the newcomers take in tree and Welcome.
+    pub(super) fn bytes(&self) -> usize {
+        self.adds.values().map(|add| add.bytes).sum()
     }
 
     /// Whether a proposed newcomer brings one of these keys.

@@ -169,7 +169,7 @@ fn not_even_the_service_may_propose_other_terms() {
         SenderExtensionIndex::new(0),
     );
     let message = encode(&proposed.expect("signs"));
-    let message = decode::protocol_message(&message).expect("a message");
+    let message = decode::protocol_message(&message, 9).expect("a message");
     let processed = call.group.process_message(&call.alice.provider, message);
     let content = processed.expect("MLS allows it").into_content();
     let ProcessedMessageContent::ProposalMessage(proposal) = content else {
@@ -199,7 +199,7 @@ fn what_an_outsider_proposes_in_the_services_name_is_not_taken() {
             SenderExtensionIndex::new(sender),
         );
         let message = encode(&proposed.expect("signs"));
-        let message = decode::protocol_message(&message).expect("a message");
+        let message = decode::protocol_message(&message, 9).expect("a message");
         let processed = call.group.process_message(&call.alice.provider, message);
         assert!(processed.is_err());
     }

@@ -97,7 +97,7 @@ fn a_device_takes_its_own_leaf_back_and_the_group_goes_on() {
     assert_eq!(call.follower.merge(change), Ok(expected));
     assert_eq!(call.seen(), [(0, "alice".into()), (1, "bob".into())]);
     // Alice follows, and commits in the new epoch.
-    let message = decode::protocol_message(&built.commit).expect("a message");
+    let message = decode::protocol_message(&built.commit, 9).expect("a message");
     let processed = call.group.process_message(&call.alice.provider, message);
     let content = processed.expect("valid").into_content();
     let ProcessedMessageContent::StagedCommitMessage(staged) = content else {

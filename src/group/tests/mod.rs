@@ -1,5 +1,6 @@
 //! The follower against members that hold a real `MlsGroup`, honest and not.
 
+mod bounds;
 mod commits;
 mod entries;
 mod external;
@@ -168,7 +169,7 @@ impl Call {
 
     /// Alice takes a proposal of the service.
     fn hear(&mut self, proposed: Proposed) -> ProposalReference {
-        let message = decode::protocol_message(&proposed.message).expect("a message");
+        let message = decode::protocol_message(&proposed.message, 9).expect("a message");
         let processed = self.group.process_message(&self.alice.provider, message);
         let content = processed.expect("a valid proposal").into_content();
         let ProcessedMessageContent::ProposalMessage(proposal) = content else {

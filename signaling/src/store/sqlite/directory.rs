@@ -13,6 +13,12 @@ pub(super) fn publish(
     new: &KeyPackages,
 ) -> Result<u32, StoreError> {
     let of = of.to_string();
+    let is_full = "SELECT NOT EXISTS (SELECT 1 FROM key_packages WHERE participant = ?1) \
+                   AND (SELECT count(DISTINCT participant) FROM key_packages) >= ?2";
+    let most = i64::try_from(KeyPackages::MOST_DEVICES).unwrap_or(i64::MAX);
+    if connection.query_row(is_full, params![of, most], |row| row.get(0))? {
+        return Err(StoreError::Full);
+    }
     let put =
         "INSERT INTO key_packages (participant, last_resort, key_package) VALUES (?1, ?2, ?3)";
     let mut put = connection.prepare_cached(put)?;
@@ -25,10 +31,15 @@ pub(super) fn publish(
         put.execute(params![of, true, last.as_slice()])?;
     }
     connection.execute(
-        "DELETE FROM key_packages WHERE participant = ?1 AND NOT last_resort AND id NOT IN \
-         (SELECT id FROM key_packages WHERE participant = ?1 AND NOT last_resort \
-          ORDER BY id DESC LIMIT ?2)",
-        params![of, i64::try_from(KeyPackages::MOST).unwrap_or(i64::MAX)],
+        "DELETE FROM key_packages WHERE id IN (SELECT id FROM (SELECT id, \
+         row_number() OVER newest AS number, sum(length(key_package)) OVER newest AS bytes \
+         FROM key_packages WHERE participant = ?1 AND NOT last_resort \
+         WINDOW newest AS (ORDER BY id DESC)) WHERE number > ?2 OR bytes > ?3)",
+        params![
+            of,
+            i64::try_from(KeyPackages::MOST).unwrap_or(i64::MAX),
+            i64::try_from(KeyPackages::MOST_BYTES).unwrap_or(i64::MAX)
+        ],
     )?;
     let count = "SELECT count(*) FROM key_packages WHERE participant = ?1 AND NOT last_resort";
     Ok(connection.query_row(count, [&of], |row| row.get(0))?)

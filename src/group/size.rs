@@ -1,0 +1,157 @@
+//! Looks at how much an MLS object holds before the MLS library takes it apart: a blank node and an
+//! inline proposal cost a few bytes on the wire, and many times that in memory and in time.
+
+/// Most nodes of a ratchet tree: those of 4,096 leaves. An envelope has no place for so many
+/// members, so most of a larger tree is blank.
+pub(super) const MAX_NODES: usize = 2 * 4_096 - 1;
+/// Bytes of a proposal by reference in a commit (RFC 9420 §12.4): its type, the hash's length, the
+/// hash.
+const REFERENCE: usize = 1 + 1 + 32;
+/// Bytes that all proposals may have that stand in a commit themselves. The rules allow a change of
+/// the lock, and what an external commit needs, 1,200 bytes with a post-quantum key.
+const INLINE: usize = 4 * 1024;
+
+/// Whether a ratchet tree (RFC 9420 §12.4.3.3) has no more than [`MAX_NODES`], and nothing behind
+/// them. What is in the nodes is not looked at.
+pub(super) fn is_small_tree(bytes: &[u8]) -> bool {
+    let Some((mut nodes, [])) = vector(bytes) else {
+        return false;
+    };
+    for _ in 0..MAX_NODES {
+        if nodes.is_empty() {
+            return true;
+        }
+        match after_node(nodes) {
+            Some(rest) => nodes = rest,
+            None => return false,
+        }
+    }
+    nodes.is_empty()
+}
+
+/// Whether a message is a commit with more proposals than it may have when so many are open.
+pub(super) fn has_too_many_proposals(message: &[u8], open: usize) -> bool {
+    let most = open.saturating_mul(REFERENCE).saturating_add(INLINE);
+    proposals(message).is_some_and(|proposals| proposals.len() > most)
+}
+
+/// The proposals of a commit in an MLSMessage(PublicMessage) (RFC 9420 §6, §12.4).
+fn proposals(message: &[u8]) -> Option<&[u8]> {
+    let rest = message.strip_prefix(&[0, 1, 0, 1])?;
+    let (_group_id, rest) = vector(rest)?;
+    let (_epoch, rest) = rest.split_first_chunk::<8>()?;
+    let (sender, rest) = rest.split_first()?;
+    let rest = match sender {
+        // A member or an external sender, by its index.
+        1 | 2 => rest.split_first_chunk::<4>()?.1,
+        _ => rest,
+    };
+    let (_authenticated_data, rest) = vector(rest)?;
+    let (proposals, _) = vector(rest.strip_prefix(&[3])?)?;
+    Some(proposals)
+}
+
+/// What follows the first of some optional nodes.
+fn after_node(bytes: &[u8]) -> Option<&[u8]> {
+    match bytes {
+        [0, rest @ ..] => Some(rest),
+        [1, 1, leaf @ ..] => after_leaf(leaf),
+        [1, 2, parent @ ..] => after_vectors(3, parent),
+        _ => None,
+    }
+}
+
+/// What follows a LeafNode (RFC 9420 §7.2).
+fn after_leaf(bytes: &[u8]) -> Option<&[u8]> {
+    let keys_gone = after_vectors(2, bytes)?;
+    let (_credential_type, rest) = keys_gone.split_first_chunk::<2>()?;
+    // The credential, and five lists of capabilities.
+    let rest = after_vectors(1 + 5, rest)?;
+    let rest = match rest.split_first()? {
+        // From a key package, with its lifetime.
+        (1, rest) => rest.split_first_chunk::<16>()?.1,
+        (2, rest) => rest,
+        // From a commit, with the parent's hash.
+        (3, rest) => vector(rest)?.1,
+        _ => return None,
+    };
+    after_vectors(2, rest)
+}
+
+fn after_vectors(count: usize, bytes: &[u8]) -> Option<&[u8]> {
+    (0..count).try_fold(bytes, |rest, _| Some(vector(rest)?.1))
+}
+
+/// A vector of RFC 9420 §2.1.2, and what follows it.
+fn vector(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (first, _) = bytes.split_first()?;
+    let length_bytes = match first >> 6 {
+        0 => 1,
+        1 => 2,
+        2 => 4,
+        _ => return None,
+    };
+    let (length, rest) = bytes.split_at_checked(length_bytes)?;
+    let length = length
+        .iter()
+        .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
+    let marked = usize::from(first >> 6) << (8 * length_bytes - 2);
+    rest.split_at_checked(length - marked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A vector of so many bytes.
+    fn of(length: usize, byte: u8) -> Vec<u8> {
+        let header = u32::try_from(length).expect("short") | 2 << 30;
+        [&header.to_be_bytes()[..], &vec![byte; length]].concat()
+    }
+
+    #[test]
+    fn a_vector_has_a_length_of_one_two_or_four_bytes() {
+        assert_eq!(vector(&[2, 7, 8, 9]), Some((&[7, 8][..], &[9][..])));
+        let long = [&[0x41, 0x00][..], &[5; 256]].concat();
+        assert_eq!(vector(&long), Some((&[5; 256][..], &[][..])));
+        let all = of(70_000, 1);
+        assert_eq!(vector(&all).map(|(content, _)| content.len()), Some(70_000));
+        assert_eq!(vector(&[3, 7, 8]), None, "cut off");
+        assert_eq!(vector(&[0xc0, 0, 0, 0]), None, "no such length");
+        assert_eq!(vector(&[]), None);
+    }
+
+    #[test]
+    fn nodes_are_counted_whatever_they_are() {
+        assert!(is_small_tree(&of(MAX_NODES, 0)));
+        assert!(!is_small_tree(&of(MAX_NODES + 1, 0)));
+        let parent = [1, 2, 1, 9, 0, 0];
+        assert!(is_small_tree(&[&[6][..], &parent].concat()));
+        assert!(!is_small_tree(&[&[5][..], &parent[..5]].concat()), "cut");
+        assert!(!is_small_tree(&[&[6][..], &parent, &[0]].concat()), "more");
+        assert!(!is_small_tree(&[2, 1, 3]), "no such node");
+    }
+
+    #[test]
+    fn a_commit_holds_what_is_open_and_little_else() {
+        let commit = |proposals: usize| {
+            let head = [
+                0, 1, 0, 1, 1, 7, 0, 0, 0, 0, 0, 0, 0, 5, 1, 0, 0, 0, 2, 0, 3,
+            ];
+            [&head[..], &of(proposals, 0), &[0]].concat()
+        };
+        assert!(!has_too_many_proposals(&commit(INLINE), 0));
+        assert!(has_too_many_proposals(&commit(INLINE + 1), 0));
+        assert!(!has_too_many_proposals(&commit(INLINE + 2 * REFERENCE), 2));
+        assert!(has_too_many_proposals(
+            &commit(INLINE + 2 * REFERENCE + 1),
+            2
+        ));
+        let mut external = commit(INLINE + 1);
+        external.splice(14..19, [4]);
+        assert!(has_too_many_proposals(&external, 0));
+        let mut proposal = commit(INLINE + 1);
+        proposal[20] = 2;
+        assert!(!has_too_many_proposals(&proposal, 0), "that is no commit");
+    }
+}
