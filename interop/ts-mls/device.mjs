@@ -6,8 +6,6 @@
 import {
   createCommit,
   createGroup,
-  credentialTypes,
-  decodeMlsMessage,
   encodeMlsMessage,
   generateKeyPackageWithKey,
   getCiphersuiteFromName,
@@ -19,9 +17,10 @@ import {
   processPublicMessage,
 } from "ts-mls";
 import { makeKeyPackageRef } from "ts-mls/keyPackage.js";
-import { decodeRatchetTree, encodeRatchetTree } from "ts-mls/ratchetTree.js";
+import { encodeRatchetTree } from "ts-mls/ratchetTree.js";
 
 import * as extensions from "./extensions.mjs";
+import { identityOf, leavesOf, nameOfCredentialType, read, readTree, sameBytes } from "./reading.mjs";
 
 const SUITE = "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519";
 
@@ -285,45 +284,4 @@ export class Device {
     }
     throw new Error("the Welcome is for no key package of this device");
   }
-}
-
-/** The MLSMessage in these bytes, which must be of that wire format. */
-function read(wireformat, bytes) {
-  const [message, length] = decodeMlsMessage(bytes, 0) ?? [];
-  if (message?.wireformat !== wireformat || length !== bytes.length) {
-    throw new Error(`not an MLSMessage with ${wireformat}`);
-  }
-  return message;
-}
-
-function readTree(bytes) {
-  const [tree, length] = decodeRatchetTree(bytes, 0) ?? [];
-  if (length !== bytes.length) {
-    throw new Error("not a ratchet tree");
-  }
-  return tree;
-}
-
-/** The occupied leaves of a tree; nodes alternate between leaves and parents. */
-function leavesOf(tree) {
-  return tree.flatMap((node, index) =>
-    node?.nodeType === "leaf" ? [{ index: index / 2, leaf: node.leaf }] : [],
-  );
-}
-
-/** ts-mls has names for two types; the others go by their number, as text. */
-function nameOfCredentialType(type) {
-  const known = Object.entries(credentialTypes).find(([, number]) => number === type);
-  return known ? known[0] : String(type);
-}
-
-function identityOf(credential) {
-  if (credential.credentialType !== "basic") {
-    throw new Error(`a credential of type ${credential.credentialType} has no identity`);
-  }
-  return new TextDecoder("utf-8", { fatal: true }).decode(credential.identity);
-}
-
-function sameBytes(one, other) {
-  return Buffer.compare(one, other) === 0;
 }

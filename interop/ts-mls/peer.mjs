@@ -37,6 +37,9 @@ for await (const line of createInterface({ input: process.stdin })) {
 
 async function answer({ id, op, ...given }) {
   try {
+    if (!Object.hasOwn(operations, op)) {
+      throw new Error(`there is no operation ${op}`);
+    }
     const ok = (await operations[op](given)) ?? null;
     return JSON.stringify({ id, ok }, base64);
   } catch (error) {

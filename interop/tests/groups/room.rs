@@ -2,7 +2,7 @@
 //! proposes as the service does, and the peers that are in it.
 
 use interop::peer::{Commit, ContextExtension, Peer, Received};
-use mls_srtp::delivery::Blob;
+use mls_srtp::delivery::{Blob, ExternalSenderInfo};
 use mls_srtp::group::{
     FollowError, GroupFollower, MlsSuite, ROOM_POLICY_EXTENSION, RoomPolicy, ServiceIdentity,
     TOKEN_CREDENTIAL,
@@ -16,7 +16,7 @@ use openmls::prelude::{
 
 pub type Members<'a> = [&'a mut dyn Peer];
 
-const GROUP: [u8; 16] = *b"strangers agree!";
+pub const GROUP: [u8; 16] = *b"strangers agree!";
 
 pub struct Room {
     service: ServiceIdentity,
@@ -28,15 +28,9 @@ pub struct Room {
 impl Room {
     /// A room whose group `creator` makes.
     pub fn created_by(creator: &mut dyn Peer, name: &str) -> Self {
-        let policy = RoomPolicy {
-            room: RoomName::new("interop").expect("a name"),
-            generation: Generation::new(0),
-            ciphersuite: MlsSuite::X25519,
-            mode: MediaMode::Srtp(Profile::AeadAes128Gcm),
-            locked: false,
-        };
+        let policy = policy();
         let service = ServiceIdentity::generate().expect("randomness");
-        let terms = terms(&policy, &service);
+        let terms = terms(&policy, &service.info());
         let offer = creator.create(&GROUP, &terms).expect("a group");
         let group = GroupFollower::create(
             &policy,
@@ -55,9 +49,15 @@ impl Room {
 
     /// The service proposes to add whoever brings this key package.
     pub fn propose_add(&mut self, key_package: Vec<u8>, members: &mut Members) {
+        let message = self.addition_of(key_package).expect("it fits");
+        tell(&message, members);
+    }
+
+    /// The service's proposal to add whoever brings this key package.
+    pub fn addition_of(&mut self, key_package: Vec<u8>) -> Result<Vec<u8>, FollowError> {
         let key_package = Blob::new(key_package);
-        let proposed = self.group.propose_add(&self.service, &key_package);
-        tell(proposed.expect("it fits").message.as_slice(), members);
+        let proposed = self.group.propose_add(&self.service, &key_package)?;
+        Ok(proposed.message.as_slice().to_vec())
     }
 
     /// The service proposes to remove a participant.
@@ -145,6 +145,17 @@ impl Room {
     }
 }
 
+/// The policy of the room.
+pub fn policy() -> RoomPolicy {
+    RoomPolicy {
+        room: RoomName::new("interop").expect("a name"),
+        generation: Generation::new(0),
+        ciphersuite: MlsSuite::X25519,
+        mode: MediaMode::Srtp(Profile::AeadAes128Gcm),
+        locked: false,
+    }
+}
+
 /// The types that leaves of a room have to list.
 pub const EXTENSIONS: [u16; 1] = [ROOM_POLICY_EXTENSION];
 pub const CREDENTIALS: [u16; 3] = [1, 2, TOKEN_CREDENTIAL];
@@ -160,14 +171,14 @@ fn participant(name: &str) -> ParticipantId {
     name.parse().expect("a participant")
 }
 
-fn terms(policy: &RoomPolicy, service: &ServiceIdentity) -> Vec<ContextExtension> {
+/// The GroupContext extensions of a room.
+pub fn terms(policy: &RoomPolicy, sender: &ExternalSenderInfo) -> Vec<ContextExtension> {
     let credentials = CREDENTIALS.map(CredentialType::from);
     let required =
         RequiredCapabilitiesExtension::new(&EXTENSIONS.map(ExtensionType::from), &[], &credentials);
-    let info = service.info();
     let sender = ExternalSender::new(
-        info.signature_key.as_slice().into(),
-        BasicCredential::new(info.identity.into_bytes()).into(),
+        sender.signature_key.as_slice().into(),
+        BasicCredential::new(sender.identity.clone().into_bytes()).into(),
     );
     let data = |bytes: Result<Vec<u8>, _>| bytes.expect("it encodes");
     vec![

@@ -1,6 +1,9 @@
 //! ts-mls in one group with OpenMLS, under the rules of the service, without sockets.
 
+mod churn;
+mod locking;
 mod ours;
+mod refusals;
 mod room;
 
 use interop::peer::ts_mls::TsMls;

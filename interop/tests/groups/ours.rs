@@ -5,7 +5,7 @@ use mls_srtp::group::{ROOM_POLICY_EXTENSION, TOKEN_CREDENTIAL};
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{
     BasicCredential, Capabilities, Ciphersuite, CredentialType, CredentialWithKey, Extension,
-    ExtensionType, Extensions, GroupId, KeyPackage, LeafNodeParameters, MlsGroup,
+    ExtensionType, Extensions, GroupContext, GroupId, KeyPackage, LeafNodeParameters, MlsGroup,
     MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut, OpenMlsProvider,
     PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProcessedMessageContent, RatchetTreeIn, SignatureScheme,
     StagedWelcome,
@@ -41,6 +41,36 @@ impl OpenMls {
         }
     }
 
+    /// Commits other GroupContext extensions.
+    pub fn commit_terms(&mut self, extensions: &[ContextExtension]) -> Result<Commit, PeerError> {
+        let terms = read_extensions(extensions)?;
+        let group = self.group.as_mut().expect("a member");
+        let bundle = group
+            .commit_builder()
+            .propose_group_context_extensions(terms)
+            .map_err(refused)?
+            .load_psks(self.provider.storage())
+            .map_err(refused)?
+            .create_group_info(true)
+            .use_ratchet_tree_extension(false)
+            .build(
+                self.provider.rand(),
+                self.provider.crypto(),
+                &self.signer,
+                |_| true,
+            )
+            .map_err(refused)?
+            .stage_commit(&self.provider)
+            .map_err(refused)?;
+        offered(bundle.into_messages())
+    }
+
+    /// The ratchet tree of the current epoch.
+    pub fn tree(&self) -> Vec<u8> {
+        let tree = self.group().export_ratchet_tree();
+        tree.tls_serialize_detached().expect("it encodes")
+    }
+
     fn group(&self) -> &MlsGroup {
         self.group.as_ref().expect("a member")
     }
@@ -68,17 +98,11 @@ impl Peer for OpenMls {
         group_id: &[u8],
         extensions: &[ContextExtension],
     ) -> Result<Offer, PeerError> {
-        let mut all = Vec::new();
-        for extension in extensions {
-            let mut wire = extension.kind.to_be_bytes().to_vec();
-            wire.extend(extension.data.tls_serialize_detached().map_err(refused)?);
-            all.push(Extension::tls_deserialize_exact(wire).map_err(refused)?);
-        }
         let group = MlsGroup::builder()
             .with_group_id(GroupId::from_slice(group_id))
             .ciphersuite(SUITE)
             .with_capabilities(capabilities())
-            .with_group_context_extensions(Extensions::from_vec(all).map_err(refused)?)
+            .with_group_context_extensions(read_extensions(extensions)?)
             .with_wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
             .build(&self.provider, &self.signer, self.credential.clone())
             .map_err(refused)?;
@@ -243,6 +267,16 @@ fn capabilities() -> Capabilities {
             CredentialType::Other(TOKEN_CREDENTIAL),
         ]),
     )
+}
+
+fn read_extensions(extensions: &[ContextExtension]) -> Result<Extensions<GroupContext>, PeerError> {
+    let mut all = Vec::new();
+    for extension in extensions {
+        let mut wire = extension.kind.to_be_bytes().to_vec();
+        wire.extend(extension.data.tls_serialize_detached().map_err(refused)?);
+        all.push(Extension::tls_deserialize_exact(wire).map_err(refused)?);
+    }
+    Extensions::from_vec(all).map_err(refused)
 }
 
 fn join_config() -> MlsGroupJoinConfig {
