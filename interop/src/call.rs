@@ -1,5 +1,6 @@
 //! A room on a delivery service with everybody who takes part, each over its own WebSocket.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::stream::SplitSink;
@@ -7,7 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use mls_srtp::delivery::{ClientMessage, ServiceMessage};
 use mls_srtp::event::Event;
 use mls_srtp::group::GroupError;
-use mls_srtp::id::{InvalidId, ParticipantId, RoomName};
+use mls_srtp::id::{InvalidId, ParticipantId, RoomName, Ssrc};
 use mls_srtp::manager::Misuse;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -15,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use crate::announcement::Heard;
 use crate::ours::Ours;
 use crate::participant::{Participant, ParticipantError};
 use crate::peer::PeerKind;
@@ -34,8 +36,8 @@ pub struct Call {
     url: String,
     room: RoomName,
     taken: Vec<Taken>,
-    heard: mpsc::UnboundedReceiver<Heard>,
-    teller: mpsc::UnboundedSender<Heard>,
+    words: mpsc::UnboundedReceiver<Word>,
+    teller: mpsc::UnboundedSender<Word>,
 }
 
 /// Somebody in the call.
@@ -54,7 +56,7 @@ enum Client {
 }
 
 /// What came over a connection; nothing when it has ended.
-struct Heard {
+struct Word {
     seat: usize,
     connection: u32,
     message: Option<Result<ServiceMessage, serde_json::Error>>,
@@ -92,12 +94,12 @@ pub enum CallError {
 impl Call {
     /// A room on the service at `url`; nobody is in it yet.
     pub fn new(url: &str, room: RoomName) -> Self {
-        let (teller, heard) = mpsc::unbounded_channel();
+        let (teller, words) = mpsc::unbounded_channel();
         Self {
             url: url.to_owned(),
             room,
             taken: Vec::new(),
-            heard,
+            words,
             teller,
         }
     }
@@ -107,7 +109,7 @@ impl Call {
     /// # Errors
     /// [`CallError`].
     pub async fn enter_ours(&mut self, user: &str) -> Result<Seat, CallError> {
-        let mut ours = Ours::new(name(user)?)?;
+        let mut ours = Ours::new(name(user)?, self.next_ssrc())?;
         ours.join(self.room.clone())?;
         self.take(Client::Ours(Box::new(ours))).await
     }
@@ -119,9 +121,15 @@ impl Call {
     pub async fn enter(&mut self, kind: PeerKind) -> Result<Seat, CallError> {
         let name = name(kind.name())?;
         let peer = kind.open(&name).map_err(ParticipantError::from)?;
-        let mut other = Participant::new(name, self.room.clone(), peer);
+        let mut other = Participant::new(name, self.next_ssrc(), self.room.clone(), peer);
         other.connected();
         self.take(Client::Other(Box::new(other))).await
+    }
+
+    /// Everybody has one stream.
+    fn next_ssrc(&self) -> Ssrc {
+        let seat = u32::try_from(self.taken.len()).unwrap_or_default();
+        Ssrc::new(0x1f2e_0000 + seat)
     }
 
     async fn take(&mut self, client: Client) -> Result<Seat, CallError> {
@@ -149,12 +157,12 @@ impl Call {
         let teller = self.teller.clone();
         tokio::spawn(async move {
             let tell = |message| {
-                let heard = Heard {
+                let word = Word {
                     seat,
                     connection,
                     message,
                 };
-                teller.send(heard).is_ok()
+                teller.send(word).is_ok()
             };
             while let Some(Ok(message)) = stream.next().await {
                 if let Message::Text(json) = message
@@ -291,7 +299,16 @@ impl Call {
         let at = |reading: &Reading| (reading.secrets.group_id, reading.secrets.epoch);
         first.secrets.roster.len() == count
             && self.present().count() == count
+            && self
+                .present()
+                .all(|taken| self.has_heard_all(&taken.client))
             && last.all(|other| other.is_some_and(|other| at(other) == at(first)))
+    }
+
+    /// Whether somebody knows the streams of everybody else who is there.
+    fn has_heard_all(&self, client: &Client) -> bool {
+        let mut others = self.present().map(|taken| taken.client.name());
+        others.all(|who| who == client.name() || client.heard().contains_key(who))
     }
 
     async fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) -> Result<(), CallError> {
@@ -300,7 +317,7 @@ impl Call {
             let due = self.taken.iter().filter_map(|taken| taken.client.due_in());
             let due = due.min().map_or(deadline, |due| Instant::now() + due);
             tokio::select! {
-                Some(heard) = self.heard.recv() => self.hear(heard)?,
+                Some(word) = self.words.recv() => self.hear(word)?,
                 () = sleep_until(due.min(deadline)) => {
                     if Instant::now() >= deadline {
                         return Err(CallError::NotInTime(what.to_owned()));
@@ -316,12 +333,12 @@ impl Call {
         Ok(())
     }
 
-    fn hear(&mut self, heard: Heard) -> Result<(), CallError> {
-        let taken = &mut self.taken[heard.seat];
-        if taken.connection != heard.connection {
+    fn hear(&mut self, word: Word) -> Result<(), CallError> {
+        let taken = &mut self.taken[word.seat];
+        if taken.connection != word.connection {
             return Ok(());
         }
-        match heard.message {
+        match word.message {
             Some(message) => taken.client.hear(message?)?,
             None => taken.closed = true,
         }
@@ -368,6 +385,13 @@ impl Call {
         (client.name(), client.end())
     }
 
+    /// Whose streams everybody knows.
+    pub fn heard(&self) -> BTreeMap<ParticipantId, Heard> {
+        let all = self.taken.iter().map(|taken| &taken.client);
+        all.map(|client| (client.name().clone(), client.heard().clone()))
+            .collect()
+    }
+
     /// What everybody had in each of its epochs.
     pub fn readings(&self) -> impl Iterator<Item = &Reading> {
         self.taken.iter().flat_map(|taken| taken.client.readings())
@@ -386,6 +410,13 @@ impl Client {
         match self {
             Self::Ours(ours) => Some(ours),
             Self::Other(_) => None,
+        }
+    }
+
+    fn heard(&self) -> &Heard {
+        match self {
+            Self::Ours(ours) => ours.heard(),
+            Self::Other(other) => other.heard(),
         }
     }
 

@@ -11,6 +11,7 @@
 //! them side by side.
 #![forbid(unsafe_code)]
 
+pub mod announcement;
 pub mod call;
 mod media;
 mod ours;

@@ -8,10 +8,11 @@ use mls_srtp::delivery::{
     PROTOCOL_VERSION, Refusal, ServiceMessage, chain,
 };
 use mls_srtp::group::RoomPolicy;
-use mls_srtp::id::{Epoch, GroupId, LeafIndex, ParticipantId, RoomName, Seq};
+use mls_srtp::id::{Epoch, GroupId, LeafIndex, ParticipantId, RoomName, Seq, Ssrc};
 use mls_srtp::schedule::{MediaMode, Profile};
 use sha2::{Digest, Sha256};
 
+use crate::announcement::{self, Heard};
 use crate::peer::{Commit, Peer, PeerError, Received};
 use crate::reading::{ReadError, Reading};
 use crate::terms;
@@ -20,6 +21,7 @@ use crate::terms;
 /// [`Self::poll_send`].
 pub struct Participant {
     name: ParticipantId,
+    ssrc: Ssrc,
     room: RoomName,
     peer: Box<dyn Peer>,
     standing: Standing,
@@ -31,6 +33,9 @@ pub struct Participant {
     submitted: Option<Blob>,
     outbox: VecDeque<ClientMessage>,
     readings: Vec<Reading>,
+    /// Our announcements of this epoch.
+    announced: Vec<Blob>,
+    heard: Heard,
     saw_own_removal: bool,
     holds_back: bool,
 }
@@ -77,6 +82,9 @@ pub enum ParticipantError {
     /// The service said what does not fit.
     #[error("the service said what does not fit: {0}")]
     Service(&'static str),
+    /// What somebody announces is none.
+    #[error("a member announced what is no list of streams: {0}")]
+    Announcement(#[from] serde_json::Error),
     /// The service ended the stay, though no commit had.
     #[error("the service closed the connection: {0:?}")]
     Closed(CloseReason),
@@ -87,9 +95,10 @@ pub enum ParticipantError {
 
 impl Participant {
     /// A participant of that name, outside of a room that it is to enter.
-    pub fn new(name: ParticipantId, room: RoomName, peer: Box<dyn Peer>) -> Self {
+    pub fn new(name: ParticipantId, ssrc: Ssrc, room: RoomName, peer: Box<dyn Peer>) -> Self {
         Self {
             name,
+            ssrc,
             room,
             peer,
             standing: Standing::Outside,
@@ -99,6 +108,8 @@ impl Participant {
             submitted: None,
             outbox: VecDeque::new(),
             readings: Vec::new(),
+            announced: Vec::new(),
+            heard: Heard::new(),
             saw_own_removal: false,
             holds_back: false,
         }
@@ -117,6 +128,11 @@ impl Participant {
     /// What it had in each of its epochs, in order.
     pub fn readings(&self) -> &[Reading] {
         &self.readings
+    }
+
+    /// Whose streams it knows.
+    pub fn heard(&self) -> &Heard {
+        &self.heard
     }
 
     /// Whether its MLS said that a commit removed it.
@@ -148,6 +164,8 @@ impl Participant {
         self.proposals.clear();
         self.committers.clear();
         self.submitted = None;
+        self.announced.clear();
+        self.heard.clear();
         self.outbox.clear();
     }
 
@@ -306,6 +324,7 @@ impl Participant {
             LogBody::Proposal { proposal, .. } => self.take_proposal(seq, proposal),
             LogBody::Withdrawn { proposal, .. } => self.withdraw(proposal),
             LogBody::Commit { commit, .. } => self.apply(group_id, seq, entry.chain, &commit),
+            LogBody::Application { message, .. } => self.hear_announcement(&message),
             _ => Ok(()),
         }
     }
@@ -349,9 +368,38 @@ impl Participant {
         self.begin(group_id, seq, chain)
     }
 
-    /// A new epoch: reads it and reports it.
+    /// Somebody says which streams are its own.
+    fn hear_announcement(&mut self, message: &Blob) -> Result<(), ParticipantError> {
+        if self.announced.contains(message) {
+            return Ok(());
+        }
+        let (leaf, bytes) = self.peer.decrypt(message.as_slice())?;
+        let leaf = LeafIndex::try_from(leaf).map_err(ReadError::from)?;
+        let roster = self.readings.last().map(|reading| &reading.secrets.roster);
+        let sender = roster.and_then(|roster| roster.occupant(leaf));
+        let sender = sender.ok_or(ParticipantError::Service("a message of nobody"))?;
+        let streams = announcement::read(&bytes)?;
+        self.heard.insert(ParticipantId::clone(sender), streams);
+        Ok(())
+    }
+
+    /// Says which stream is ours. In every epoch, for one that ends meanwhile refuses it.
+    fn announce(&mut self, group_id: GroupId, epoch: Epoch) -> Result<(), ParticipantError> {
+        let message = self.peer.encrypt(&announcement::write(self.ssrc)?)?;
+        let message = Blob::new(message);
+        self.announced.push(message.clone());
+        self.outbox.push_back(ClientMessage::Application {
+            group_id,
+            epoch,
+            message,
+        });
+        Ok(())
+    }
+
+    /// A new epoch: reads it, announces in it and reports it.
     fn begin(&mut self, group_id: GroupId, seq: Seq, chain: Blob) -> Result<(), ParticipantError> {
-        let reading = Reading::of_peer(&self.name, &mut *self.peer, group_id, self.profile)?;
+        let own = (&self.name, self.ssrc);
+        let reading = Reading::of_peer(own, &mut *self.peer, group_id, self.profile)?;
         self.proposals.clear();
         self.submitted = None;
         self.standing = Standing::Member(Position {
@@ -361,6 +409,8 @@ impl Participant {
             seq,
             chain,
         });
+        self.announced.clear();
+        self.announce(group_id, reading.secrets.epoch)?;
         let hash = Sha256::digest(reading.authenticator.expose()).to_vec();
         self.readings.push(reading);
         self.outbox.push_back(ClientMessage::Applied {
@@ -421,6 +471,9 @@ impl Participant {
             if self.submitted.take().is_some() {
                 self.peer.discard_commit()?;
             }
+            return Ok(());
+        }
+        if request == "application" && reason == Refusal::WrongEpoch {
             return Ok(());
         }
         Err(ParticipantError::Refused {

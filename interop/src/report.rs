@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mls_srtp::id::{Epoch, GroupId, ParticipantId};
 use serde::Serialize;
 
+use crate::announcement::Heard;
 use crate::call::Call;
 use crate::media;
 use crate::peer::PeerKind;
@@ -93,9 +94,10 @@ impl Report {
             let at = (reading.secrets.epoch, reading.secrets.group_id);
             by_epoch.entry(at).or_default().push(reading);
         }
+        let heard = call.heard();
         let epochs: Vec<_> = by_epoch
             .values()
-            .filter_map(|all| EpochReport::of(all))
+            .filter_map(|all| EpochReport::of(all, &heard))
             .collect();
         let (checks, error) = match played {
             Ok(checks) => (checks, None),
@@ -118,13 +120,13 @@ impl Report {
 
 impl EpochReport {
     /// Compares what was read of one epoch; nothing if that is nothing.
-    pub fn of(readings: &[&Reading]) -> Option<Self> {
+    pub fn of(readings: &[&Reading], heard: &BTreeMap<ParticipantId, Heard>) -> Option<Self> {
         let (first, rest) = readings.split_first()?;
         let names: BTreeSet<_> = readings.iter().map(|reading| &reading.who).collect();
         let roster = first.secrets.roster.iter();
         let expected: BTreeSet<_> = roster.map(|member| &*member.participant).collect();
         let equal = rest.iter().all(|other| other.agrees_with(first));
-        let packets = packets(readings);
+        let packets = packets(readings, heard);
         Some(Self {
             group_id: first.secrets.group_id,
             epoch: first.secrets.epoch,
@@ -142,7 +144,7 @@ impl EpochReport {
 }
 
 /// Everybody sends one to everybody who has another implementation.
-fn packets(readings: &[&Reading]) -> Vec<PacketReport> {
+fn packets(readings: &[&Reading], heard: &BTreeMap<ParticipantId, Heard>) -> Vec<PacketReport> {
     let pairs = readings
         .iter()
         .flat_map(|from| readings.iter().map(move |to| (from, to)));
@@ -151,7 +153,7 @@ fn packets(readings: &[&Reading]) -> Vec<PacketReport> {
         .map(|(from, to)| PacketReport {
             from: from.who.clone(),
             to: to.who.clone(),
-            opened: media::passes(from, to),
+            opened: (heard.get(&to.who)).is_some_and(|heard| media::passes(from, to, heard)),
         })
         .collect()
 }

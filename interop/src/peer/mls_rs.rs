@@ -227,6 +227,24 @@ impl<C: MlsConfig> Peer for MlsRs<C> {
         Ok(())
     }
 
+    fn encrypt(&mut self, data: &[u8]) -> Result<Vec<u8>, PeerError> {
+        let message = self.group()?.encrypt_application_message(data, Vec::new());
+        message
+            .and_then(|message| message.to_bytes())
+            .map_err(refused("encrypt"))
+    }
+
+    fn decrypt(&mut self, message: &[u8]) -> Result<(u32, Vec<u8>), PeerError> {
+        let message = MlsMessage::from_bytes(message).map_err(refused("read a message"))?;
+        let processed = self.group()?.process_incoming_message(message);
+        match processed.map_err(refused("decrypt"))? {
+            ReceivedMessage::ApplicationMessage(message) => {
+                Ok((message.sender_index, message.data().to_vec()))
+            }
+            other => Err(refused("decrypt")(format!("unexpected: {other:?}"))),
+        }
+    }
+
     fn view(&mut self) -> Result<View, PeerError> {
         let group = self.group()?;
         let member = |member: mls_rs::group::Member| {
