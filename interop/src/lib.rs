@@ -13,6 +13,8 @@
 
 pub mod announcement;
 pub mod call;
+mod client;
+mod line;
 mod media;
 mod ours;
 pub mod participant;

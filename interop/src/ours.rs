@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mls_srtp::delivery::{ClientMessage, ServiceMessage};
 use mls_srtp::event::Event;
-use mls_srtp::group::GroupError;
+use mls_srtp::group::{GroupError, Identity};
 use mls_srtp::id::{ParticipantId, RoomName, Ssrc};
 use mls_srtp::manager::Misuse;
 use mls_srtp::pipeline::MediaUpdate;
@@ -34,15 +34,8 @@ pub(crate) struct Ours {
 
 impl Ours {
     pub(crate) fn new(name: ParticipantId, ssrc: Ssrc) -> Result<Self, GroupError> {
-        let config = ManagerConfig {
-            takeover_after: NO_TAKEOVER,
-            takeover_after_most: NO_TAKEOVER,
-            ..ManagerConfig::default()
-        };
-        let mut manager = KeyManager::new(name, config)?;
-        manager.announce_streams(vec![announcement::stream(ssrc)]);
         Ok(Self {
-            manager,
+            manager: manager(Identity::generate(name)?, ssrc),
             ssrc,
             heard: Heard::new(),
             started: Instant::now(),
@@ -87,6 +80,14 @@ impl Ours {
     pub(crate) fn due_in(&self) -> Option<Duration> {
         let due = self.manager.poll_timeout()?;
         Some(due.since(self.now()))
+    }
+
+    /// The process starts anew with nothing but its name and signature key.
+    pub(crate) fn lose_state(&mut self) {
+        let kept = serde_json::to_string(self.manager.identity()).expect("a name and a key");
+        let identity = serde_json::from_str(&kept).expect("what was written can be read");
+        self.manager = manager(identity, self.ssrc);
+        self.heard.clear();
     }
 
     pub(crate) fn join(&mut self, room: RoomName) -> Result<(), Misuse> {
@@ -152,4 +153,15 @@ impl Ours {
             }
         }
     }
+}
+
+fn manager(identity: Identity, ssrc: Ssrc) -> KeyManager {
+    let config = ManagerConfig {
+        takeover_after: NO_TAKEOVER,
+        takeover_after_most: NO_TAKEOVER,
+        ..ManagerConfig::default()
+    };
+    let mut manager = KeyManager::with_identity(identity, config);
+    manager.announce_streams(vec![announcement::stream(ssrc)]);
+    manager
 }

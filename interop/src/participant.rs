@@ -1,21 +1,23 @@
 //! The way from somebody else's MLS to the delivery service: what the service's envelopes ask of a
 //! participant, put to a [`Peer`].
 
+mod entering;
+mod error;
+
 use std::collections::VecDeque;
 
 use mls_srtp::delivery::{
-    Blob, ClientMessage, CloseReason, ExternalSenderInfo, GroupHead, LogBody, LogEntry,
-    PROTOCOL_VERSION, Refusal, ServiceMessage, chain,
+    Blob, ClientMessage, LogBody, LogEntry, PROTOCOL_VERSION, Refusal, ServiceMessage, chain,
 };
-use mls_srtp::group::RoomPolicy;
 use mls_srtp::id::{Epoch, GroupId, LeafIndex, ParticipantId, RoomName, Seq, Ssrc};
-use mls_srtp::schedule::{MediaMode, Profile};
+use mls_srtp::schedule::Profile;
 use sha2::{Digest, Sha256};
 
+pub use error::ParticipantError;
+
 use crate::announcement::{self, Heard};
-use crate::peer::{Commit, Peer, PeerError, Received};
+use crate::peer::{Commit, Peer, Received};
 use crate::reading::{ReadError, Reading};
-use crate::terms;
 
 /// One participant with somebody else's MLS. It does no I/O: what it wants sent is taken from
 /// [`Self::poll_send`].
@@ -56,41 +58,6 @@ struct Position {
     own_leaf: LeafIndex,
     seq: Seq,
     chain: Blob,
-}
-
-/// Why a participant cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum ParticipantError {
-    /// Its MLS refused.
-    #[error(transparent)]
-    Peer(#[from] PeerError),
-    /// Its MLS cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The service refused what it said.
-    #[error("the service refused a {request} of {who}: {reason:?}, {detail}")]
-    Refused {
-        /// Whose.
-        who: String,
-        /// Type of the message.
-        request: String,
-        /// Why, for the program.
-        reason: Refusal,
-        /// Why, for a person.
-        detail: String,
-    },
-    /// The service said what does not fit.
-    #[error("the service said what does not fit: {0}")]
-    Service(&'static str),
-    /// What somebody announces is none.
-    #[error("a member announced what is no list of streams: {0}")]
-    Announcement(#[from] serde_json::Error),
-    /// The service ended the stay, though no commit had.
-    #[error("the service closed the connection: {0:?}")]
-    Closed(CloseReason),
-    /// No randomness.
-    #[error("the system has no randomness: {0}")]
-    Random(#[from] getrandom::Error),
 }
 
 impl Participant {
@@ -232,70 +199,6 @@ impl Participant {
             _ => {}
         }
         self.commit_if_first()
-    }
-
-    /// The room as it stands: go in by the way that is open.
-    fn enter(
-        &mut self,
-        policy: &RoomPolicy,
-        sender: &ExternalSenderInfo,
-        group: Option<GroupHead>,
-        leaf_key: Option<Blob>,
-    ) -> Result<(), ParticipantError> {
-        let MediaMode::Srtp(profile) = policy.mode else {
-            return Err(ParticipantError::Service("a room without SRTP"));
-        };
-        self.profile = profile;
-        let own_key = Blob::new(self.peer.signature_key());
-        let Some(head) = group else {
-            let mut group_id = [0; 16];
-            getrandom::fill(&mut group_id)?;
-            let offer = self
-                .peer
-                .create(&group_id, &terms::context(policy, sender))?;
-            let group_id = GroupId::new(group_id);
-            self.standing = Standing::Creating(group_id);
-            self.outbox.push_back(ClientMessage::Create {
-                generation: policy.generation,
-                group_id,
-                group_info: offer.group_info.into(),
-                tree: offer.tree.into(),
-            });
-            return Ok(());
-        };
-        let (standing, message) = if leaf_key == Some(own_key) {
-            let group_id = head.group_id;
-            let ask = ClientMessage::AskGroupInfo { group_id };
-            (Standing::Returning, ask)
-        } else {
-            let key_package = self.peer.key_package()?.into();
-            (Standing::Waiting, ClientMessage::Join { key_package })
-        };
-        self.standing = standing;
-        self.outbox.push_back(message);
-        Ok(())
-    }
-
-    /// Takes the own leaf back by an external commit.
-    fn come_back(
-        &mut self,
-        group_id: GroupId,
-        epoch: Epoch,
-        group_info: &Blob,
-        tree: &Blob,
-    ) -> Result<(), ParticipantError> {
-        let built = self
-            .peer
-            .external_commit(group_info.as_slice(), tree.as_slice())?;
-        let commit = Blob::new(built.commit);
-        self.submitted = Some(commit.clone());
-        self.outbox.push_back(ClientMessage::ExternalCommit {
-            group_id,
-            epoch,
-            commit,
-            group_info: built.group_info.into(),
-        });
-        Ok(())
     }
 
     /// One entry of the log.
