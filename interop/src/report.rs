@@ -17,8 +17,10 @@ use crate::scenario::{Check, Scenario};
 pub struct Report {
     /// Who took part besides ours.
     pub peers: Vec<&'static str>,
-    /// Which scenario.
-    pub scenario: &'static str,
+    /// Which scenario, as the command line has it.
+    pub scenario: String,
+    /// What happens in it.
+    pub story: &'static str,
     /// Whether all that follows is as it must be.
     pub agreed: bool,
     /// Where the story broke off, if it did.
@@ -109,7 +111,8 @@ impl Report {
             && checks.iter().all(|check| check.held);
         Self {
             peers: peers.iter().map(|kind| kind.name()).collect(),
-            scenario: scenario.title(),
+            scenario: scenario.name(),
+            story: scenario.title(),
             agreed,
             error,
             checks,

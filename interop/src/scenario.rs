@@ -59,6 +59,12 @@ impl Scenario {
         Self::Remove,
     ];
 
+    /// The name on the command line.
+    pub fn name(self) -> String {
+        let value = clap::ValueEnum::to_possible_value(&self);
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     /// What happens, for a person.
     pub const fn title(self) -> &'static str {
         match self {

@@ -15,7 +15,7 @@ pub enum ParticipantError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The service refused what it said.
-    #[error("the service refused a {request} of {who}: {reason:?}, {detail}")]
+    #[error("the service refused what {who} asked for, {request}: {reason:?}, {detail}")]
     Refused {
         /// Whose.
         who: String,
