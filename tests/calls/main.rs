@@ -51,6 +51,25 @@ fn a_creator_and_two_joiners_share_one_group() {
 }
 
 #[test]
+fn members_have_one_epoch_authenticator_and_each_epoch_its_own() {
+    let mut world = three();
+    let authenticator = |world: &World, user| {
+        let secret = world.at(user).manager.epoch_authenticator();
+        secret.map(|secret| secret.expose().to_vec())
+    };
+    let of = |world: &World| ["alice", "bob"].map(|user| authenticator(world, user));
+    let [alice, bob] = of(&world);
+    assert_eq!(alice.as_ref().map(Vec::len), Some(32));
+    assert_eq!(alice, bob);
+    world.leave("carol");
+    let [next, others] = of(&world);
+    assert_ne!(next, alice);
+    assert_eq!(next, others);
+    let gone = authenticator(&world, "carol");
+    assert_eq!(gone, None, "who is no member has none");
+}
+
+#[test]
 fn joins_within_the_batch_window_are_one_commit() {
     let mut world = World::new();
     world.join("alice");

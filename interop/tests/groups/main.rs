@@ -1,6 +1,7 @@
 //! ts-mls in one group with OpenMLS, under the rules of the service, without sockets.
 
 mod churn;
+mod limits;
 mod locking;
 mod ours;
 mod refusals;
