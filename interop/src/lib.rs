@@ -11,7 +11,10 @@
 //! them side by side.
 #![forbid(unsafe_code)]
 
+pub mod announcement;
 pub mod call;
+mod client;
+mod line;
 mod media;
 mod ours;
 pub mod participant;

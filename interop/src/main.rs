@@ -35,8 +35,8 @@ struct Args {
     /// MLS cipher suite of the groups; 1 is the only one that all have
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1))]
     suite: u16,
-    /// A service with open admission, ws://HOST:PORT, instead of one in this process. The scenario
-    /// remove fails where not everybody may remove
+    /// A service with open admission, ws://HOST:PORT, instead of one in this process. It lets nobody
+    /// remove others, so the scenario remove is left out unless it is asked for
     #[arg(long, value_name = "URL")]
     service: Option<String>,
 }
@@ -75,13 +75,18 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<bool, Box<dyn std::error::Error>> {
+    let scenarios: Vec<_> = match (args.scenario, &args.service) {
+        (Some(one), _) => vec![one],
+        (None, None) => Scenario::ALL.into(),
+        (None, Some(_)) => {
+            let all = Scenario::ALL.into_iter();
+            all.filter(|one| *one != Scenario::Remove).collect()
+        }
+    };
     let url = match args.service {
         Some(url) => url,
         None => service::start().await?,
     };
-    let scenarios = args
-        .scenario
-        .map_or(Scenario::ALL.to_vec(), |one| vec![one]);
     let mut reports = Vec::new();
     for peers in args.peer.rooms() {
         for scenario in &scenarios {

@@ -1,31 +1,42 @@
 //! One packet from one member to another, each with the keys of its own implementation.
 
 use mls_srtp::epoch::{EpochSecrets, SwitchReason};
-use mls_srtp::id::{ParticipantId, Ssrc};
-use mls_srtp::pipeline::{MediaConfig, MediaPipeline, MediaUpdate, Opening, Stream, StreamSource};
+use mls_srtp::pipeline::{MediaConfig, MediaPipeline, MediaUpdate, Opening};
 use mls_srtp::time::Moment;
 
+use crate::announcement::Heard;
 use crate::reading::Reading;
 
-const SSRC: Ssrc = Ssrc::new(0x1f2e_3d4c);
-
-/// RTP version 2, payload type 96, the SSRC above, and a payload.
-const PACKET: &[u8] = b"\x80\x60\x00\x01\x00\x00\x00\x00\x1f\x2e\x3d\x4cfrom one to the other";
-
-/// Whether the receiver opens what the sender protects, and names the sender by it.
-pub(crate) fn passes(sender: &Reading, receiver: &Reading) -> bool {
+/// Whether the receiver, who has heard these announcements, opens what the sender protects, and names
+/// the sender by it.
+pub(crate) fn passes(sender: &Reading, receiver: &Reading, heard: &Heard) -> bool {
     let now = Moment::default();
-    let mut packet = PACKET.to_vec();
+    let plain = packet(sender);
+    let mut protected = plain.clone();
     let mut out = pipeline(&sender.secrets);
-    if out.protect(&mut packet, now).is_err() || packet == PACKET {
+    if out.protect(&mut protected, now).is_err() || protected == plain {
         return false;
     }
     let mut into = pipeline(&receiver.secrets);
-    into.apply(announcement(&sender.who), now);
-    let Opening::Opened(opened) = into.open(packet, now) else {
+    for (participant, streams) in heard.clone() {
+        let announced = MediaUpdate::Streams {
+            participant,
+            streams,
+        };
+        into.apply(announced, now);
+    }
+    let Opening::Opened(opened) = into.open(protected, now) else {
         return false;
     };
-    opened.packet == PACKET && *opened.participant == sender.who
+    opened.packet == plain && *opened.participant == sender.who
+}
+
+/// RTP version 2, payload type 96, sequence number 1, timestamp 0, the sender's SSRC, and a payload.
+fn packet(sender: &Reading) -> Vec<u8> {
+    let mut packet = b"\x80\x60\x00\x01\x00\x00\x00\x00".to_vec();
+    packet.extend(sender.ssrc.get().to_be_bytes());
+    packet.extend(b"from one to the other");
+    packet
 }
 
 fn pipeline(secrets: &EpochSecrets) -> MediaPipeline {
@@ -35,14 +46,4 @@ fn pipeline(secrets: &EpochSecrets) -> MediaPipeline {
     pipeline.apply(MediaUpdate::Install(secrets.clone()), now);
     pipeline.apply(MediaUpdate::SwitchSending { epoch, reason }, now);
     pipeline
-}
-
-fn announcement(participant: &ParticipantId) -> MediaUpdate {
-    MediaUpdate::Streams {
-        participant: participant.clone(),
-        streams: vec![Stream {
-            id: SSRC.into(),
-            source: StreamSource::Camera,
-        }],
-    }
 }

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use mls_srtp::delivery::{ClientMessage, ServiceMessage};
 use mls_srtp::event::Event;
-use mls_srtp::group::GroupError;
-use mls_srtp::id::{ParticipantId, RoomName};
+use mls_srtp::group::{GroupError, Identity};
+use mls_srtp::id::{ParticipantId, RoomName, Ssrc};
 use mls_srtp::manager::Misuse;
 use mls_srtp::pipeline::MediaUpdate;
 use mls_srtp::time::Moment;
 use mls_srtp::{KeyManager, ManagerConfig, Output};
 
+use crate::announcement::{self, Heard};
 use crate::reading::Reading;
 
 const NAME: &str = concat!("mls-srtp ", env!("CARGO_PKG_VERSION"));
@@ -23,6 +24,8 @@ const NO_TAKEOVER: Duration = Duration::from_secs(600);
 /// comes out.
 pub(crate) struct Ours {
     manager: KeyManager,
+    ssrc: Ssrc,
+    heard: Heard,
     started: Instant,
     outbox: VecDeque<ClientMessage>,
     readings: Vec<Reading>,
@@ -30,14 +33,11 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    pub(crate) fn new(name: ParticipantId) -> Result<Self, GroupError> {
-        let config = ManagerConfig {
-            takeover_after: NO_TAKEOVER,
-            takeover_after_most: NO_TAKEOVER,
-            ..ManagerConfig::default()
-        };
+    pub(crate) fn new(name: ParticipantId, ssrc: Ssrc) -> Result<Self, GroupError> {
         Ok(Self {
-            manager: KeyManager::new(name, config)?,
+            manager: manager(Identity::generate(name)?, ssrc),
+            ssrc,
+            heard: Heard::new(),
             started: Instant::now(),
             outbox: VecDeque::new(),
             readings: Vec::new(),
@@ -52,6 +52,11 @@ impl Ours {
     /// What it had in each of its epochs, in order.
     pub(crate) fn readings(&self) -> &[Reading] {
         &self.readings
+    }
+
+    /// Whose streams it knows.
+    pub(crate) fn heard(&self) -> &Heard {
+        &self.heard
     }
 
     pub(crate) fn events(&self) -> &[Event] {
@@ -75,6 +80,14 @@ impl Ours {
     pub(crate) fn due_in(&self) -> Option<Duration> {
         let due = self.manager.poll_timeout()?;
         Some(due.since(self.now()))
+    }
+
+    /// The process starts anew with nothing but its name and signature key.
+    pub(crate) fn lose_state(&mut self) {
+        let kept = serde_json::to_string(self.manager.identity()).expect("a name and a key");
+        let identity = serde_json::from_str(&kept).expect("what was written can be read");
+        self.manager = manager(identity, self.ssrc);
+        self.heard.clear();
     }
 
     pub(crate) fn join(&mut self, room: RoomName) -> Result<(), Misuse> {
@@ -124,13 +137,31 @@ impl Ours {
                         self.readings.push(Reading {
                             who: self.manager.participant().clone(),
                             implementation: NAME,
+                            ssrc: self.ssrc,
                             secrets,
                             authenticator,
                         });
                     }
                 }
+                Output::Media(MediaUpdate::Streams {
+                    participant,
+                    streams,
+                }) => {
+                    self.heard.insert(participant, streams);
+                }
                 _ => {}
             }
         }
     }
+}
+
+fn manager(identity: Identity, ssrc: Ssrc) -> KeyManager {
+    let config = ManagerConfig {
+        takeover_after: NO_TAKEOVER,
+        takeover_after_most: NO_TAKEOVER,
+        ..ManagerConfig::default()
+    };
+    let mut manager = KeyManager::with_identity(identity, config);
+    manager.announce_streams(vec![announcement::stream(ssrc)]);
+    manager
 }

@@ -1,25 +1,29 @@
 //! The way from somebody else's MLS to the delivery service: what the service's envelopes ask of a
 //! participant, put to a [`Peer`].
 
+mod entering;
+mod error;
+
 use std::collections::VecDeque;
 
 use mls_srtp::delivery::{
-    Blob, ClientMessage, CloseReason, ExternalSenderInfo, GroupHead, LogBody, LogEntry,
-    PROTOCOL_VERSION, Refusal, ServiceMessage, chain,
+    Blob, ClientMessage, LogBody, LogEntry, PROTOCOL_VERSION, Refusal, ServiceMessage, chain,
 };
-use mls_srtp::group::RoomPolicy;
-use mls_srtp::id::{Epoch, GroupId, LeafIndex, ParticipantId, RoomName, Seq};
-use mls_srtp::schedule::{MediaMode, Profile};
+use mls_srtp::id::{Epoch, GroupId, LeafIndex, ParticipantId, RoomName, Seq, Ssrc};
+use mls_srtp::schedule::Profile;
 use sha2::{Digest, Sha256};
 
-use crate::peer::{Commit, Peer, PeerError, Received};
+pub use error::ParticipantError;
+
+use crate::announcement::{self, Heard};
+use crate::peer::{Commit, Peer, Received};
 use crate::reading::{ReadError, Reading};
-use crate::terms;
 
 /// One participant with somebody else's MLS. It does no I/O: what it wants sent is taken from
 /// [`Self::poll_send`].
 pub struct Participant {
     name: ParticipantId,
+    ssrc: Ssrc,
     room: RoomName,
     peer: Box<dyn Peer>,
     standing: Standing,
@@ -31,6 +35,9 @@ pub struct Participant {
     submitted: Option<Blob>,
     outbox: VecDeque<ClientMessage>,
     readings: Vec<Reading>,
+    /// Our announcements of this epoch.
+    announced: Vec<Blob>,
+    heard: Heard,
     saw_own_removal: bool,
     holds_back: bool,
 }
@@ -53,43 +60,12 @@ struct Position {
     chain: Blob,
 }
 
-/// Why a participant cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum ParticipantError {
-    /// Its MLS refused.
-    #[error(transparent)]
-    Peer(#[from] PeerError),
-    /// Its MLS cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The service refused what it said.
-    #[error("the service refused a {request} of {who}: {reason:?}, {detail}")]
-    Refused {
-        /// Whose.
-        who: String,
-        /// Type of the message.
-        request: String,
-        /// Why, for the program.
-        reason: Refusal,
-        /// Why, for a person.
-        detail: String,
-    },
-    /// The service said what does not fit.
-    #[error("the service said what does not fit: {0}")]
-    Service(&'static str),
-    /// The service ended the stay, though no commit had.
-    #[error("the service closed the connection: {0:?}")]
-    Closed(CloseReason),
-    /// No randomness.
-    #[error("the system has no randomness: {0}")]
-    Random(#[from] getrandom::Error),
-}
-
 impl Participant {
     /// A participant of that name, outside of a room that it is to enter.
-    pub fn new(name: ParticipantId, room: RoomName, peer: Box<dyn Peer>) -> Self {
+    pub fn new(name: ParticipantId, ssrc: Ssrc, room: RoomName, peer: Box<dyn Peer>) -> Self {
         Self {
             name,
+            ssrc,
             room,
             peer,
             standing: Standing::Outside,
@@ -99,6 +75,8 @@ impl Participant {
             submitted: None,
             outbox: VecDeque::new(),
             readings: Vec::new(),
+            announced: Vec::new(),
+            heard: Heard::new(),
             saw_own_removal: false,
             holds_back: false,
         }
@@ -117,6 +95,11 @@ impl Participant {
     /// What it had in each of its epochs, in order.
     pub fn readings(&self) -> &[Reading] {
         &self.readings
+    }
+
+    /// Whose streams it knows.
+    pub fn heard(&self) -> &Heard {
+        &self.heard
     }
 
     /// Whether its MLS said that a commit removed it.
@@ -148,6 +131,8 @@ impl Participant {
         self.proposals.clear();
         self.committers.clear();
         self.submitted = None;
+        self.announced.clear();
+        self.heard.clear();
         self.outbox.clear();
     }
 
@@ -216,70 +201,6 @@ impl Participant {
         self.commit_if_first()
     }
 
-    /// The room as it stands: go in by the way that is open.
-    fn enter(
-        &mut self,
-        policy: &RoomPolicy,
-        sender: &ExternalSenderInfo,
-        group: Option<GroupHead>,
-        leaf_key: Option<Blob>,
-    ) -> Result<(), ParticipantError> {
-        let MediaMode::Srtp(profile) = policy.mode else {
-            return Err(ParticipantError::Service("a room without SRTP"));
-        };
-        self.profile = profile;
-        let own_key = Blob::new(self.peer.signature_key());
-        let Some(head) = group else {
-            let mut group_id = [0; 16];
-            getrandom::fill(&mut group_id)?;
-            let offer = self
-                .peer
-                .create(&group_id, &terms::context(policy, sender))?;
-            let group_id = GroupId::new(group_id);
-            self.standing = Standing::Creating(group_id);
-            self.outbox.push_back(ClientMessage::Create {
-                generation: policy.generation,
-                group_id,
-                group_info: offer.group_info.into(),
-                tree: offer.tree.into(),
-            });
-            return Ok(());
-        };
-        let (standing, message) = if leaf_key == Some(own_key) {
-            let group_id = head.group_id;
-            let ask = ClientMessage::AskGroupInfo { group_id };
-            (Standing::Returning, ask)
-        } else {
-            let key_package = self.peer.key_package()?.into();
-            (Standing::Waiting, ClientMessage::Join { key_package })
-        };
-        self.standing = standing;
-        self.outbox.push_back(message);
-        Ok(())
-    }
-
-    /// Takes the own leaf back by an external commit.
-    fn come_back(
-        &mut self,
-        group_id: GroupId,
-        epoch: Epoch,
-        group_info: &Blob,
-        tree: &Blob,
-    ) -> Result<(), ParticipantError> {
-        let built = self
-            .peer
-            .external_commit(group_info.as_slice(), tree.as_slice())?;
-        let commit = Blob::new(built.commit);
-        self.submitted = Some(commit.clone());
-        self.outbox.push_back(ClientMessage::ExternalCommit {
-            group_id,
-            epoch,
-            commit,
-            group_info: built.group_info.into(),
-        });
-        Ok(())
-    }
-
     /// One entry of the log.
     fn follow(&mut self, entry: LogEntry) -> Result<(), ParticipantError> {
         let (group_id, seq) = (entry.group_id, entry.seq);
@@ -306,6 +227,7 @@ impl Participant {
             LogBody::Proposal { proposal, .. } => self.take_proposal(seq, proposal),
             LogBody::Withdrawn { proposal, .. } => self.withdraw(proposal),
             LogBody::Commit { commit, .. } => self.apply(group_id, seq, entry.chain, &commit),
+            LogBody::Application { message, .. } => self.hear_announcement(&message),
             _ => Ok(()),
         }
     }
@@ -349,9 +271,38 @@ impl Participant {
         self.begin(group_id, seq, chain)
     }
 
-    /// A new epoch: reads it and reports it.
+    /// Somebody says which streams are its own.
+    fn hear_announcement(&mut self, message: &Blob) -> Result<(), ParticipantError> {
+        if self.announced.contains(message) {
+            return Ok(());
+        }
+        let (leaf, bytes) = self.peer.decrypt(message.as_slice())?;
+        let leaf = LeafIndex::try_from(leaf).map_err(ReadError::from)?;
+        let roster = self.readings.last().map(|reading| &reading.secrets.roster);
+        let sender = roster.and_then(|roster| roster.occupant(leaf));
+        let sender = sender.ok_or(ParticipantError::Service("a message of nobody"))?;
+        let streams = announcement::read(&bytes)?;
+        self.heard.insert(ParticipantId::clone(sender), streams);
+        Ok(())
+    }
+
+    /// Says which stream is ours. In every epoch, for one that ends meanwhile refuses it.
+    fn announce(&mut self, group_id: GroupId, epoch: Epoch) -> Result<(), ParticipantError> {
+        let message = self.peer.encrypt(&announcement::write(self.ssrc)?)?;
+        let message = Blob::new(message);
+        self.announced.push(message.clone());
+        self.outbox.push_back(ClientMessage::Application {
+            group_id,
+            epoch,
+            message,
+        });
+        Ok(())
+    }
+
+    /// A new epoch: reads it, announces in it and reports it.
     fn begin(&mut self, group_id: GroupId, seq: Seq, chain: Blob) -> Result<(), ParticipantError> {
-        let reading = Reading::of_peer(&self.name, &mut *self.peer, group_id, self.profile)?;
+        let own = (&self.name, self.ssrc);
+        let reading = Reading::of_peer(own, &mut *self.peer, group_id, self.profile)?;
         self.proposals.clear();
         self.submitted = None;
         self.standing = Standing::Member(Position {
@@ -361,6 +312,8 @@ impl Participant {
             seq,
             chain,
         });
+        self.announced.clear();
+        self.announce(group_id, reading.secrets.epoch)?;
         let hash = Sha256::digest(reading.authenticator.expose()).to_vec();
         self.readings.push(reading);
         self.outbox.push_back(ClientMessage::Applied {
@@ -421,6 +374,9 @@ impl Participant {
             if self.submitted.take().is_some() {
                 self.peer.discard_commit()?;
             }
+            return Ok(());
+        }
+        if request == "application" && reason == Refusal::WrongEpoch {
             return Ok(());
         }
         Err(ParticipantError::Refused {

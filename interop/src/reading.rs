@@ -2,7 +2,7 @@
 
 use mls_srtp::epoch::EpochSecrets;
 use mls_srtp::group::Roster;
-use mls_srtp::id::{Epoch, GroupId, InvalidId, LeafIndex, ParticipantId};
+use mls_srtp::id::{Epoch, GroupId, InvalidId, LeafIndex, ParticipantId, Ssrc};
 use mls_srtp::schedule::{
     EXPORTER, ExportedSecret, HASH_LEN, MasterKey, MediaSecret, Profile, exporter_context,
 };
@@ -17,6 +17,8 @@ pub struct Reading {
     pub who: ParticipantId,
     /// Implementation and version.
     pub implementation: &'static str,
+    /// The stream that it announces to the group.
+    pub ssrc: Ssrc,
     /// Its epoch, roster and exporter output, as a media pipeline takes them.
     pub secrets: EpochSecrets,
     /// The epoch authenticator (RFC 9420 §8.7).
@@ -40,7 +42,7 @@ impl Reading {
     /// # Errors
     /// [`ReadError`].
     pub fn of_peer(
-        who: &ParticipantId,
+        (who, ssrc): (&ParticipantId, Ssrc),
         peer: &mut dyn Peer,
         group_id: GroupId,
         profile: Profile,
@@ -55,6 +57,7 @@ impl Reading {
         Ok(Self {
             who: who.clone(),
             implementation: peer.name(),
+            ssrc,
             secrets: EpochSecrets {
                 group_id,
                 epoch: Epoch::new(view.epoch),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mls_srtp::id::{Epoch, GroupId, ParticipantId};
 use serde::Serialize;
 
+use crate::announcement::Heard;
 use crate::call::Call;
 use crate::media;
 use crate::peer::PeerKind;
@@ -16,8 +17,10 @@ use crate::scenario::{Check, Scenario};
 pub struct Report {
     /// Who took part besides ours.
     pub peers: Vec<&'static str>,
-    /// Which scenario.
-    pub scenario: &'static str,
+    /// Which scenario, as the command line has it.
+    pub scenario: String,
+    /// What happens in it.
+    pub story: &'static str,
     /// Whether all that follows is as it must be.
     pub agreed: bool,
     /// Where the story broke off, if it did.
@@ -93,9 +96,10 @@ impl Report {
             let at = (reading.secrets.epoch, reading.secrets.group_id);
             by_epoch.entry(at).or_default().push(reading);
         }
+        let heard = call.heard();
         let epochs: Vec<_> = by_epoch
             .values()
-            .filter_map(|all| EpochReport::of(all))
+            .filter_map(|all| EpochReport::of(all, &heard))
             .collect();
         let (checks, error) = match played {
             Ok(checks) => (checks, None),
@@ -107,7 +111,8 @@ impl Report {
             && checks.iter().all(|check| check.held);
         Self {
             peers: peers.iter().map(|kind| kind.name()).collect(),
-            scenario: scenario.title(),
+            scenario: scenario.name(),
+            story: scenario.title(),
             agreed,
             error,
             checks,
@@ -118,13 +123,13 @@ impl Report {
 
 impl EpochReport {
     /// Compares what was read of one epoch; nothing if that is nothing.
-    pub fn of(readings: &[&Reading]) -> Option<Self> {
+    pub fn of(readings: &[&Reading], heard: &BTreeMap<ParticipantId, Heard>) -> Option<Self> {
         let (first, rest) = readings.split_first()?;
         let names: BTreeSet<_> = readings.iter().map(|reading| &reading.who).collect();
         let roster = first.secrets.roster.iter();
         let expected: BTreeSet<_> = roster.map(|member| &*member.participant).collect();
         let equal = rest.iter().all(|other| other.agrees_with(first));
-        let packets = packets(readings);
+        let packets = packets(readings, heard);
         Some(Self {
             group_id: first.secrets.group_id,
             epoch: first.secrets.epoch,
@@ -142,7 +147,7 @@ impl EpochReport {
 }
 
 /// Everybody sends one to everybody who has another implementation.
-fn packets(readings: &[&Reading]) -> Vec<PacketReport> {
+fn packets(readings: &[&Reading], heard: &BTreeMap<ParticipantId, Heard>) -> Vec<PacketReport> {
     let pairs = readings
         .iter()
         .flat_map(|from| readings.iter().map(move |to| (from, to)));
@@ -151,7 +156,7 @@ fn packets(readings: &[&Reading]) -> Vec<PacketReport> {
         .map(|(from, to)| PacketReport {
             from: from.who.clone(),
             to: to.who.clone(),
-            opened: media::passes(from, to),
+            opened: (heard.get(&to.who)).is_some_and(|heard| media::passes(from, to, heard)),
         })
         .collect()
 }

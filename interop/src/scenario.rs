@@ -14,6 +14,8 @@ pub enum Scenario {
     Create,
     /// They lose their state and take their leaf back by an external commit.
     Return,
+    /// We lose our state and take our leaf back by an external commit; they follow.
+    WeReturn,
     /// They commit Adds that the service proposed, and renewals; we follow.
     Commit,
     /// The service proposes two Adds and withdraws one; they commit the other.
@@ -45,10 +47,11 @@ const BETWEEN_RETURNS: Duration = Duration::from_millis(150);
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Join,
         Self::Create,
         Self::Return,
+        Self::WeReturn,
         Self::Commit,
         Self::Withdraw,
         Self::Leave,
@@ -56,12 +59,19 @@ impl Scenario {
         Self::Remove,
     ];
 
+    /// The name on the command line.
+    pub fn name(self) -> String {
+        let value = clap::ValueEnum::to_possible_value(&self);
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     /// What happens, for a person.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Join => "we create, they join",
             Self::Create => "they create, we join",
             Self::Return => "they lose their state and come back",
+            Self::WeReturn => "we lose our state and come back",
             Self::Commit => "they commit, we follow",
             Self::Withdraw => "they commit what is not withdrawn",
             Self::Leave => "they leave, we commit it",
@@ -79,6 +89,7 @@ impl Scenario {
             Self::Join => join(call, peers).await.map(|_| Vec::new()),
             Self::Create => create(call, peers).await.map(|_| Vec::new()),
             Self::Return => come_back(call, peers).await,
+            Self::WeReturn => we_come_back(call, peers).await,
             Self::Commit => commit(call, peers).await,
             Self::Withdraw => withdraw(call, peers).await,
             Self::Leave => leave(call, peers).await,
@@ -123,6 +134,13 @@ async fn come_back(call: &mut Call, peers: &[PeerKind]) -> Result<Vec<Check>, Ca
         call.until_next_epoch(1 + seats.len()).await?;
         tokio::time::sleep(BETWEEN_RETURNS).await;
     }
+    Ok(Vec::new())
+}
+
+async fn we_come_back(call: &mut Call, peers: &[PeerKind]) -> Result<Vec<Check>, CallError> {
+    let (seats, ours) = create(call, peers).await?;
+    call.lose_state(ours).await?;
+    call.until_next_epoch(seats.len() + 1).await?;
     Ok(Vec::new())
 }
 

@@ -7,7 +7,7 @@ use crate::report::{EpochReport, MemberReport, Report};
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (peers, verdict) = (self.peers.join(" + "), verdict(self.agreed));
-        writeln!(f, "ours + {peers}: {} - {verdict}", self.scenario)?;
+        writeln!(f, "ours + {peers}: {} - {verdict}", self.story)?;
         for epoch in &self.epochs {
             write!(f, "{epoch}")?;
         }

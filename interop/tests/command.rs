@@ -15,6 +15,7 @@ fn json_shows_everybodys_secrets_side_by_side() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(document["agreed"], true);
+    assert_eq!(document["runs"][0]["scenario"], "join");
     let epoch = &document["runs"][0]["epochs"][1];
     assert_eq!(epoch["epoch"], 1);
     let [ours, theirs] = [0, 1].map(|member| &epoch["members"][member]);

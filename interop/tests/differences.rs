@@ -1,12 +1,16 @@
 //! A report that finds everything equal is worth what it says of what is not.
 
+use interop::announcement::Heard;
 use interop::reading::Reading;
 use interop::report::EpochReport;
 use mls_srtp::epoch::EpochSecrets;
 use mls_srtp::group::Roster;
-use mls_srtp::id::{Epoch, GroupId, LeafIndex, ParticipantId};
+use mls_srtp::id::{Epoch, GroupId, LeafIndex, ParticipantId, Ssrc};
+use mls_srtp::pipeline::{Stream, StreamSource};
 use mls_srtp::schedule::{ExportedSecret, HASH_LEN, MediaSecret, Profile};
 use mls_srtp::secret::Secret;
+
+const SSRCS: [Ssrc; 2] = [Ssrc::new(1), Ssrc::new(2)];
 
 fn name(user: &str) -> ParticipantId {
     ParticipantId::new(user, "example.org", "test").expect("a name")
@@ -20,6 +24,7 @@ fn reading(leaf: u16, exporter: u8, authenticator: u8) -> Reading {
     Reading {
         who: name(user),
         implementation,
+        ssrc: SSRCS[usize::from(leaf)],
         secrets: EpochSecrets {
             group_id: GroupId::new([7; 16]),
             epoch: Epoch::new(1),
@@ -33,7 +38,17 @@ fn reading(leaf: u16, exporter: u8, authenticator: u8) -> Reading {
 
 fn report(readings: &[Reading]) -> EpochReport {
     let all: Vec<_> = readings.iter().collect();
-    EpochReport::of(&all).expect("somebody was heard")
+    let streams = |ssrc: Ssrc| {
+        vec![Stream {
+            id: ssrc.into(),
+            source: StreamSource::Camera,
+        }]
+    };
+    let heard: Heard = [("alice", SSRCS[0]), ("bob", SSRCS[1])]
+        .map(|(user, ssrc)| (name(user), streams(ssrc)))
+        .into();
+    let heard = ["alice", "bob"].map(|user| (name(user), heard.clone()));
+    EpochReport::of(&all, &heard.into()).expect("somebody was heard")
 }
 
 #[test]

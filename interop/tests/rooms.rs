@@ -22,6 +22,7 @@ macro_rules! rooms_with {
             they_join_a_group_of_ours: Join,
             we_join_a_group_of_theirs: Create,
             they_come_back_without_their_state: Return,
+            they_follow_when_we_come_back: WeReturn,
             we_follow_their_commits: Commit,
             they_leave_out_what_is_withdrawn: Withdraw,
             they_leave_and_know_it: Leave,

@@ -4,6 +4,7 @@
 // replace until the service has decided.
 
 import {
+  createApplicationMessage,
   createCommit,
   createGroup,
   encodeMlsMessage,
@@ -17,6 +18,7 @@ import {
   processPublicMessage,
 } from "ts-mls";
 import { makeKeyPackageRef } from "ts-mls/keyPackage.js";
+import { unprotectPrivateMessage } from "ts-mls/messageProtection.js";
 import { encodeRatchetTree } from "ts-mls/ratchetTree.js";
 
 import * as extensions from "./extensions.mjs";
@@ -180,6 +182,43 @@ export class Device {
 
   discardCommit() {
     this.#next = undefined;
+  }
+
+  /** Application data of this device in a PrivateMessage. */
+  async encrypt(data) {
+    const { newState, privateMessage } = await createApplicationMessage(
+      this.#current(),
+      data,
+      this.#suite,
+    );
+    this.#state = newState;
+    return encodeMlsMessage({
+      version: "mls10",
+      wireformat: "mls_private_message",
+      privateMessage,
+    });
+  }
+
+  /** The application data of somebody else's PrivateMessage, and the leaf that signed it. */
+  async decrypt(bytes) {
+    const state = this.#current();
+    const { privateMessage } = read("mls_private_message", bytes);
+    // processPrivateMessage would not say whose it is.
+    const { content, tree } = await unprotectPrivateMessage(
+      state.keySchedule.senderDataSecret,
+      privateMessage,
+      state.secretTree,
+      state.ratchetTree,
+      state.groupContext,
+      state.clientConfig.keyRetentionConfig,
+      this.#suite,
+    );
+    const { contentType, applicationData, sender } = content.content;
+    if (contentType !== "application") {
+      throw new Error(`a PrivateMessage of ${contentType}, not of application data`);
+    }
+    this.#state = { ...state, secretTree: tree };
+    return { leaf: sender.leafIndex, data: applicationData };
   }
 
   view() {

@@ -1,19 +1,22 @@
 //! mls-rs as a peer.
 
+mod names;
+
 use std::time::Duration;
 
 use mls_rs::client_builder::MlsConfig;
 use mls_rs::error::MlsError;
 use mls_rs::group::{CommitEffect, ExportedTree, ReceivedMessage};
-use mls_rs::identity::basic::{BasicCredential, BasicIdentityProvider};
+use mls_rs::identity::basic::BasicCredential;
 use mls_rs::identity::{Credential, CredentialType, SigningIdentity};
 use mls_rs::mls_rules::{CommitOptions, DefaultMlsRules};
 use mls_rs::{
     CipherSuite, CipherSuiteProvider, Client, CryptoProvider, Extension, ExtensionList, Group,
-    IdentityProvider, MlsMessage,
+    MlsMessage,
 };
 use mls_rs_crypto_rustcrypto::RustCryptoProvider;
 
+use self::names::Names;
 use super::{Commit, ContextExtension, Member, Offer, Peer, PeerError, Received, View};
 
 const NAME: &str = "mls-rs 0.57";
@@ -227,6 +230,24 @@ impl<C: MlsConfig> Peer for MlsRs<C> {
         Ok(())
     }
 
+    fn encrypt(&mut self, data: &[u8]) -> Result<Vec<u8>, PeerError> {
+        let message = self.group()?.encrypt_application_message(data, Vec::new());
+        message
+            .and_then(|message| message.to_bytes())
+            .map_err(refused("encrypt"))
+    }
+
+    fn decrypt(&mut self, message: &[u8]) -> Result<(u32, Vec<u8>), PeerError> {
+        let message = MlsMessage::from_bytes(message).map_err(refused("read a message"))?;
+        let processed = self.group()?.process_incoming_message(message);
+        match processed.map_err(refused("decrypt"))? {
+            ReceivedMessage::ApplicationMessage(message) => {
+                Ok((message.sender_index, message.data().to_vec()))
+            }
+            other => Err(refused("decrypt")(format!("unexpected: {other:?}"))),
+        }
+    }
+
     fn view(&mut self) -> Result<View, PeerError> {
         let group = self.group()?;
         let member = |member: mls_rs::group::Member| {
@@ -265,53 +286,6 @@ impl<C: MlsConfig> Peer for MlsRs<C> {
         authenticator
             .map(|secret| secret.as_bytes().to_vec())
             .map_err(refused("tell the epoch authenticator"))
-    }
-}
-
-/// Names of basic credentials, with the other types listed that leaves of a room have to support.
-#[derive(Debug, Clone)]
-struct Names(Vec<CredentialType>);
-
-impl IdentityProvider for Names {
-    type Error = <BasicIdentityProvider as IdentityProvider>::Error;
-
-    fn validate_member(
-        &self,
-        identity: &SigningIdentity,
-        time: Option<mls_rs::time::MlsTime>,
-        context: mls_rs_core::identity::MemberValidationContext<'_>,
-    ) -> Result<(), Self::Error> {
-        BasicIdentityProvider.validate_member(identity, time, context)
-    }
-
-    fn validate_external_sender(
-        &self,
-        identity: &SigningIdentity,
-        time: Option<mls_rs::time::MlsTime>,
-        extensions: Option<&ExtensionList>,
-    ) -> Result<(), Self::Error> {
-        BasicIdentityProvider.validate_external_sender(identity, time, extensions)
-    }
-
-    fn identity(
-        &self,
-        identity: &SigningIdentity,
-        extensions: &ExtensionList,
-    ) -> Result<Vec<u8>, Self::Error> {
-        BasicIdentityProvider.identity(identity, extensions)
-    }
-
-    fn valid_successor(
-        &self,
-        old: &SigningIdentity,
-        new: &SigningIdentity,
-        extensions: &ExtensionList,
-    ) -> Result<bool, Self::Error> {
-        BasicIdentityProvider.valid_successor(old, new, extensions)
-    }
-
-    fn supported_types(&self) -> Vec<CredentialType> {
-        self.0.clone()
     }
 }
 

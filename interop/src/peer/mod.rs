@@ -93,6 +93,12 @@ pub trait Peer: Send {
     /// The service has refused the own commit.
     fn discard_commit(&mut self) -> Result<(), PeerError>;
 
+    /// Application data of this device as an MLSMessage(PrivateMessage).
+    fn encrypt(&mut self, data: &[u8]) -> Result<Vec<u8>, PeerError>;
+
+    /// The leaf that signed somebody else's MLSMessage(PrivateMessage), and its application data.
+    fn decrypt(&mut self, message: &[u8]) -> Result<(u32, Vec<u8>), PeerError>;
+
     /// The group as the peer sees it.
     fn view(&mut self) -> Result<View, PeerError>;
 

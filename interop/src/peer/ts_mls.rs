@@ -115,6 +115,18 @@ impl Peer for TsMls {
             .ask("discard_commit", "drop its commit", json!({}))
     }
 
+    fn encrypt(&mut self, data: &[u8]) -> Result<Vec<u8>, PeerError> {
+        let data = json!({"data": text(data)});
+        let message: Bytes = self.node.ask("encrypt", "encrypt", data)?;
+        Ok(message.0)
+    }
+
+    fn decrypt(&mut self, message: &[u8]) -> Result<(u32, Vec<u8>), PeerError> {
+        let message = json!({"message": text(message)});
+        let opened: OpenedAnswer = self.node.ask("decrypt", "decrypt", message)?;
+        Ok((opened.leaf, opened.data.0))
+    }
+
     fn view(&mut self) -> Result<View, PeerError> {
         let view: ViewAnswer = self.node.ask("view", "tell its view", json!({}))?;
         let member = |member: MemberAnswer| Member {
@@ -186,6 +198,12 @@ enum ReceivedAnswer {
     Proposal,
     Commit,
     Removed,
+}
+
+#[derive(Deserialize)]
+struct OpenedAnswer {
+    leaf: u32,
+    data: Bytes,
 }
 
 #[derive(Deserialize)]

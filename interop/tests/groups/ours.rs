@@ -7,8 +7,8 @@ use openmls::prelude::{
     BasicCredential, Capabilities, Ciphersuite, CredentialType, CredentialWithKey, Extension,
     ExtensionType, Extensions, GroupContext, GroupId, KeyPackage, LeafNodeParameters, MlsGroup,
     MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut, OpenMlsProvider,
-    PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProcessedMessageContent, RatchetTreeIn, SignatureScheme,
-    StagedWelcome,
+    PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProcessedMessageContent, RatchetTreeIn, Sender,
+    SignatureScheme, StagedWelcome,
 };
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::OpenMlsRustCrypto;
@@ -228,6 +228,31 @@ impl Peer for OpenMls {
         group
             .clear_pending_commit(self.provider.storage())
             .map_err(refused)
+    }
+
+    fn encrypt(&mut self, data: &[u8]) -> Result<Vec<u8>, PeerError> {
+        let group = self.group.as_mut().expect("a member");
+        let message = group.create_message(&self.provider, &self.signer, data);
+        bytes(&message.map_err(refused)?)
+    }
+
+    fn decrypt(&mut self, bytes: &[u8]) -> Result<(u32, Vec<u8>), PeerError> {
+        let group = self.group.as_mut().expect("a member");
+        let message = message(bytes)?
+            .try_into_protocol_message()
+            .map_err(refused)?;
+        let processed = group
+            .process_message(&self.provider, message)
+            .map_err(refused)?;
+        let Sender::Member(leaf) = *processed.sender() else {
+            return Err(refused("not a member's"));
+        };
+        match processed.into_content() {
+            ProcessedMessageContent::ApplicationMessage(data) => {
+                Ok((leaf.u32(), data.into_bytes()))
+            }
+            _ => Err(refused("no application data")),
+        }
     }
 
     fn view(&mut self) -> Result<View, PeerError> {
