@@ -69,6 +69,38 @@ fn known_answers_of_packets() {
     assert!(checked >= 48, "only {checked} packets checked");
 }
 
+/// Packets of libsrtp, its own test packets among them, sealed anew and opened.
+#[test]
+fn packets_that_libsrtp_made() {
+    let vectors: serde_json::Value =
+        serde_json::from_str(include_str!("vectors/libsrtp.json")).expect("JSON");
+    let mut checked = 0;
+    for case in vectors["cases"].as_array().expect("cases") {
+        let field = |name: &str| hex(case[name].as_str().expect("hex"));
+        let id = case["profile"]
+            .as_str()
+            .and_then(|id| id.strip_prefix("0x"));
+        let id = u16::from_str_radix(id.expect("profile"), 16).expect("hex");
+        let profile = Profile::from_id(id).expect("a profile of ours");
+        let (key, salt) = (field("master_key"), field("master_salt"));
+        let master = MasterKey::from_parts(profile, Secret::new(key), Secret::new(salt));
+        let key = PacketKey::new(&master.expect("lengths fit").into_session_keys());
+        for made in case["packets"].as_array().expect("packets") {
+            let field = |name: &str| hex(made[name].as_str().expect("hex"));
+            let roc = u32::try_from(made["roc"].as_u64().expect("roc")).expect("32 bits");
+            let mut packet = field("rtp");
+            let header = RtpHeader::parse(&packet).expect("RTP");
+            let index = PacketIndex::new(roc, header.sequence);
+            key.seal(&header, index, &mut packet);
+            assert_eq!(packet, field("srtp"), "{profile}");
+            key.open(&header, index, &mut packet).expect("authentic");
+            assert_eq!(packet, field("rtp"), "{profile}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 5 * Profile::ALL.len());
+}
+
 /// A sender alone in its group, in `epoch`.
 fn sender(profile: Profile, exported: &[u8; 32], leaf: u16, epoch: u64) -> MediaPipeline {
     let name = ParticipantId::new("alice", "example.org", "phone").expect("a name");

@@ -1,5 +1,18 @@
 //! `sfu-demo`: a whole conference from one command, or its parts.
 #![forbid(unsafe_code)]
+// Nothing from outside may bring the process down. What cannot happen is said to the compiler, or
+// expected on one function with the reason.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 mod audit;
 mod bots;

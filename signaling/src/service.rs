@@ -1,6 +1,6 @@
 //! The rooms of a service and the clients that are in them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -337,8 +337,7 @@ impl Service {
 /// What one message or moment brought, sorted by client.
 #[derive(Default)]
 struct Outbox {
-    batches: Vec<(ClientId, Batch)>,
-    places: HashMap<ClientId, usize>,
+    batches: BTreeMap<ClientId, Batch>,
     /// The newest envelope: what goes to a whole room is encoded once.
     newest: Option<(ServiceMessage, Utf8Bytes)>,
 }
@@ -356,11 +355,7 @@ impl Outbox {
     }
 
     fn batch(&mut self, client: ClientId) -> &mut Batch {
-        let place = *self.places.entry(client).or_insert_with(|| {
-            self.batches.push((client, Batch::new()));
-            self.batches.len() - 1
-        });
-        &mut self.batches[place].1
+        self.batches.entry(client).or_default()
     }
 }
 

@@ -67,6 +67,7 @@ pub(crate) fn of(participant: &ParticipantId, evidence: &Evidence) -> Credential
     }
 }
 
+#[expect(clippy::expect_used, reason = "what is encoded is ours and short")]
 fn encoded(value: &impl tls_codec::Serialize) -> Vec<u8> {
     value
         .tls_serialize_detached()

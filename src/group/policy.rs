@@ -69,6 +69,7 @@ struct Wire {
 
 impl RoomPolicy {
     /// The extension's bytes.
+    #[expect(clippy::expect_used, reason = "a room's name has at most 64 bytes")]
     pub fn encode(&self) -> Vec<u8> {
         let (mode, profile) = match self.mode {
             MediaMode::Srtp(profile) => (0, profile.id()),

@@ -30,6 +30,10 @@ pub(super) struct CounterMode {
 
 impl CounterMode {
     /// Takes encryption key (16 bytes), authentication key (20) and salt (14) of the profile.
+    #[expect(
+        clippy::expect_used,
+        reason = "a profile's session keys have its lengths"
+    )]
     pub(super) fn new(keys: &SessionKeys) -> Self {
         let mut salt = [0; SALT_LEN];
         for (to, from) in salt.iter_mut().zip(keys.salt().expose()) {

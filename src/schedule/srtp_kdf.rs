@@ -87,6 +87,7 @@ fn keystream(master_key: &Secret, master_salt: &Secret, label: u8, len: usize) -
     out
 }
 
+#[expect(clippy::expect_used, reason = "the lengths are those of a profile")]
 fn apply<C: KeyIvInit + StreamCipher>(key: &[u8], iv: &[u8; 16], out: &mut [u8]) {
     C::new_from_slices(key, iv)
         .expect("master keys have 16 or 32 bytes, checked where they are made")
@@ -108,14 +109,37 @@ mod tests {
         assert_eq!(derive(2, 14), hex("30CBBC08863D8C85D49DB34A9AE1"));
         let authentication = concat!(
             "CEBE321F6FF7716B6FD4AB49AF256A156D38BAA48F0A0ACF3C34E2359E6CDBCE",
-            "E049646C43D9327AD175578EF7227098"
+            "E049646C43D9327AD175578EF72270986371C10C9A369AC2F94A8C5FBCDDDC25",
+            "6D6E919A48B610EF17C2041E474035766B68642C59BBFC2F34DB60DBDFB2"
         );
-        assert_eq!(derive(1, 48), hex(authentication));
+        assert_eq!(derive(1, 94), hex(authentication));
 
         let keys = SessionKeys::derive(Profile::Aes128CmHmacSha1_80, &key, &salt);
         assert_eq!(keys.key().expose(), derive(0, 16));
         assert_eq!(keys.salt().expose(), derive(2, 14));
         assert_eq!(keys.auth_key().expose(), hex(&authentication[..40]));
+    }
+
+    /// RFC 6188 §7.2: AES-256. Its profiles are none of ours, but AEAD_AES_256_GCM derives in the
+    /// same way (RFC 7714 §11).
+    #[test]
+    fn rfc_6188_7_2() {
+        let key = Secret::new(hex(
+            "f0f04914b513f2763a1b1fa130f10e2998f6f6e43e4309d1e622a0e332b9f1b6",
+        ));
+        let salt = Secret::new(hex("3b04803de51ee7c96423ab5b78d2"));
+        for (label, expected) in [
+            (
+                0,
+                "5ba1064e30ec51613cad926c5a28ef731ec7fb397f70a960653caf06554cd8c4",
+            ),
+            (1, "fd9c32d39ed5fbb5a9dc96b30818454d1313dc05"),
+            (2, "fa31791685ca444a9e07c6c64e93"),
+        ] {
+            let expected = hex(expected);
+            let derived = keystream(&key, &salt, label, expected.len());
+            assert_eq!(derived.expose(), expected, "label {label}");
+        }
     }
 
     /// RFC 9335 Appendix A.2: a 12-byte salt.

@@ -41,6 +41,7 @@ struct Content {
 }
 
 /// What is signed.
+#[expect(clippy::expect_used, reason = "names and tokens fit into an envelope")]
 pub(crate) fn content(room: &RoomName, participant: &ParticipantId, token: &str) -> Vec<u8> {
     let content = Content {
         label: LABEL.to_vec(),

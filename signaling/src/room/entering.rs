@@ -191,7 +191,8 @@ impl Room {
             && handshake.follower.group_id() == resume.group_id
             && (resume.seq < self.log.newest() || self.is_at_end(resume))
             && (going.is_none() || self.wishes.only_lost(participant));
-        let mut missed = self.entries_after(resume).filter(|_| goes_on)?;
+        // The log is read only for whom it is for.
+        let mut missed = goes_on.then(|| self.entries_after(resume))??;
         if let Some(remove) = going {
             if !self.withdraw(remove) {
                 return None;
