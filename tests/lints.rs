@@ -18,8 +18,8 @@ const DENIED: &str = "\
     )
 )]
 ";
-/// Crates that read nothing from outside: tests, and a tool for developers.
-const TOOLS: [&str; 3] = ["interop", "load-test", "model"];
+/// Crates that read nothing from outside: tests, and tools for developers.
+const TOOLS: [&str; 4] = ["fuzz", "interop", "load-test", "model"];
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

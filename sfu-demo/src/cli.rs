@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use mls_srtp::group::MlsSuite;
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::schedule::{MediaMode, ModeKind, OtherModesCipher, Profile, Suite};
+use mls_srtp::token::SignedToken;
 use mls_srtp_signaling::access::AccessArgs;
 use mls_srtp_signaling::store::Place;
 use mls_srtp_signaling::transport::TransportArgs;
@@ -203,7 +204,7 @@ pub struct Participant {
     pub mode: ModeKind,
     /// The room token, where the service asks for one; "@FILE" reads it from a file.
     #[arg(long, env = "MLS_SRTP_TOKEN", hide_env_values = true, value_parser = parse_token)]
-    pub token: Option<String>,
+    pub token: Option<SignedToken>,
     /// Enter only a room whose keys a later quantum computer does not give away; see `serve
     /// --post-quantum`.
     #[arg(long)]
@@ -241,12 +242,12 @@ fn parse_filter(text: &str) -> Result<String, mls_srtp_signaling::logging::Parse
 }
 
 /// Others can see the arguments of a process, so a file may stand for the token.
-fn parse_token(text: &str) -> Result<String, String> {
+fn parse_token(text: &str) -> Result<SignedToken, String> {
     let Some(path) = text.strip_prefix('@') else {
-        return Ok(text.to_owned());
+        return Ok(text.into());
     };
     let token = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-    Ok(token.trim().to_owned())
+    Ok(token.trim().into())
 }
 
 fn parse_room(text: &str) -> Result<RoomName, String> {

@@ -64,7 +64,7 @@ async fn take_part(args: Participant) -> Result<(), String> {
         participant: args.name,
         identity,
         manager,
-        token: args.token,
+        token: args.token.map(|token| token.as_str().to_owned()),
         leg: LegConfig::new("0.0.0.0:0"),
         link,
         state: state.map(StateConfig::new),

@@ -68,12 +68,12 @@ fn every_attack_is_tried_by_a_test_that_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = fs::read_to_string(root.join("SECURITY.md")).expect("readable");
     let rows = attacks(&text);
-    assert!(rows.len() > 80, "only {} rows found", rows.len());
+    assert!(rows.len() > 100, "only {} rows found", rows.len());
     let mut faults = Vec::new();
     for row in rows {
-        assert_eq!(row.len(), 3, "{row:?}");
+        assert!(row.len() >= 3, "{row:?}");
         assert!(row.iter().all(|cell| !cell.is_empty()), "{row:?}");
-        faults.extend(fault_of(row[2], root));
+        faults.extend(row.last().and_then(|cell| fault_of(cell, root)));
     }
     assert!(faults.is_empty(), "{faults:#?}");
 }
