@@ -3,9 +3,10 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use mls_srtp::delivery::{ClientMessage, LogEntry};
+use mls_srtp::delivery::{ClientMessage, LogEntry, ServiceMessage};
 use mls_srtp::group::{RoomPolicy, ServiceIdentity};
 use mls_srtp::manager::SavedState;
+use serde::de::DeserializeOwned;
 
 use crate::world::{Way, World};
 
@@ -15,6 +16,8 @@ pub(crate) struct Call {
     pub(crate) service: ServiceIdentity,
     /// What was sent to the service, in order.
     pub(crate) up: Vec<ClientMessage>,
+    /// What was sent by the service.
+    pub(crate) down: Vec<ServiceMessage>,
     pub(crate) log: Vec<LogEntry>,
     /// What Alice keeps on disk at the end, and what Bob kept before the last commit.
     pub(crate) saved: [SavedState; 2],
@@ -34,13 +37,19 @@ fn record() -> Call {
     let bob = saved(&mut world, 1);
     world.lose_state(2);
     world.run(Duration::from_secs(1));
-    let texts = world.all_past(Way::Up);
-    let up = texts.filter_map(|json| serde_json::from_slice(json).ok());
     Call {
-        up: up.collect(),
+        up: said(&world, Way::Up),
+        down: said(&world, Way::Down),
         log: world.log(),
         policy: world.policy(),
         service: world.service(),
         saved: [saved(&mut world, 0), bob],
     }
+}
+
+fn said<T: DeserializeOwned>(world: &World, way: Way) -> Vec<T> {
+    let texts = world.all_past(way);
+    texts
+        .filter_map(|json| serde_json::from_slice(json).ok())
+        .collect()
 }

@@ -7,22 +7,28 @@ mod call;
 mod certificates;
 mod edit;
 mod envelopes;
+mod files;
 mod group;
 mod honest;
+mod hop;
 mod json;
 mod media;
 mod room;
 mod saved;
+mod seeds;
 mod texts;
 mod world;
 
 pub use call::call;
 pub use certificates::certificates;
 pub use envelopes::{client_message, service_message};
+pub use files::files;
 pub use group::group;
+pub use hop::hop;
 pub use media::{frame, headers, packet};
 pub use room::room;
 pub use saved::saved;
+pub use seeds::seeds;
 pub use texts::{codes, policy, token};
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -31,14 +37,16 @@ use arbitrary::{Arbitrary, Unstructured};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name: that of its file in `fuzz_targets/` and of its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("call", call),
     ("certificates", certificates),
     ("client_message", client_message),
     ("codes", codes),
+    ("files", files),
     ("frame", frame),
     ("group", group),
     ("headers", headers),
+    ("hop", hop),
     ("packet", packet),
     ("policy", policy),
     ("room", room),

@@ -47,6 +47,29 @@ pub fn headers(data: &[u8]) {
     }
 }
 
+/// A protected packet, and a protected frame of each codec.
+pub(crate) fn examples() -> Vec<Vec<u8>> {
+    let (now, epoch) = (Moment::default(), 7);
+    let mut packets = pipeline();
+    let exported = ExportedSecret::new(secret(epoch, 32));
+    let media = MediaSecret::Srtp(Profile::default(), exported);
+    packets.apply(install(media, 1, epoch), now);
+    packets.apply(switch(epoch), now);
+    let mut packet = rtp(1, true, b"a picture");
+    packets.protect(&mut packet, now).expect("has keys");
+    let suite = Suite::default();
+    let key = BaseKey::new(suite, secret(epoch, suite.key_len())).expect("fits");
+    let mut frames = FramePipeline::new(MediaConfig::default());
+    frames.apply(install(MediaSecret::Sframe(key), 1, epoch), now);
+    frames.apply(switch(epoch), now);
+    let frame = |codec| {
+        // A parameter set and a slice; to the other codecs any bytes are a frame.
+        let plain = b"\0\0\0\x01\x67\x42\0\0\0\x01\x65\x88\x84and so on";
+        frames.protect(STREAM, codec, plain, now).expect("has keys")
+    };
+    Codec::ALL.map(frame).into_iter().chain([packet]).collect()
+}
+
 /// What happens on the way from Alice to Bob.
 #[derive(Debug, Arbitrary)]
 enum Step<'a> {

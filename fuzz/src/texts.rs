@@ -17,6 +17,20 @@ fn alice() -> ParticipantId {
     ParticipantId::new("alice", "example.org", "phone").expect("a name")
 }
 
+/// Texts of which each is good for something.
+pub(crate) fn examples() -> [String; 4] {
+    let bob = ParticipantId::new("bob", "example.org", "tablet").expect("a name");
+    let pair = SafetyNumber::new((&alice(), &[1; 32]), (&bob, &[2; 32]));
+    let other = SafetyNumber::new((&bob, &[2; 32]), (&alice(), &[1; 32]));
+    let group = GroupCode::new(&[7; 32]).to_qr_text();
+    [
+        group,
+        pair.to_qr_text(),
+        other.to_qr_text(),
+        alice().to_string(),
+    ]
+}
+
 /// What a camera or a clipboard gives, and names and numbers as people type them.
 pub fn codes(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {

@@ -70,9 +70,11 @@ replays! {
     certificates
     client_message
     codes
+    files
     frame
     group
     headers
+    hop
     packet
     policy
     room

@@ -66,6 +66,9 @@ impl Checks {
             }
         }
         for output in outputs {
+            if let RoomOutput::Send(_, ServiceMessage::Refused { detail, .. }) = output {
+                assert!(!detail.is_empty(), "a refusal without a reason");
+            }
             if let RoomOutput::Send(client, ServiceMessage::Entry(_)) = output {
                 let who = people.iter().position(|p| p.client == Some(*client));
                 let may = who.is_some_and(|who| may_know.contains(&name(who)));
