@@ -48,7 +48,7 @@ impl<C: Crypto> Passive<C> {
     /// Takes a proposal, or a commit that ends the epoch.
     fn take(&mut self, message: Vec<u8>) -> Result<(), String> {
         let Self { provider, group } = self;
-        let message = decode::protocol_message(&Blob::new(message)).map_err(text)?;
+        let message = decode::protocol_message(&Blob::new(message), usize::MAX).map_err(text)?;
         let processed = group.process_message(provider, message).map_err(text)?;
         match processed.into_content() {
             ProcessedMessageContent::ProposalMessage(proposal) => group
