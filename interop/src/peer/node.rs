@@ -34,8 +34,7 @@ struct Answer {
 }
 
 impl Node {
-    /// Starts a program of a folder beside this package's manifest, into which `npm ci` has brought
-    /// what it imports.
+    /// Starts a program of a folder of this package, into which `npm ci` has brought what it imports.
     pub(super) fn start(
         peer: &'static str,
         folder: &str,
@@ -46,9 +45,13 @@ impl Node {
             let remedy = "run `npm ci` in interop/ts-mls";
             return Err(PeerError::NotInstalled { peer, remedy });
         }
+        let mut node = Command::new("node");
         // Warnings of Node itself would stand between the lines of whoever watches.
-        let mut command = Command::new("node");
-        command.arg("--no-warnings").arg(folder.join(program));
+        node.arg("--no-warnings").arg(folder.join(program));
+        Self::spawn(peer, node)
+    }
+
+    fn spawn(peer: &'static str, mut command: Command) -> Result<Self, PeerError> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| {
             if error.kind() == std::io::ErrorKind::NotFound {
@@ -131,4 +134,74 @@ fn read(peer: &'static str, line: &str) -> Result<Answer, PeerError> {
 fn gone(peer: &'static str, why: impl std::fmt::Display) -> PeerError {
     let why = why.to_string();
     PeerError::Gone { peer, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of one request to a shell script.
+    fn ask(script: &str) -> Result<String, PeerError> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]);
+        let mut node = Node::spawn("a script", shell)?;
+        node.ask("view", "tell", serde_json::json!({}))
+    }
+
+    fn assert_gone(script: &str, why: &str) {
+        match ask(script) {
+            Err(PeerError::Gone { why: said, .. }) if said.contains(why) => {}
+            other => panic!("{script}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_answer_is_a_value_or_a_refusal_in_words() {
+        let answer = ask(r#"read -r _; echo '{"id":1,"ok":"yes"}'"#);
+        assert_eq!(answer.expect("an answer"), "yes");
+        let refused = ask(r#"read -r _; echo '{"id":1,"error":"in no group"}'"#);
+        let refused = refused.expect_err("a refusal").to_string();
+        assert_eq!(refused, "a script refused to tell: in no group");
+    }
+
+    #[test]
+    fn who_ends_or_speaks_nonsense_is_gone() {
+        assert_gone("read -r _", "ended");
+        assert_gone("read -r _; echo hello", "hello");
+        assert_gone(
+            r#"read -r _; echo '{"id":2,"ok":"yes"}'"#,
+            "request 1 with 2",
+        );
+        assert_gone(r#"read -r _; echo '{"id":1,"ok":7}'"#, "invalid type");
+        assert_gone(r#"read -r _; printf '\377\n'"#, "UTF-8");
+    }
+
+    #[test]
+    fn what_is_not_installed_says_how_to_install_it() {
+        let missing = Node::start("a peer", "no-such-folder", "peer.mjs");
+        let Err(missing @ PeerError::NotInstalled { .. }) = missing else {
+            panic!("started without its packages");
+        };
+        assert!(missing.to_string().contains("npm ci"), "{missing}");
+        let missing = Node::spawn("a peer", Command::new("/no/such/node"));
+        let Err(missing @ PeerError::NotInstalled { .. }) = missing else {
+            panic!("started without Node");
+        };
+        assert!(missing.to_string().contains("install Node.js"), "{missing}");
+    }
+
+    #[test]
+    fn the_program_ends_when_nobody_needs_it() {
+        let mut sleeper = Command::new("sleep");
+        sleeper.arg("600");
+        let node = Node::spawn("a sleeper", sleeper).expect("it starts");
+        let pid = node.child.id().to_string();
+        let runs = || {
+            let signal = Command::new("kill").args(["-0", &pid]).output();
+            signal.expect("kill is there").status.success()
+        };
+        assert!(runs());
+        drop(node);
+        assert!(!runs());
+    }
 }

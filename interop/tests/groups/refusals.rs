@@ -59,7 +59,21 @@ fn who_loses_a_race_drops_its_commit_and_follows() {
 }
 
 #[test]
-fn proposals_of_another_epoch_or_another_service_are_not_kept() {
+fn a_commit_that_is_dropped_or_overtaken_cannot_be_applied() {
+    let (mut alice, mut bob) = (OpenMls::new(ALICE), stranger(BOB));
+    let mut room = two((&mut alice, ALICE), &mut bob);
+    assert_refused(bob.accept_commit());
+    bob.commit().expect("a commit");
+    bob.discard_commit().expect("it waits");
+    assert_refused(bob.accept_commit());
+    bob.commit().expect("a commit");
+    room.commit(ALICE, &mut [&mut alice, &mut bob]);
+    assert_refused(bob.accept_commit());
+    room.agrees(&mut [&mut alice, &mut bob]);
+}
+
+#[test]
+fn proposals_of_another_epoch_group_or_service_are_not_kept() {
     let (mut alice, mut bob) = (OpenMls::new(ALICE), stranger(BOB));
     let mut room = two((&mut alice, ALICE), &mut bob);
     let late = room.removal_of(ALICE);
@@ -67,18 +81,23 @@ fn proposals_of_another_epoch_or_another_service_are_not_kept() {
     assert_refused(bob.receive(&late));
 
     // As far along, of the same group id, but signed with another service's key.
-    let (mut carol, mut dave) = (OpenMls::new(CAROL), stranger(BOB));
-    let mut other = two((&mut carol, CAROL), &mut dave);
-    other.commit(CAROL, &mut [&mut carol, &mut dave]);
-    assert_refused(bob.receive(&other.removal_of(CAROL)));
+    let (mut carol, mut dave) = (OpenMls::new(CAROL), OpenMls::new(BOB));
+    let mut elsewhere = two((&mut carol, CAROL), &mut dave);
+    elsewhere.commit(CAROL, &mut [&mut carol, &mut dave]);
+    assert_refused(bob.receive(&elsewhere.removal_of(CAROL)));
+
+    // As far along, of the same service, but of another group.
+    let mut carol = OpenMls::new(CAROL);
+    let mut beside = room.beside(&mut carol, CAROL);
+    for _ in 0..2 {
+        beside.commit(CAROL, &mut [&mut carol]);
+    }
+    assert_refused(bob.receive(&beside.removal_of(CAROL)));
 
     room.commit(BOB, &mut [&mut bob, &mut alice]);
     room.agrees(&mut [&mut alice, &mut bob]);
-    assert_eq!(
-        bob.view().expect("a view").members.len(),
-        2,
-        "nobody was removed"
-    );
+    let members = bob.view().expect("a view").members;
+    assert_eq!(members.len(), 2, "nobody was removed");
 }
 
 #[test]
@@ -104,7 +123,7 @@ fn a_commit_that_was_cut_or_changed_on_the_way_changes_nothing() {
 }
 
 #[test]
-fn a_welcome_opens_for_its_key_package_only() {
+fn a_welcome_opens_for_its_key_package_only_and_once() {
     let (mut alice, mut bob, mut carol) = (OpenMls::new(ALICE), stranger(BOB), stranger(CAROL));
     let mut room = Room::created_by(&mut alice, ALICE);
     carol.key_package().expect("a key package");
@@ -114,5 +133,7 @@ fn a_welcome_opens_for_its_key_package_only() {
     assert_refused(carol.join(&welcome, &room.tree()));
     assert_refused(carol.external_commit(&room.group_info, &room.tree()));
     bob.join(&welcome, &room.tree()).expect("it joins");
+    room.agrees(&mut [&mut alice, &mut bob]);
+    assert_refused(bob.join(&welcome, &room.tree()));
     room.agrees(&mut [&mut alice, &mut bob]);
 }

@@ -26,17 +26,28 @@ pub struct Room {
 }
 
 impl Room {
-    /// A room whose group `creator` makes.
+    /// A room of a new service, whose group `creator` makes.
     pub fn created_by(creator: &mut dyn Peer, name: &str) -> Self {
-        let policy = policy();
         let service = ServiceIdentity::generate().expect("randomness");
+        Self::of(service, GROUP, creator, name)
+    }
+
+    /// Another room of the same service.
+    pub fn beside(&self, creator: &mut dyn Peer, name: &str) -> Self {
+        let key = self.service.to_secret().expect("a key");
+        let service = ServiceIdentity::from_secret(&key).expect("a key");
+        Self::of(service, *b"another group...", creator, name)
+    }
+
+    fn of(service: ServiceIdentity, id: [u8; 16], creator: &mut dyn Peer, name: &str) -> Self {
+        let policy = policy();
         let terms = terms(&policy, &service.info());
-        let offer = creator.create(&GROUP, &terms).expect("a group");
+        let offer = creator.create(&id, &terms).expect("a group");
         let group = GroupFollower::create(
             &policy,
             &service,
             &participant(name),
-            GroupId::new(GROUP),
+            GroupId::new(id),
             &Blob::new(offer.group_info.clone()),
             &Blob::new(offer.tree),
         );
