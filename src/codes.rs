@@ -121,8 +121,9 @@ fn payload(hex: &str) -> Option<[u8; LEN]> {
     if hex.len() != 2 * LEN {
         return None;
     }
-    for (byte, pair) in payload.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+    let (pairs, _) = hex.as_bytes().as_chunks();
+    for (byte, [high, low]) in payload.iter_mut().zip(pairs) {
+        *byte = nibble(*high)? << 4 | nibble(*low)?;
     }
     Some(payload)
 }

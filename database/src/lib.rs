@@ -2,6 +2,20 @@
 //! written to: opening it fails and says why.
 //!
 //! The service keeps its rooms in such a file, a participant its state.
+#![forbid(unsafe_code)]
+// Nothing from outside may bring the process down. What cannot happen is said to the compiler, or
+// expected on one function with the reason.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 mod error;
 

@@ -6,8 +6,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
 
 use crate::script::{Profile, Shape};
 
@@ -212,8 +210,8 @@ fn parse_url(text: &str) -> Result<String, String> {
     }
 }
 
-fn parse_filter(text: &str) -> Result<String, ParseError> {
-    EnvFilter::try_new(text).map(|_| text.to_owned())
+fn parse_filter(text: &str) -> Result<String, mls_srtp_signaling::logging::ParseError> {
+    mls_srtp_signaling::logging::check(text).map(|()| text.to_owned())
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command, Common};
+use mls_srtp_signaling::logging;
 use run::Outcome;
 use script::Profile;
 
@@ -35,10 +36,7 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return cli::explain(&error),
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(&cli.log)
-        .with_writer(std::io::stderr)
-        .init();
+    logging::start(&cli.log);
     if let Command::Service(args) = &cli.command {
         return serve::run(args).await;
     }

@@ -115,7 +115,8 @@ fn refusal(response: &Response) -> String {
     let status = response.status();
     let body = response.body().as_deref().unwrap_or_default();
     let json = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
-    match (json["code"].as_str(), json["detail"].as_str()) {
+    let word = |name| json.get(name).and_then(serde_json::Value::as_str);
+    match (word("code"), word("detail")) {
         (Some(code), Some(detail)) => format!("HTTP {status}, {code}: {detail}"),
         _ => format!("HTTP {status}"),
     }

@@ -22,6 +22,19 @@
 //! - [`stream`], [`reassemble`]: frames to packets and back.
 //! - [`files`], [`publish`], [`record`], [`samples`]: media from and to files.
 #![forbid(unsafe_code)]
+// Nothing from outside may bring the process down. What cannot happen is said to the compiler, or
+// expected on one function with the reason.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 #![warn(missing_docs)]
 
 pub mod clock;

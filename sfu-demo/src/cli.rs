@@ -236,8 +236,8 @@ pub struct Key {
 }
 
 /// A filter in the syntax of tracing's EnvFilter.
-fn parse_filter(text: &str) -> Result<String, tracing_subscriber::filter::ParseError> {
-    tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned())
+fn parse_filter(text: &str) -> Result<String, mls_srtp_signaling::logging::ParseError> {
+    mls_srtp_signaling::logging::check(text).map(|()| text.to_owned())
 }
 
 /// Others can see the arguments of a process, so a file may stand for the token.

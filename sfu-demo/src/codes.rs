@@ -51,7 +51,7 @@ impl CodeLog {
             _ => CodesReport::default(),
         };
         let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let split = |codes: &&Vec<GroupCode>| codes.iter().any(|code| *code != codes[0]);
+        let split = |codes: &&Vec<GroupCode>| codes.iter().any(|code| Some(code) != codes.first());
         let last = log.values().next_back();
         CodesReport {
             group_code: last

@@ -365,6 +365,7 @@ fn refused_by_all(everybody: &Everybody) -> u64 {
 }
 
 /// `alice@localhost/demo` and so on.
+#[expect(clippy::expect_used, reason = "the names are in the program")]
 fn name(index: usize) -> ParticipantId {
     let user = NAMES
         .get(index)

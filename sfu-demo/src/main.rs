@@ -1,4 +1,18 @@
 //! `sfu-demo`: a whole conference from one command, or its parts.
+#![forbid(unsafe_code)]
+// Nothing from outside may bring the process down. What cannot happen is said to the compiler, or
+// expected on one function with the reason.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 mod audit;
 mod bots;
@@ -27,6 +41,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use cli::{Cli, Command};
 use interrupt::{INTERRUPTED, Interrupt};
+use mls_srtp_signaling::logging;
 use report::Report;
 
 #[tokio::main]
@@ -35,10 +50,7 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return cli::explain(&error),
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(&cli.log)
-        .with_writer(std::io::stderr)
-        .init();
+    logging::start(&cli.log);
     match cli.command.unwrap_or(Command::Demo(cli::Demo::default())) {
         Command::Demo(args) => run_demo(&args).await,
         Command::Serve(args) => serve::run(&args).await,

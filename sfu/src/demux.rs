@@ -34,7 +34,7 @@ pub enum Packet {
 /// Tells the protocol of a datagram; `None` for anything WebRTC does not send.
 pub fn classify(datagram: &[u8]) -> Option<Packet> {
     match *datagram.first()? {
-        0..=3 if is_stun(datagram) => Some(Packet::Stun),
+        0..=3 if stun(datagram).is_some() => Some(Packet::Stun),
         20..=63 => Some(Packet::Dtls),
         128..=191 => match *datagram.get(1)? {
             192..=223 => Some(Packet::Rtcp(word(datagram, 4)?)),
@@ -45,20 +45,25 @@ pub fn classify(datagram: &[u8]) -> Option<Packet> {
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    let four = bytes.get(at..at + 4)?;
-    Some(u32::from_be_bytes(four.try_into().ok()?))
+    let four = bytes.get(at..)?.first_chunk()?;
+    Some(u32::from_be_bytes(*four))
 }
 
-fn is_stun(datagram: &[u8]) -> bool {
-    datagram.len() >= STUN_HEADER && datagram[4..8] == STUN_COOKIE
+/// The type of a STUN message, and its attributes.
+fn stun(datagram: &[u8]) -> Option<([u8; 2], &[u8])> {
+    let (header, attributes) = datagram.split_first_chunk::<STUN_HEADER>()?;
+    let [t0, t1, _, _, cookie @ ..] = header;
+    cookie
+        .starts_with(&STUN_COOKIE)
+        .then_some(([*t0, *t1], attributes))
 }
 
 /// The ufrag of the peer a STUN binding request is meant for.
 pub fn request_ufrag(datagram: &[u8]) -> Option<&str> {
-    if !is_stun(datagram) || datagram[..2] != STUN_REQUEST {
+    let (kind, mut rest) = stun(datagram)?;
+    if kind != STUN_REQUEST {
         return None;
     }
-    let mut rest = &datagram[STUN_HEADER..];
     while let [t0, t1, l0, l1, tail @ ..] = rest {
         let length = usize::from(u16::from_be_bytes([*l0, *l1]));
         let value = tail.get(..length)?;
@@ -73,7 +78,7 @@ pub fn request_ufrag(datagram: &[u8]) -> Option<&str> {
 
 /// Whether an outgoing datagram accepts a binding request.
 pub fn is_binding_success(datagram: &[u8]) -> bool {
-    is_stun(datagram) && datagram[..2] == STUN_SUCCESS
+    stun(datagram).is_some_and(|(kind, _)| kind == STUN_SUCCESS)
 }
 
 /// Who owns which ufrag and which remote address.

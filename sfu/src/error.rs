@@ -1,5 +1,6 @@
 //! What can go wrong, sorted by whose fault it is.
 
+use crate::contained::Panicked;
 use std::net::SocketAddr;
 
 /// Who has to change something before the same request can succeed.
@@ -167,6 +168,15 @@ impl SfuError {
         move |error| Self::Engine {
             doing,
             reason: error.to_string(),
+        }
+    }
+}
+
+impl From<Panicked> for SfuError {
+    fn from(panicked: Panicked) -> Self {
+        Self::Engine {
+            doing: "with what this client sent",
+            reason: panicked.to_string(),
         }
     }
 }

@@ -72,6 +72,7 @@ pub enum DisconnectReason {
     AnswerTimeout,
     /// The peer connection ran out of media sections; a fresh `connect` starts over.
     SectionsExhausted,
-    /// The WebRTC engine reported failure (a wrong DTLS fingerprint, for example).
+    /// The WebRTC engine reported failure (a wrong DTLS fingerprint, for example), or panicked over
+    /// what the client sent.
     Failed,
 }

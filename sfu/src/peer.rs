@@ -30,6 +30,7 @@ use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 
 use crate::codec;
 use crate::config::SfuConfig;
+use crate::contained::Contained;
 use crate::demux::{self, Packet};
 use crate::engine;
 use crate::error::SfuError;
@@ -79,7 +80,9 @@ pub(crate) struct Peer {
     pub(crate) wake: Option<Instant>,
     /// Whether it is in the list of peers to flush.
     pub(crate) queued: bool,
-    engine: RTCPeerConnection,
+    engine: Contained<RTCPeerConnection>,
+    /// Whether it has been said that the engine is broken.
+    told_broken: bool,
     local_addr: SocketAddr,
     path: Path,
     declared: HashSet<u32>,
@@ -126,7 +129,8 @@ impl Peer {
             last_heard: now,
             wake: None,
             queued: false,
-            engine,
+            engine: Contained::new(engine),
+            told_broken: false,
             local_addr: config.public_addr,
             path: Path::default(),
             declared,
@@ -145,12 +149,14 @@ impl Peer {
             |error: rtc::shared::error::Error| SfuError::MalformedSdp(error.to_string());
         let offer = RTCSessionDescription::offer(sdp.to_owned()).map_err(malformed)?;
         self.engine
-            .set_remote_description(now, offer)
+            .call(|engine| engine.set_remote_description(now, offer))?
             .map_err(malformed)?;
         self.add_candidate()?;
-        let answer = self.engine.create_answer(None).map_err(malformed)?;
         self.engine
-            .set_local_description(now, answer)
+            .call(|engine| {
+                let answer = engine.create_answer(None)?;
+                engine.set_local_description(now, answer)
+            })?
             .map_err(malformed)?;
         self.local_sdp()
     }
@@ -170,17 +176,18 @@ impl Peer {
             .new_candidate_host()
             .and_then(|candidate| RTCIceCandidate::from(&candidate).to_json())
             .map_err(SfuError::engine("describe the host candidate"))?;
-        self.engine
-            .add_local_candidate(candidate)
-            .map_err(SfuError::engine("add the host candidate"))?;
         // The empty candidate ends the list (RFC 8838 §13): nothing will trickle.
-        self.engine
-            .add_local_candidate(Default::default())
-            .map_err(SfuError::engine("end the candidates"))
+        for candidate in [candidate, Default::default()] {
+            self.engine
+                .call(|engine| engine.add_local_candidate(candidate))?
+                .map_err(SfuError::engine("add the host candidate"))?;
+        }
+        Ok(())
     }
 
-    fn local_sdp(&self) -> Result<String, SfuError> {
-        let description = self.engine.local_description().ok_or(SfuError::Engine {
+    fn local_sdp(&mut self) -> Result<String, SfuError> {
+        let description = self.engine.call(|engine| engine.local_description())?;
+        let description = description.ok_or(SfuError::Engine {
             doing: "read the local description",
             reason: "there is none".into(),
         })?;
@@ -189,7 +196,9 @@ impl Peer {
 
     /// Pairs the sections of the offer with the engine's receivers.
     fn publications(&mut self, sections: &[Section]) -> Result<Vec<Publication>, SfuError> {
-        let receivers: Vec<RTCRtpReceiverId> = self.engine.get_receivers().collect();
+        let receivers: Vec<RTCRtpReceiverId> = self
+            .engine
+            .call(|engine| engine.get_receivers().collect())?;
         let mut publications = Vec::new();
         for section in sections {
             let Some(source) = section.source else {
@@ -211,24 +220,27 @@ impl Peer {
         section: &Section,
         source: Source,
     ) -> Option<Publication> {
-        let mut receiver = self.engine.rtp_receiver(id)?;
-        if !receiver.track().ssrcs().any(|ssrc| ssrc == source.ssrc) {
-            return None;
-        }
-        let parameters = &receiver.get_parameters().rtp_parameters;
-        let codec = parameters
-            .codecs
-            .iter()
-            .find(|codec| codec::is_media(codec))?;
-        Some(Publication {
-            ssrc: source.ssrc,
-            repair: source.repair,
-            kind: section.kind,
-            codec: codec.rtp_codec.clone(),
-            payload_type: codec.payload_type,
-            extensions: extension_ids(&parameters.header_extensions),
-            receiver: id,
-        })
+        let read = |engine: &mut RTCPeerConnection| {
+            let mut receiver = engine.rtp_receiver(id)?;
+            if !receiver.track().ssrcs().any(|ssrc| ssrc == source.ssrc) {
+                return None;
+            }
+            let parameters = &receiver.get_parameters().rtp_parameters;
+            let codec = parameters
+                .codecs
+                .iter()
+                .find(|codec| codec::is_media(codec))?;
+            Some(Publication {
+                ssrc: source.ssrc,
+                repair: source.repair,
+                kind: section.kind,
+                codec: codec.rtp_codec.clone(),
+                payload_type: codec.payload_type,
+                extensions: extension_ids(&parameters.header_extensions),
+                receiver: id,
+            })
+        };
+        self.engine.call(read).ok()?
     }
 
     /// Adds a leg for a stream of `publisher`. It carries nothing until the next offer is
@@ -261,7 +273,10 @@ impl Peer {
             streams: vec![],
             send_encodings: vec![],
         };
-        match self.engine.add_transceiver_from_track(track, Some(init)) {
+        let added = self
+            .engine
+            .call(|engine| engine.add_transceiver_from_track(track, Some(init)));
+        match added.ok()? {
             Ok(id) => {
                 self.sections += 1;
                 Some(RTCRtpSenderId::from(id))
@@ -275,7 +290,7 @@ impl Peer {
 
     /// Ends a leg; the next offer tells the client.
     pub(crate) fn remove_leg(&mut self, sender: RTCRtpSenderId) {
-        if let Err(error) = self.engine.remove_track(sender) {
+        if let Ok(Err(error)) = self.engine.call(|engine| engine.remove_track(sender)) {
             tracing::debug!(participant = %self.participant, %error, "leg was gone already");
         }
     }
@@ -287,13 +302,12 @@ impl Peer {
 
     /// Makes an offer that carries every change since the last one.
     pub(crate) fn offer(&mut self, now: Instant) -> Result<String, SfuError> {
-        let offer = self
-            .engine
-            .create_offer(None)
-            .map_err(SfuError::engine("create an offer"))?;
         self.engine
-            .set_local_description(now, offer)
-            .map_err(SfuError::engine("set the local offer"))?;
+            .call(|engine| {
+                let offer = engine.create_offer(None)?;
+                engine.set_local_description(now, offer)
+            })?
+            .map_err(SfuError::engine("make an offer"))?;
         self.negotiation.offered(now);
         self.local_sdp()
     }
@@ -314,17 +328,17 @@ impl Peer {
             |error: rtc::shared::error::Error| SfuError::MalformedSdp(error.to_string());
         let answer = RTCSessionDescription::answer(sdp.to_owned()).map_err(malformed)?;
         self.engine
-            .set_remote_description(now, answer)
+            .call(|engine| engine.set_remote_description(now, answer))?
             .map_err(malformed)?;
         self.negotiation.answered();
         Ok(())
     }
 
     /// An answer must mirror the offer's sections and keep the streams declared in `connect`.
-    fn check_answer(&self, sections: &[Section]) -> Result<(), SfuError> {
+    fn check_answer(&mut self, sections: &[Section]) -> Result<(), SfuError> {
         let offered = self
             .engine
-            .local_description()
+            .call(|engine| engine.local_description())?
             .and_then(|description| description.unmarshal().ok())
             .ok_or(SfuError::NoOfferOutstanding)?;
         let mids = offered
@@ -352,23 +366,26 @@ impl Peer {
         sender: RTCRtpSenderId,
         publication: &Publication,
     ) -> Option<Translation> {
-        let transceiver = self.engine.rtp_transceiver(sender.into())?;
-        if !transceiver.current_direction().has_send() {
-            return None;
-        }
-        let mut sender = self.engine.rtp_sender(sender)?;
-        let parameters = &sender.get_parameters().rtp_parameters;
-        let mime = &publication.codec.mime_type;
-        let codec = parameters
-            .codecs
-            .iter()
-            .find(|codec| codec.rtp_codec.mime_type.eq_ignore_ascii_case(mime))?;
-        let extensions = extension_ids(&parameters.header_extensions);
-        Some(Translation::new(
-            publication,
-            codec.payload_type,
-            &extensions,
-        ))
+        let read = |engine: &mut RTCPeerConnection| {
+            let transceiver = engine.rtp_transceiver(sender.into())?;
+            if !transceiver.current_direction().has_send() {
+                return None;
+            }
+            let mut sender = engine.rtp_sender(sender)?;
+            let parameters = &sender.get_parameters().rtp_parameters;
+            let mime = &publication.codec.mime_type;
+            let codec = parameters
+                .codecs
+                .iter()
+                .find(|codec| codec.rtp_codec.mime_type.eq_ignore_ascii_case(mime))?;
+            let extensions = extension_ids(&parameters.header_extensions);
+            Some(Translation::new(
+                publication,
+                codec.payload_type,
+                &extensions,
+            ))
+        };
+        self.engine.call(read).ok()?
     }
 
     /// Whether a media datagram's SSRC is one this client may use.
@@ -398,7 +415,7 @@ impl Peer {
             message: datagram,
         };
         let before = self.verified();
-        if let Err(error) = self.engine.handle_read(message) {
+        if let Ok(Err(error)) = self.engine.call(|engine| engine.handle_read(message)) {
             tracing::debug!(participant = %self.participant, %error, "datagram refused");
         }
         if self.verified() > before {
@@ -408,7 +425,7 @@ impl Peer {
 
     /// Lets the engine do what is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if let Err(error) = self.engine.handle_timeout(now) {
+        if let Ok(Err(error)) = self.engine.call(|engine| engine.handle_timeout(now)) {
             tracing::debug!(participant = %self.participant, %error, "engine timer failed");
         }
     }
@@ -424,7 +441,7 @@ impl Peer {
 
     /// The next thing that happened.
     pub(crate) fn poll_event(&mut self, now: Instant) -> Option<PeerEvent> {
-        while let Some(event) = self.engine.poll_event() {
+        while let Ok(Some(event)) = self.engine.call(|engine| engine.poll_event()) {
             if let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) = event {
                 match state {
                     RTCPeerConnectionState::Connected if !self.connected => {
@@ -439,24 +456,24 @@ impl Peer {
                 }
             }
         }
-        while let Some(message) = self.engine.poll_read() {
+        while let Ok(Some(message)) = self.engine.call(|engine| engine.poll_read()) {
             if let RTCMessage::RtpPacket(_, packet) = message.message {
                 self.has_keys = true;
                 return Some(PeerEvent::Rtp(packet));
             }
         }
-        None
+        let breaks = self.engine.is_broken() && !std::mem::replace(&mut self.told_broken, true);
+        breaks.then_some(PeerEvent::Ended(DisconnectReason::Failed))
     }
 
     /// Whether the client closed DTLS. The engine raises no event for it.
     pub(crate) fn is_closed_by_peer(&mut self) -> bool {
-        let id = self.engine.get_transceivers().next();
-        let Some(id) = id else { return false };
-        let state = match self.engine.rtp_receiver(id.into()) {
-            Some(receiver) => receiver.transport().map(|transport| transport.state()),
-            None => None,
-        };
-        state == Some(RTCDtlsTransportState::Closed)
+        let state = self.engine.call(|engine| {
+            let id = engine.get_transceivers().next()?;
+            let receiver = engine.rtp_receiver(id.into())?;
+            receiver.transport().map(|transport| transport.state())
+        });
+        state == Ok(Some(RTCDtlsTransportState::Closed))
     }
 
     /// Hands a packet to a leg.
@@ -473,9 +490,11 @@ impl Peer {
         if !window.take(packet.header.sequence_number) {
             return Some(false);
         }
-        let mut sender = self.engine.rtp_sender(sender)?;
-        sender.write_rtp(now, packet).ok()?;
-        Some(true)
+        let write = |engine: &mut RTCPeerConnection| {
+            let mut sender = engine.rtp_sender(sender)?;
+            sender.write_rtp(now, packet).ok()
+        };
+        self.engine.call(write).ok()?.map(|()| true)
     }
 
     /// Asks the client for a keyframe (RFC 4585 §6.3.1).
@@ -484,14 +503,15 @@ impl Peer {
             sender_ssrc: 1,
             media_ssrc: ssrc,
         };
-        if let Some(mut receiver) = self.engine.rtp_receiver(receiver) {
-            let _ = receiver.write_rtcp(now, vec![Box::new(request)]);
-        }
+        let _ = self.engine.call(|engine| {
+            let mut receiver = engine.rtp_receiver(receiver)?;
+            receiver.write_rtcp(now, vec![Box::new(request)]).ok()
+        });
     }
 
     /// The next datagram to send, and where to.
     pub(crate) fn poll_transmit(&mut self) -> Option<(SocketAddr, BytesMut)> {
-        let transmit = self.engine.poll_write()?;
+        let transmit = self.engine.call(|engine| engine.poll_write()).ok()??;
         let to = transmit.transport.peer_addr;
         // ICE checks go to all kinds of addresses, all else to the one that was nominated.
         if demux::classify(&transmit.message) != Some(Packet::Stun) {
@@ -506,12 +526,13 @@ impl Peer {
 
     /// Asks the engine when to wake it.
     pub(crate) fn refresh_wake(&mut self) {
-        self.wake = self.engine.poll_timeout();
+        let wake = self.engine.call(|engine| engine.poll_timeout());
+        self.wake = wake.ok().flatten();
     }
 
     /// Says goodbye; what it wants to send is still to be polled.
     pub(crate) fn close(&mut self) {
-        let _ = self.engine.close();
+        let _ = self.engine.call(|engine| engine.close());
     }
 }
 

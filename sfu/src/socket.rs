@@ -113,7 +113,7 @@ impl Port {
         let Ok(count) = batch else { return 0 };
         let mut datagrams = 0;
         for (meta, buffer) in self.metas.iter().zip(&self.buffers).take(count) {
-            let train = &buffer[..meta.len];
+            let train = buffer.get(..meta.len).unwrap_or_default();
             for datagram in train.chunks(meta.stride.max(1)) {
                 each(meta.addr, BytesMut::from(datagram));
                 datagrams += 1;
@@ -126,16 +126,16 @@ impl Port {
     pub(crate) fn send(&self, batch: &[Transmit]) -> usize {
         let mut refused = 0;
         let mut rest = batch;
-        while !rest.is_empty() {
+        while let [_, later @ ..] = rest {
             match self.send_some(rest) {
-                Ok(sent) => rest = &rest[sent.min(rest.len())..],
+                Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
                 Err(rustix::io::Errno::AGAIN) if self.wait_writable() => {}
                 Err(rustix::io::Errno::AGAIN) => return refused + rest.len(),
                 Err(rustix::io::Errno::INTR) => {}
                 Err(_) => {
                     // The error concerns the first one: a host that went away, say.
                     refused += 1;
-                    rest = &rest[1..];
+                    rest = later;
                 }
             }
         }

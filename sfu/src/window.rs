@@ -30,6 +30,10 @@ impl Default for SentWindow {
     }
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "an index's place is taken modulo the window"
+)]
 impl SentWindow {
     /// Marks `sequence` as sent and returns whether it was new. `false` means: do not send.
     pub fn take(&mut self, sequence: u16) -> bool {

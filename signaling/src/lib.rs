@@ -21,6 +21,21 @@
 //! - [`site`]: pages for browsers on the same port.
 //! - [`tls`], [`origin`], [`http`]: what is between a service and the internet; [`transport`] has
 //!   the options for it.
+//! - [`logging`]: what programs log.
+#![forbid(unsafe_code)]
+// Nothing from outside may bring the process down. What cannot happen is said to the compiler, or
+// expected on one function with the reason.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod access;
 mod addresses;
@@ -29,6 +44,7 @@ pub mod config;
 mod connection;
 mod door;
 pub mod http;
+pub mod logging;
 pub mod media;
 pub mod origin;
 mod refused;

@@ -1,4 +1,18 @@
 //! `mls-srtp-signaling`: the delivery service as a program of its own.
+#![forbid(unsafe_code)]
+// Nothing from outside may bring the process down. What cannot happen is said to the compiler, or
+// expected on one function with the reason.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 mod issuing;
 
@@ -15,9 +29,7 @@ use mls_srtp::schedule::{MediaMode, ModeKind, Profile, Suite};
 use mls_srtp_signaling::access::{AccessArgs, AccessControl};
 use mls_srtp_signaling::store::Place;
 use mls_srtp_signaling::transport::TransportArgs;
-use mls_srtp_signaling::{RoomConfig, Server, ServerBuilder, ServiceConfig};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use mls_srtp_signaling::{RoomConfig, Server, ServerBuilder, ServiceConfig, logging};
 
 /// Delivery service for MLS-SRTP conferences, over WebSocket. Runs until Ctrl-C.
 #[derive(Debug, Parser)]
@@ -84,8 +96,8 @@ enum Command {
 }
 
 /// A filter in the syntax of tracing's EnvFilter.
-fn filter(text: &str) -> Result<String, ParseError> {
-    EnvFilter::try_new(text).map(|_| text.to_owned())
+fn filter(text: &str) -> Result<String, logging::ParseError> {
+    logging::check(text).map(|()| text.to_owned())
 }
 
 /// Help and version go out whole with code 0; a mistake gets one line and code 2.
@@ -108,10 +120,7 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(&cli.log)
-        .with_writer(std::io::stderr)
-        .init();
+    logging::start(&cli.log);
     let made = match &cli.command {
         Some(Command::TokenKey(args)) => Some(args.run()),
         Some(Command::Token(args)) => Some(args.run()),

@@ -36,8 +36,7 @@ impl FromStr for AllowedOrigin {
         let origin = text.strip_suffix('/').unwrap_or(text);
         let (scheme, authority) = origin.split_once("://").ok_or(InvalidOrigin)?;
         let strange = |c: char| c.is_whitespace() || "/?#@*".contains(c);
-        if scheme.is_empty() || authority.is_empty() || origin[scheme.len() + 3..].contains(strange)
-        {
+        if scheme.is_empty() || authority.is_empty() || authority.contains(strange) {
             return Err(InvalidOrigin);
         }
         Ok(Self::Origin(origin.to_ascii_lowercase()))

@@ -284,6 +284,7 @@ fn identity_in(store: &dyn Store) -> Result<ServiceIdentity, StartError> {
 }
 
 /// Sixteen random bytes.
+#[expect(clippy::expect_used, reason = "without randomness there is no service")]
 fn random_session() -> [u8; 16] {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system's randomness worked when the service started");

@@ -1,6 +1,6 @@
 //! The rooms of a service and the clients that are in them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +9,7 @@ use std::time::Instant;
 use mls_srtp::delivery::{ClientMessage, CloseReason, MediaSignal, Refusal, ServiceMessage};
 use mls_srtp::id::{ParticipantId, RoomName};
 use mls_srtp::time::Moment;
+use mls_srtp::token::SignedToken;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -161,7 +162,7 @@ impl Service {
             self.shared.access.admit(&Entry {
                 room: name,
                 participant,
-                token: token.as_deref(),
+                token: token.as_ref().map(SignedToken::as_str),
                 resumes: resume.is_some(),
             })?;
         }
@@ -336,8 +337,7 @@ impl Service {
 /// What one message or moment brought, sorted by client.
 #[derive(Default)]
 struct Outbox {
-    batches: Vec<(ClientId, Batch)>,
-    places: HashMap<ClientId, usize>,
+    batches: BTreeMap<ClientId, Batch>,
     /// The newest envelope: what goes to a whole room is encoded once.
     newest: Option<(ServiceMessage, Utf8Bytes)>,
 }
@@ -355,11 +355,7 @@ impl Outbox {
     }
 
     fn batch(&mut self, client: ClientId) -> &mut Batch {
-        let place = *self.places.entry(client).or_insert_with(|| {
-            self.batches.push((client, Batch::new()));
-            self.batches.len() - 1
-        });
-        &mut self.batches[place].1
+        self.batches.entry(client).or_default()
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::delivery::Blob;
 use crate::group::RoomPolicy;
 use crate::id::{Epoch, Generation, GroupId, LeafIndex, ParticipantId, RoomName, Seq};
-use crate::token::KeyProof;
+use crate::token::{KeyProof, SignedToken};
 use crate::trust::TrustCode;
 
 /// The version of the envelopes in this module.
@@ -37,7 +37,7 @@ pub enum ClientMessage {
         participant: ParticipantId,
         /// Proof of admission where the service asks for one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        token: Option<String>,
+        token: Option<SignedToken>,
         /// Proof that the token is shown by whom it is for. A token without one is refused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proof: Option<KeyProof>,

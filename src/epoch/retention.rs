@@ -82,7 +82,8 @@ impl<T> EpochRing<T> {
             },
         );
         let newest = self.newest().map_or(0, Epoch::get);
-        self.live.retain(|epoch, _| epoch.get() + BEHIND > newest);
+        self.live
+            .retain(|epoch, _| newest.saturating_sub(epoch.get()) < BEHIND);
     }
 
     /// The newest epoch.
@@ -101,7 +102,7 @@ impl<T> EpochRing<T> {
             return Congruent::Live(Epoch::new(newest));
         }
         if ahead <= AHEAD {
-            return Congruent::Ahead(Epoch::new(newest + ahead));
+            return Congruent::Ahead(Epoch::new(newest.saturating_add(ahead)));
         }
         let behind = modulus - ahead;
         match newest.checked_sub(behind).map(Epoch::new) {
@@ -226,6 +227,16 @@ mod tests {
         assert_eq!(ring.resolve(36_u16), Congruent::Live(Epoch::new(36)));
         assert_eq!(ring.resolve(35_u16), Congruent::Unknown);
         assert_eq!(ring.iter().count(), 64);
+    }
+
+    /// Whoever makes a group may begin it anywhere.
+    #[test]
+    fn the_last_numbers_are_epochs_too() {
+        let last = u64::MAX;
+        let ring = ring([last - 1, last]);
+        assert_eq!(ring.resolve(0xffff_u16), Congruent::Live(Epoch::new(last)));
+        assert_eq!(ring.resolve(0_u16), Congruent::Ahead(Epoch::new(last)));
+        assert_eq!(ring.iter().count(), 2);
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub(crate) fn of(participant: &ParticipantId, evidence: &Evidence) -> Credential
     }
 }
 
+#[expect(clippy::expect_used, reason = "what is encoded is ours and short")]
 fn encoded(value: &impl tls_codec::Serialize) -> Vec<u8> {
     value
         .tls_serialize_detached()
@@ -164,7 +165,8 @@ mod tests {
         assert_eq!(content, wire);
         let mut longer = wire.to_vec();
         longer.push(0);
-        for wrong in [&wire[..20], &longer] {
+        let padded = [b"\x40", &wire[..]].concat();
+        for wrong in [&wire[..20], &longer, &padded] {
             let kind = CredentialType::Other(TOKEN_CREDENTIAL);
             let credential = Credential::new(kind, wrong.to_vec());
             assert_eq!(participant(&credential), Err(CredentialError::Malformed));
@@ -185,6 +187,8 @@ mod tests {
         assert!(with(MAX_CERTIFICATES).is_ok());
         assert_eq!(with(MAX_CERTIFICATES + 1), Err(CredentialError::Malformed));
         assert_eq!(with(0), Err(CredentialError::Malformed));
+        let padded = Credential::new(CredentialType::X509, b"\x40\x01x".to_vec());
+        assert_eq!(evidence(&padded), Err(CredentialError::Malformed));
     }
 
     #[test]

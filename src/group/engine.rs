@@ -337,7 +337,8 @@ impl Engine {
             }
             MediaMode::Sframe(suite) => {
                 let exported = self.export(SFRAME_EXPORTER, &[], suite.key_len())?;
-                MediaSecret::Sframe(BaseKey::new(suite, exported).expect("as long as asked for"))
+                let key = BaseKey::new(suite, exported);
+                MediaSecret::Sframe(key.ok_or(GroupError::Malformed("an exported secret"))?)
             }
         };
         Ok(EpochSecrets {
@@ -357,7 +358,12 @@ impl Engine {
             .map_err(|e| GroupError::library("exporting", &e))
     }
 
-    /// The epoch authenticator (RFC 9420 §8.7) as the code that people compare.
+    /// The epoch authenticator (RFC 9420 §8.7).
+    pub(crate) fn epoch_authenticator(&self) -> Secret {
+        Secret::new(self.group.epoch_authenticator().as_slice().to_vec())
+    }
+
+    /// The epoch authenticator as the code that people compare.
     pub(crate) fn code(&self) -> GroupCode {
         GroupCode::new(self.group.epoch_authenticator().as_slice())
     }

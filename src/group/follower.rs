@@ -58,6 +58,9 @@ impl GroupFollower {
         if follower.epoch() != Epoch::default() {
             return Err(FollowError::WrongGroupInfo);
         }
+        if let Some(first) = follower.group.leaf(LeafNodeIndex::new(0)) {
+            rules::check_leaf(first, follower.group.ciphersuite())?;
+        }
         let mut names = follower.roster().iter().map(|member| &*member.participant);
         match (names.next(), names.next()) {
             (Some(only), None) if only == creator => Ok(follower),

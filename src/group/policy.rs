@@ -69,6 +69,7 @@ struct Wire {
 
 impl RoomPolicy {
     /// The extension's bytes.
+    #[expect(clippy::expect_used, reason = "a room's name has at most 64 bytes")]
     pub fn encode(&self) -> Vec<u8> {
         let (mode, profile) = match self.mode {
             MediaMode::Srtp(profile) => (0, profile.id()),
@@ -207,5 +208,8 @@ mod tests {
         longer.push(0);
         assert_eq!(RoomPolicy::decode(&longer), Err(PolicyError::Malformed));
         assert_eq!(RoomPolicy::decode(&good[..5]), Err(PolicyError::Malformed));
+        // RFC 9420 §2.1.2: a length has one encoding, the shortest.
+        let padded = [&good[..2], &[0x40], &good[2..]].concat();
+        assert_eq!(RoomPolicy::decode(&padded), Err(PolicyError::Malformed));
     }
 }

@@ -8,8 +8,9 @@ use openmls::prelude::{
     Proposal, ProposalOrRefType, QueuedProposal, Sender, SenderExtensionIndex, StagedCommit,
 };
 
-use openmls::prelude::tls_codec::Size as _;
+use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _, Size as _, VLBytes};
 
+use super::provider::is_hpke_key;
 use super::{CredentialError, Roster, credential, terms};
 use crate::id::{LeafIndex, ParticipantId, RoomName};
 use crate::trust::{CredentialValidator, Occasion, Presented, TrustError};
@@ -80,6 +81,10 @@ pub enum RuleViolation {
     /// A leaf that would fill the tree for everybody.
     #[error("a leaf has {0} bytes, more than the {MAX_LEAF_BYTES} that it may have")]
     LeafSize(usize),
+    /// A public key of HPKE to which nothing can be sealed: a point of small order, for instance.
+    /// Every path that leads past such a leaf would fail, and nobody could remove anybody.
+    #[error("a leaf or key package holds a key to which nothing can be sealed")]
+    EncryptionKey,
 }
 
 /// Largest leaf in bytes: every newcomer gets all of them in one envelope. A chain of three
@@ -120,6 +125,9 @@ pub(crate) fn check_key_package(
     }
     if !key_package.life_time().has_acceptable_range() {
         return Err(RuleViolation::Lifetime);
+    }
+    if !is_hpke_key(suite, key_package.hpke_init_key().as_slice()) {
+        return Err(RuleViolation::EncryptionKey);
     }
     check_leaf(key_package.leaf_node(), suite)
 }
@@ -174,13 +182,24 @@ pub(crate) fn moderates(
     }))
 }
 
-fn check_leaf(leaf: &LeafNode, suite: Ciphersuite) -> Result<ParticipantId, RuleViolation> {
+/// A leaf must support the room's terms, have a key that paths can be encrypted to, and name a
+/// participant.
+pub(crate) fn check_leaf(
+    leaf: &LeafNode,
+    suite: Ciphersuite,
+) -> Result<ParticipantId, RuleViolation> {
     if !terms::are_supported_by(leaf.capabilities(), suite) {
         return Err(RuleViolation::Capabilities);
     }
     let bytes = leaf.tls_serialized_len();
     if bytes > MAX_LEAF_BYTES {
         return Err(RuleViolation::LeafSize(bytes));
+    }
+    // The library shows the key in its encoding only.
+    let key = leaf.encryption_key().tls_serialize_detached();
+    let key = key.and_then(VLBytes::tls_deserialize_exact);
+    if !key.is_ok_and(|key| is_hpke_key(suite, key.as_slice())) {
+        return Err(RuleViolation::EncryptionKey);
     }
     Ok(credential::participant(leaf.credential())?)
 }

@@ -87,7 +87,9 @@ fn half((participant, key): (&ParticipantId, &[u8])) -> Half {
         hash = Sha512::new_with_prefix(hash).chain_update(key).finalize();
     }
     let mut half = Half::default();
-    half.copy_from_slice(&hash[..size_of::<Half>()]);
+    for (to, from) in half.iter_mut().zip(hash) {
+        *to = from;
+    }
     half
 }
 

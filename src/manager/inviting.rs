@@ -52,8 +52,8 @@ impl Invitations {
         {
             return Ok(self.wish.take().map(|wish| (wish, true)));
         }
-        for at in 0..self.stock.len() {
-            if self.stock[at].is_meant_by(welcome)? {
+        for (at, published) in self.stock.iter().enumerate() {
+            if published.is_meant_by(welcome)? {
                 return Ok(Some((self.stock.remove(at), false)));
             }
         }

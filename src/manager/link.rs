@@ -6,6 +6,7 @@ use crate::delivery::{Blob, ClientMessage, CloseReason, PROTOCOL_VERSION, Refusa
 use crate::event::{Event, FatalCause, ResyncCause};
 use crate::id::{Epoch, GroupId, Seq};
 use crate::time::{Moment, earlier};
+use crate::token::SignedToken;
 use crate::trust::TrustCode;
 
 impl KeyManager {
@@ -48,7 +49,7 @@ impl KeyManager {
             version: PROTOCOL_VERSION,
             room: goal.room,
             participant,
-            token: goal.token,
+            token: goal.token.map(SignedToken::from),
             proof,
             resume,
         });

@@ -38,6 +38,7 @@ use crate::group::{Door, GroupError, Identity, MlsSuite, Roster, SafetyNumber};
 use crate::id::{Epoch, GroupId, ParticipantId, RoomName};
 use crate::pipeline::{MediaEvent, MediaUpdate, Stream};
 use crate::schedule::MediaMode;
+use crate::secret::Secret;
 use crate::time::{Moment, earlier};
 use entering::{Entering, Standing};
 use inviting::Invitations;
@@ -419,6 +420,14 @@ impl KeyManager {
     /// What all members compare in this epoch; `None` if we are none.
     pub fn group_code(&self) -> Option<GroupCode> {
         self.stay().map(|stay| stay.engine.code())
+    }
+
+    /// The epoch authenticator (RFC 9420 §8.7), the same for all members of the epoch and known to
+    /// nobody else; `None` if we are none. For applications that prove membership by it, and for
+    /// comparison with other implementations of MLS. It is a secret: never log or show it. What
+    /// people compare is the [`group_code`](Self::group_code) that is made of it.
+    pub fn epoch_authenticator(&self) -> Option<Secret> {
+        self.stay().map(|stay| stay.engine.epoch_authenticator())
     }
 
     /// What to compare with another member to know each other's keys; `None` if it is no member.

@@ -1,6 +1,7 @@
 //! What a process keeps on disk to go on after it has been restarted.
 
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use zeroize::Zeroizing;
 
 use super::stay::{Known, Stay};
@@ -34,9 +35,15 @@ pub struct SavedState(Zeroizing<Vec<u8>>);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
-    /// Not the bytes of a saved state, or damaged.
-    #[error("not a saved state: {0}")]
-    Malformed(#[from] serde_json::Error),
+    /// Not the bytes of a saved state, or damaged ones. What stands there is not said: it may be a
+    /// key.
+    #[error("not a saved state: {fault} at byte {at}")]
+    Malformed {
+        /// Whether it is no JSON, other JSON, or cut off.
+        fault: &'static str,
+        /// Where it was noticed, counted from 1.
+        at: usize,
+    },
     /// Saved by a version of this library that keeps other things.
     #[error("a saved state of version {0}, which this program does not know")]
     UnknownVersion(u16),
@@ -49,6 +56,19 @@ pub enum RestoreError {
     /// The group in it is damaged.
     #[error(transparent)]
     Group(#[from] GroupError),
+}
+
+impl From<serde_json::Error> for RestoreError {
+    fn from(error: serde_json::Error) -> Self {
+        let fault = match error.classify() {
+            Category::Eof => "it is cut off",
+            Category::Data => "it holds something else",
+            Category::Syntax | Category::Io => "it is damaged",
+        };
+        // It is written as one line.
+        let at = error.column();
+        Self::Malformed { fault, at }
+    }
 }
 
 impl SavedState {

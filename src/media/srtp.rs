@@ -47,6 +47,10 @@ impl PacketKey {
     /// and padding (RFC 7714 §8 and §9, RFC 3711 §4.1.1 and §4.2). Padding is dropped.
     ///
     /// The caller answers for `index` never repeating under this key and SSRC.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "dropping the padding ends the packet where the payload does"
+    )]
     pub fn seal(&self, header: &RtpHeader, index: PacketIndex, packet: &mut Vec<u8>) {
         header.drop_padding(packet);
         let covered = header.associated_data(packet);

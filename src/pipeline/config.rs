@@ -13,7 +13,7 @@ pub struct MediaConfig {
     /// How many packets or frames of one stream wait. Default 256: packets of about half a second
     /// of 4 Mbit/s video.
     pub early_per_stream: usize,
-    /// How many bytes wait in all. Default 4 MB.
+    /// How many bytes of memory may wait in all. Default 4 MB.
     pub early_bytes: usize,
     /// How long the receive keys of an epoch live after sending has moved on. Default 10 s.
     pub grace: Duration,

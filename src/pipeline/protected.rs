@@ -31,6 +31,9 @@ pub trait Protected: Sized {
     /// Whose it says it is.
     fn claim(&self) -> Claim;
 
+    /// What it queues with while it waits.
+    fn lane(&self) -> Lane;
+
     /// Which key of the claimed epoch protects it.
     fn key_name(&self) -> Self::KeyName;
 
@@ -62,6 +65,10 @@ pub struct Claim {
     /// The sender's stream.
     pub(super) stream: StreamId,
 }
+
+/// What waiting packets or frames are told apart by, so that none crowd out others: the stream, and
+/// the leaf unless the way here vouches for the stream.
+pub type Lane = (Option<LeafIndex>, StreamId);
 
 /// The sender of what is being opened.
 #[derive(Debug, Clone)]

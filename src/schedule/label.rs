@@ -50,6 +50,7 @@ pub(super) fn context_for(call_id: &[u8]) -> Vec<u8> {
 }
 
 /// A variable-size vector of RFC 9420 §2.1.2.
+#[expect(clippy::expect_used, reason = "labels and ids are ours")]
 fn vector(bytes: &[u8]) -> Vec<u8> {
     VLByteSlice(bytes)
         .tls_serialize_detached()

@@ -64,6 +64,11 @@ impl ExportedSecret {
         Self(exported)
     }
 
+    /// The exporter's output, for comparison with other implementations of MLS.
+    pub fn secret(&self) -> &Secret {
+        &self.0
+    }
+
     /// `PRK = HKDF-Extract("", E)`.
     #[must_use]
     pub fn into_epoch_key(self) -> EpochKey {
@@ -115,6 +120,7 @@ impl MasterKey {
     }
 }
 
+#[expect(clippy::expect_used, reason = "the lengths are those of a profile")]
 fn expand(prk: &Secret, label: Label, len: usize) -> Secret {
     let mut okm = Secret::zeroed(len);
     Hkdf::<Sha256>::from_prk(prk.expose())

@@ -70,6 +70,7 @@ impl SframeSecret {
         }
     }
 
+    #[expect(clippy::expect_used, reason = "the lengths are those of a suite")]
     fn expand(&self, what: &str, kid: KeyId, len: usize) -> Secret {
         let mut info = format!("SFrame 1.0 Secret {what} ").into_bytes();
         info.extend_from_slice(&kid.get().to_be_bytes());

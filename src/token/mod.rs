@@ -10,6 +10,7 @@ mod crypto;
 mod issuer;
 mod keys;
 mod proof;
+mod signed;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,6 +23,7 @@ pub use issuer::{TokenIssuer, new_key, new_token_id};
 pub use keys::{TokenKeyError, TokenKeys};
 pub use proof::KeyProof;
 pub(crate) use proof::content as proof_content;
+pub use signed::SignedToken;
 
 /// `typ` of a room token's header (RFC 8725 §3.11): no other JWT of the same issuer is taken for one.
 pub const TOKEN_TYPE: &str = "mls-srtp-room+jwt";

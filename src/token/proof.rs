@@ -41,6 +41,7 @@ struct Content {
 }
 
 /// What is signed.
+#[expect(clippy::expect_used, reason = "names and tokens fit into an envelope")]
 pub(crate) fn content(room: &RoomName, participant: &ParticipantId, token: &str) -> Vec<u8> {
     let content = Content {
         label: LABEL.to_vec(),
@@ -102,6 +103,20 @@ mod tests {
                 ..proof.clone()
             };
             assert!(!keyless.holds(&room, &alice, "a.b.c"));
+        }
+    }
+
+    /// With a key of small order one signature would go for any room, name and token.
+    #[test]
+    fn a_key_of_small_order_proves_nothing() {
+        let room = RoomName::new("demo").expect("a name");
+        let alice: ParticipantId = "alice@example.org/phone".parse().expect("a name");
+        for key in crate::testing::ed25519_of_small_order() {
+            let forged = KeyProof {
+                key: Blob::new(key.to_vec()),
+                signature: Blob::new([key, [0; 32]].concat()),
+            };
+            assert!(!forged.holds(&room, &alice, "a.b.c"));
         }
     }
 }

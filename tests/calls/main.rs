@@ -7,12 +7,16 @@ mod ca;
 mod certificates;
 mod forged;
 mod ghost;
+#[path = "../hunt/mod.rs"]
+mod hunt;
 mod mallory;
 mod media_start;
 mod modes;
 mod recovery;
 mod returning;
+mod secrets;
 mod spoiled;
+mod stolen;
 mod suites;
 mod takeover;
 mod trust;

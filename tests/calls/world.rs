@@ -59,10 +59,19 @@ pub struct World {
     /// What the SFU was asked.
     pub media: Vec<MediaRequest>,
     pub events: Vec<RoomEventKind>,
+    /// If somebody listens: all that key managers and room put out.
+    pub overheard: Option<Overheard>,
     next_client: u64,
     name: RoomName,
     /// What clients were told that are no participants of ours.
     strangers: BTreeMap<ClientId, VecDeque<ServiceMessage>>,
+}
+
+/// What was put out, in order.
+#[derive(Default)]
+pub struct Overheard {
+    pub managers: Vec<Output>,
+    pub room: Vec<RoomOutput>,
 }
 
 pub fn name(user: &str) -> ParticipantId {
@@ -77,12 +86,13 @@ pub fn kept() -> ManagerConfig {
     }
 }
 
-/// A session of its own for every stay, the same ones in every run.
+/// A session of its own for every stay, the same ones in every run. They look random, so that one
+/// is found where it should not be.
 fn no_randomness() -> [u8; 16] {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let mut session = [7; 16];
-    session[..8].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-    session
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let next = u128::from(NEXT.fetch_add(1, Ordering::Relaxed));
+    next.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)
+        .to_be_bytes()
 }
 
 impl World {
@@ -123,6 +133,7 @@ impl World {
             participants: BTreeMap::new(),
             media: Vec::new(),
             events: Vec::new(),
+            overheard: None,
             next_client: 0,
             name: room_name,
             strangers: BTreeMap::new(),
@@ -342,6 +353,9 @@ impl World {
 
     fn collect(&mut self) {
         while let Some(output) = self.room.poll_output() {
+            if let Some(overheard) = &mut self.overheard {
+                overheard.room.push(output.clone());
+            }
             match output {
                 RoomOutput::Send(client, message) => {
                     let to = self
@@ -363,9 +377,13 @@ impl World {
 
     pub fn carry_out(&mut self, user: &str) {
         let now = self.now;
-        let participant = self.get(user);
+        let participant = self.participants.get_mut(user);
+        let participant = participant.expect("a participant of this test");
         let mut reconnect = false;
         while let Some(output) = participant.manager.poll_output() {
+            if let Some(overheard) = &mut self.overheard {
+                overheard.managers.push(output.clone());
+            }
             match output {
                 Output::Send(message) => participant.outbox.push_back(message),
                 Output::Reconnect => reconnect = true,

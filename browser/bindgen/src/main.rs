@@ -1,4 +1,5 @@
 //! `bindgen MODULE.wasm FOLDER`: writes the module with its JavaScript and types, for `import`.
+#![forbid(unsafe_code)]
 
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;

@@ -8,6 +8,19 @@
 //! Moments are milliseconds since an origin of the caller's choice, which all calls share; a worker
 //! gives `performance.now()`.
 #![forbid(unsafe_code)]
+// Nothing from outside may bring the process down. What cannot happen is said to the compiler, or
+// expected on one function with the reason.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 mod codes;
 mod facts;

@@ -3,6 +3,52 @@
 //! A peer decides nothing about rooms. What it may do and when, the delivery service says, as it
 //! says to our own participants.
 
+pub mod mls_rs;
+mod node;
+pub mod ts_mls;
+
+use mls_srtp::id::ParticipantId;
+
+use crate::terms;
+
+/// The implementations that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerKind {
+    /// mls-rs, of the AWS labs, in Rust.
+    MlsRs,
+    /// ts-mls, in TypeScript, run by Node.js.
+    TsMls,
+}
+
+impl PeerKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::MlsRs, Self::TsMls];
+
+    /// The name, as the command line and the users' names have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MlsRs => "mls-rs",
+            Self::TsMls => "ts-mls",
+        }
+    }
+
+    /// A device of that name with a new signature key.
+    ///
+    /// # Errors
+    /// [`PeerError`] when the implementation does not start.
+    pub fn open(self, name: &ParticipantId) -> Result<Box<dyn Peer>, PeerError> {
+        let name = name.to_string();
+        let (extensions, credentials) = (&terms::EXTENSIONS, &terms::CREDENTIALS);
+        match self {
+            Self::MlsRs => mls_rs::peer(&name, extensions, credentials),
+            Self::TsMls => {
+                let device = ts_mls::TsMls::start(&name, extensions, credentials)?;
+                Ok(Box::new(device))
+            }
+        }
+    }
+}
+
 /// An MLS implementation that holds at most one group at a time.
 ///
 /// Handshake messages are PublicMessages. Ratchet trees travel outside of Welcome and GroupInfo.
@@ -34,8 +80,11 @@ pub trait Peer: Send {
     /// Follows an MLSMessage(PublicMessage) of somebody else.
     fn receive(&mut self, message: &[u8]) -> Result<Received, PeerError>;
 
-    /// Commits all proposals that were received, with a new path. Not applied before
-    /// [`Peer::accept_commit`].
+    /// Forgets all proposals that were received; those that still stand are given again.
+    fn forget_proposals(&mut self) -> Result<(), PeerError>;
+
+    /// Commits all proposals that were received, with a new path if the implementation can be made
+    /// to where nobody is removed. Not applied before [`Peer::accept_commit`].
     fn commit(&mut self) -> Result<Commit, PeerError>;
 
     /// The service has accepted the own commit.
@@ -128,6 +177,14 @@ pub enum PeerError {
         what: &'static str,
         /// The implementation's words.
         why: String,
+    },
+    /// The implementation is not on this machine.
+    #[error("{peer} is not installed: {remedy}")]
+    NotInstalled {
+        /// Which peer.
+        peer: &'static str,
+        /// What brings it.
+        remedy: &'static str,
     },
     /// The process that holds the implementation is gone, or says what cannot be read.
     #[error("{peer} is gone: {why}")]

@@ -106,6 +106,10 @@ impl ConnectionBuilder {
             .fold(registry, |registry, (slot, interceptor)| {
                 registry.with(slot, interceptor)
             });
+        #[expect(
+            clippy::expect_used,
+            reason = "a feature of a dependency, no matter of input"
+        )]
         let runtime = default_runtime().expect("the tokio runtime is compiled in");
         let peer = PeerConnectionBuilder::new()
             .with_runtime(Arc::new(Buffered(runtime)))

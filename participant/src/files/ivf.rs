@@ -117,6 +117,10 @@ impl IvfFile {
     }
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "all fields lie within the header's 32 bytes"
+)]
 fn parse_header(header: &[u8; FILE_HEADER]) -> Result<(Size, TimeBase), IvfError> {
     let u16_at = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
     let u32_at = |at: usize| u32::from(u16_at(at)) | u32::from(u16_at(at + 2)) << 16;

@@ -26,6 +26,10 @@ pub fn samples(packet: &[u8]) -> Option<u32> {
 }
 
 /// Samples of one frame by configuration number (RFC 6716 §3.1, table 2).
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a remainder is less than what it is taken by"
+)]
 fn frame_samples(config: u8) -> u32 {
     match config {
         // SILK: 10, 20, 40, 60 ms.

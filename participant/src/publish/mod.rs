@@ -158,10 +158,8 @@ impl<S: PacketSink> Run<S> {
 
     async fn send_due(&mut self) {
         let now = self.now();
-        for index in 0..self.players.len() {
-            while let Some(outgoing) = self.players[index].poll(now) {
-                self.send(outgoing).await;
-            }
+        while let Some(outgoing) = self.players.iter_mut().find_map(|p| p.poll(now)) {
+            self.send(outgoing).await;
         }
     }
 

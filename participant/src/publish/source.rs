@@ -77,8 +77,8 @@ impl Source {
             .map(|frame| ticks(file, frame.timestamp))
             .collect();
         let mut lengths = Vec::with_capacity(times.len());
-        for (index, pair) in times.windows(2).enumerate() {
-            let length = pair[1].checked_sub(pair[0]).filter(|length| *length > 0);
+        for (index, (time, next)) in times.iter().zip(times.iter().skip(1)).enumerate() {
+            let length = next.checked_sub(*time).filter(|length| *length > 0);
             lengths.push(length.ok_or(SourceError::NotLater(index + 1))?);
         }
         let last = lengths

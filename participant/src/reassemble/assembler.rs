@@ -184,7 +184,7 @@ impl FrameAssembler {
             self.stats.unstarted += u64::from(!self.started);
             return self.ask_for_keyframe(now);
         };
-        let part = &packet.payload[descriptor.len..];
+        let part = packet.payload.get(descriptor.len..).unwrap_or_default();
         let fits = partial.data.len() + part.len() <= self.config.frame_bytes;
         if partial.timestamp != timestamp || !fits {
             return self.malformed(now);

@@ -76,8 +76,10 @@ pub fn epoch_of_frame(frame: &[u8], kind: MediaKind) -> Option<u16> {
 }
 
 fn packet_of(mut packet: Vec<u8>, epoch: u16) -> Vec<u8> {
-    let mki = packet.len() - Trailer::SENT_LEN;
-    packet[mki..mki + 2].copy_from_slice(&epoch.to_be_bytes());
+    if let Some(trailer) = packet.last_chunk_mut::<{ Trailer::SENT_LEN }>() {
+        let [high, low, ..] = trailer;
+        [*high, *low] = epoch.to_be_bytes();
+    }
     packet
 }
 
@@ -90,7 +92,7 @@ fn frame_of(frame: &[u8], epoch: u16) -> Option<Vec<u8>> {
         counter: header.counter,
     }
     .write(&mut lie);
-    lie.extend_from_slice(&rest[len..]);
+    lie.extend_from_slice(rest.get(len..)?);
     Some(lie)
 }
 

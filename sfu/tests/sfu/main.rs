@@ -1,7 +1,9 @@
 //! The SFU as its clients see it: over a simulated network, over real sockets, and with webrtc.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
 mod forwarding;
+mod hostile;
 mod moving;
 mod repair;
 mod robustness;

@@ -120,7 +120,8 @@ impl Room {
 /// How many users these devices belong to.
 pub(super) fn count_users(devices: &[ParticipantId]) -> usize {
     let first = |(at, who): &(usize, &ParticipantId)| {
-        !devices[..*at].iter().any(|other| other.same_user(who))
+        let mut before = devices.iter().take(*at);
+        !before.any(|other| other.same_user(who))
     };
     devices.iter().enumerate().filter(first).count()
 }

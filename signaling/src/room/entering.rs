@@ -6,7 +6,7 @@ use mls_srtp::delivery::{
 };
 use mls_srtp::id::ParticipantId;
 use mls_srtp::time::Moment;
-use mls_srtp::token::KeyProof;
+use mls_srtp::token::{KeyProof, SignedToken};
 use mls_srtp::trust::{TrustCode, TrustError};
 
 use super::wishes::Why;
@@ -60,7 +60,7 @@ impl Room {
             .as_ref()
             .is_some_and(|resume| self.has_leaf_of_session(&participant, resume));
         let shown = Shown {
-            token: token.as_deref(),
+            token: token.as_ref().map(SignedToken::as_str),
             proof: proof.as_ref(),
         };
         let mut admission = self.check_admission(&participant, &shown, resumes)?;
@@ -191,7 +191,8 @@ impl Room {
             && handshake.follower.group_id() == resume.group_id
             && (resume.seq < self.log.newest() || self.is_at_end(resume))
             && (going.is_none() || self.wishes.only_lost(participant));
-        let mut missed = self.entries_after(resume).filter(|_| goes_on)?;
+        // The log is read only for whom it is for.
+        let mut missed = goes_on.then(|| self.entries_after(resume))??;
         if let Some(remove) = going {
             if !self.withdraw(remove) {
                 return None;

@@ -91,7 +91,7 @@ impl Store for MemoryStore {
         let after = after.filter(|e| e.seq > seq && e.group_id == group_id);
         let after: Vec<_> = after.cloned().collect();
         let newest = room.head.as_ref().map_or(Seq::default(), |head| head.seq);
-        let is_whole = seq.get() + after.len() as u64 >= newest.get();
+        let is_whole = seq.get().saturating_add(after.len() as u64) >= newest.get();
         Ok(is_whole.then_some(after))
     }
 

@@ -4,9 +4,13 @@
 mod binary;
 mod durable;
 mod hostile;
+#[allow(dead_code, reason = "another test program uses the rest")]
+#[path = "../../../tests/hunt/mod.rs"]
+mod hunt;
 mod limits;
 mod peer;
 mod process;
+mod secrets;
 mod slow;
 mod tls;
 mod tokens;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mls_srtp::delivery::{ClientMessage, PROTOCOL_VERSION, Refusal};
 use mls_srtp::event::{Event, FatalCause};
 use mls_srtp::token::{
-    Right, RoomToken, TOKEN_AUDIENCE, TokenIssuer, TokenKeys, new_key, thumbprint,
+    Right, RoomToken, SignedToken, TOKEN_AUDIENCE, TokenIssuer, TokenKeys, new_key, thumbprint,
 };
 use mls_srtp::trust::{TokenBound, TrustCode};
 use mls_srtp::{KeyManager, ManagerConfig};
@@ -98,7 +98,7 @@ async fn answer(service: &Service, token: Option<String>) -> (Refusal, Option<Tr
         version: PROTOCOL_VERSION,
         room: room(),
         participant: name("alice"),
-        token,
+        token: token.map(SignedToken::from),
         proof: None,
         resume: None,
     };

@@ -79,8 +79,8 @@ impl Queue {
         let at = REFERENCE_HEADER.len();
         !self.withdrawn.is_empty()
             && commit.as_slice().windows(at + 32).any(|bytes| {
-                bytes.starts_with(&REFERENCE_HEADER)
-                    && self.withdrawn.iter().any(|r| r.as_slice() == &bytes[at..])
+                let reference = bytes.strip_prefix(&REFERENCE_HEADER);
+                reference.is_some_and(|bytes| self.withdrawn.iter().any(|r| r.as_slice() == bytes))
             })
     }
 }

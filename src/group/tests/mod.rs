@@ -7,6 +7,7 @@ mod forged;
 mod key_packages;
 mod lock;
 mod suites;
+mod weak_keys;
 mod withdrawn;
 
 use openmls::prelude::tls_codec::Serialize as _;

@@ -7,6 +7,10 @@ const PREVENTION: u8 = 3;
 /// the end of what `out` holds already.
 ///
 /// The last byte is zero only if that of `bytes` is.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "what is copied lies before where the loop is"
+)]
 pub(super) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     let (mut copied, mut zeros) = (0, zeros_at_end(out));
     for (at, byte) in bytes.iter().enumerate() {
@@ -22,6 +26,10 @@ pub(super) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Takes back what [`escape`] did with the same start of `out`; `None` for bytes that it never
 /// gives, so that no two inputs lead to one output.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "what is copied lies before where the loop is"
+)]
 pub(super) fn unescape(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let (mut copied, mut zeros) = (0, zeros_at_end(out));
     for (at, byte) in bytes.iter().enumerate() {

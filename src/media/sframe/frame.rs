@@ -61,6 +61,7 @@ impl<'a> CutFrame<'a> {
     /// escaping takes.
     ///
     /// The caller answers for `counter` never repeating under this key.
+    #[expect(clippy::indexing_slicing, reason = "the text was just appended")]
     pub fn seal(&self, key: &FrameKey, kid: KeyId, counter: u64) -> Vec<u8> {
         let (kid, clear) = (kid.get(), self.prefix.len());
         let overhead = SframeHeader::MAX_LEN + FrameKey::TAG_LEN + 1;

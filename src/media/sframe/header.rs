@@ -28,8 +28,8 @@ impl SframeHeader {
         let (kid, kid_bits) = field(&self.kid);
         let (counter, counter_bits) = field(&self.counter);
         out.push(kid_bits << 4 | counter_bits);
-        out.extend_from_slice(&self.kid.to_be_bytes()[8 - kid..]);
-        out.extend_from_slice(&self.counter.to_be_bytes()[8 - counter..]);
+        out.extend(self.kid.to_be_bytes().iter().skip(8 - kid));
+        out.extend(self.counter.to_be_bytes().iter().skip(8 - counter));
     }
 
     /// Reads a header and its length in bytes from the beginning of `bytes`; `None` if it is cut

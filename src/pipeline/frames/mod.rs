@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::protected::{Claim, Protected, Whose};
+use super::protected::{Claim, Lane, Protected, Whose};
 use super::{Codec, OpenError, Pipeline, ProtectError, Receipt};
 use crate::id::{Epoch, LeafIndex, ParticipantId, StreamNumber};
 use crate::media::sframe::{CutFrame, FrameKey, SealedFrame};
@@ -148,6 +148,11 @@ impl Protected for ReceivedFrame {
             leaf: kid.leaf(),
             stream: kid.stream().into(),
         }
+    }
+
+    fn lane(&self) -> Lane {
+        let kid = self.frame.kid();
+        (Some(kid.leaf()), kid.stream().into())
     }
 
     fn key_name(&self) -> KeyId {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::protected::{Claim, Protected, Whose};
+use super::protected::{Claim, Lane, Protected, Whose};
 use super::{OpenError, Pipeline, ProtectError, Receipt};
 use crate::id::{Epoch, LeafIndex, ParticipantId, Ssrc};
 use crate::media::{Malformed, Mki, PacketIndex, PacketKey, RtpHeader, Trailer};
@@ -182,6 +182,12 @@ impl Protected for ReceivedPacket {
             leaf: self.trailer.mki.leaf,
             stream: self.header.ssrc.into(),
         }
+    }
+
+    /// The SSRC alone: the SFU forwards those that a sender has declared, while a leaf is written
+    /// as easily as another.
+    fn lane(&self) -> Lane {
+        (None, self.header.ssrc.into())
     }
 
     fn key_name(&self) -> LeafIndex {

@@ -9,6 +9,7 @@ use crate::epoch::{EpochSecrets, SwitchReason};
 use crate::group::Roster;
 use crate::id::GroupId;
 use crate::media::KeyLimits;
+use crate::pipeline::early::Early;
 use crate::pipeline::{MediaConfig, MediaEvent, MediaUpdate, Stream, StreamSource, Trouble};
 use crate::schedule::{BaseKey, ExportedSecret, Suite};
 use crate::secret::Secret;
@@ -226,7 +227,8 @@ fn the_early_buffer_is_bounded_by_packets_and_bytes() {
         bob.open(sealed(&mut alice, sequence), at(0));
     }
     assert_eq!(bob.stats().missing_key, 44, "256 of 300 are kept");
-    bob.config.early_bytes = 100;
+    let place = size_of::<Early<ReceivedPacket>>();
+    bob.config.early_bytes = place + 100;
     bob.open(sealed(&mut alice, 300), at(0));
     assert_eq!(bob.stats().missing_key, 300, "one packet of 51 bytes fits");
     install(&mut bob, BOB, 2, at(1));
@@ -235,6 +237,34 @@ fn the_early_buffer_is_bounded_by_packets_and_bytes() {
         Some(rtp(SSRC, 300)),
         "the oldest went"
     );
+}
+
+/// Nothing that waits can be checked yet. Whoever floods the others with what will never open must
+/// not have theirs thrown away for it.
+#[test]
+fn what_floods_the_early_buffer_crowds_out_itself() {
+    let (mut alice, mut bob) = (member(ALICE, 1), member(BOB, 1));
+    install(&mut alice, ALICE, 2, at(0));
+    switch(&mut alice, 2, SwitchReason::AllReady, at(0));
+    let ours: Vec<_> = (0..3).map(|at| sealed(&mut alice, at)).collect();
+    for packet in ours.iter().cloned() {
+        bob.open(packet, at(0));
+    }
+    bob.config.early_bytes = 100_000;
+    for number in 0..20_000_u32 {
+        let mut forged = ours[0].clone();
+        // A few streams, and every leaf that there could be, the honest sender's too.
+        let ssrc = (0xbad0 + number % 16).to_be_bytes();
+        forged[8..12].copy_from_slice(&ssrc);
+        let leaf = forged.len() - 5;
+        forged[leaf..leaf + 2].copy_from_slice(&(number as u16).to_be_bytes());
+        bob.open(forged, at(1));
+    }
+    assert!(bob.early_count() > 100 && bob.early_count() < 20_000);
+    install(&mut bob, BOB, 2, at(2));
+    let opened: Vec<_> = std::iter::from_fn(|| bob.poll_released()).collect();
+    let packets: Vec<_> = opened.into_iter().map(|opened| opened.packet).collect();
+    assert_eq!(packets, [0, 1, 2].map(|at| rtp(SSRC, at)));
 }
 
 #[test]

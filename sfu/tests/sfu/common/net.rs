@@ -16,6 +16,9 @@ const STEP: Duration = Duration::from_millis(10);
 /// Decides whether a datagram gets lost.
 pub type Loss = Box<dyn FnMut(&Wire) -> bool>;
 
+/// Makes datagrams that arrive from the same address, before the one that is shown.
+pub type Forge = Box<dyn FnMut(&Wire) -> Vec<BytesMut>>;
+
 /// A datagram on its way.
 pub struct Wire {
     pub from: SocketAddr,
@@ -45,6 +48,7 @@ pub struct Net {
     pub sfu_addr: SocketAddr,
     pub clients: BTreeMap<String, Client>,
     pub loss: Loss,
+    pub forge: Forge,
     /// What the next to connect may do.
     pub permissions: Permissions,
     /// Every event but offers.
@@ -76,6 +80,7 @@ impl Net {
             sfu_addr,
             clients: BTreeMap::new(),
             loss: Box::new(|_| false),
+            forge: Box::new(|_| vec![]),
             permissions: Permissions::ALL,
             events: Vec::new(),
             offers: BTreeMap::new(),
@@ -199,6 +204,9 @@ impl Net {
                 continue;
             }
             if wire.to == self.sfu_addr {
+                for forged in (self.forge)(&wire) {
+                    self.sfu.handle_datagram(wire.from, forged, self.now);
+                }
                 self.sfu.handle_datagram(wire.from, wire.bytes, self.now);
                 continue;
             }

@@ -104,7 +104,7 @@ pub(super) fn entries_after(
     let group_id = group_id.as_bytes().as_slice();
     let entries = list.query_map(params![found.id, integer(seq.get()), group_id], text)?;
     let entries: Vec<LogEntry> = entries.map(parse).collect::<Result<_, _>>()?;
-    let is_whole = seq.get() + entries.len() as u64 >= found.head.seq.get();
+    let is_whole = seq.get().saturating_add(entries.len() as u64) >= found.head.seq.get();
     Ok(is_whole.then_some(entries))
 }
 

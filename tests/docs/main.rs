@@ -1,4 +1,7 @@
-//! Tables in the documentation, checked against the code.
+//! What the documentation says, checked against the code.
+
+mod attacks;
+mod supply;
 
 use std::fs;
 use std::path::Path;
