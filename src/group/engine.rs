@@ -18,7 +18,7 @@ use openmls::prelude::{
 
 use super::{
     Door, GroupError, Identity, MlsSuite, RoomPolicy, Roster, RuleViolation, credential, decode,
-    rules, terms,
+    path, rules, terms,
 };
 use crate::delivery::Blob;
 use crate::epoch::{EpochSecrets, GroupCode};
@@ -150,9 +150,9 @@ impl Engine {
 
     /// Takes an accepted message. A proposal is queued if it is of a kind that the rules allow; a
     /// commit is staged in any case, for an accepted commit has to be followed or fled from.
-    pub(crate) fn process(&mut self, message: &Blob) -> Result<Processed, GroupError> {
+    pub(crate) fn process(&mut self, bytes: &Blob) -> Result<Processed, GroupError> {
         let open = self.group.pending_proposals().count();
-        let message = decode::protocol_message(message, open)?;
+        let message = decode::protocol_message(bytes, open)?;
         let processed = self
             .group
             .process_message(&self.provider, message)
@@ -180,7 +180,9 @@ impl Engine {
                     validator: &*self.validator,
                     identity: &identity,
                 };
-                let broken = rules::check_commit(&staged, &sender, &before);
+                let suite = self.group.ciphersuite();
+                let broken = rules::check_commit(&staged, &sender, &before)
+                    .and_then(|()| path::check_keys(bytes.as_slice(), suite));
                 let offence = broken.err().map(|violation| Offence {
                     violation,
                     intruders: rules::intruders(&staged, &sender, &before),

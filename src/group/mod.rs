@@ -6,6 +6,7 @@ mod engine;
 mod entry;
 mod error;
 mod follower;
+mod hpke_key;
 mod identity;
 mod invitation;
 mod mls_suite;

@@ -5,8 +5,6 @@
 
 use ed25519_dalek::SigningKey;
 use openmls_traits::OpenMlsProvider;
-use openmls_traits::crypto::OpenMlsCrypto as _;
-use openmls_traits::types::Ciphersuite;
 #[cfg(not(target_arch = "wasm32"))]
 use openmls_traits::types::SignatureScheme;
 
@@ -33,13 +31,6 @@ pub(crate) fn key_pair(key: &SigningKey) -> KeyPair {
         key.as_bytes().to_vec(),
         key.verifying_key().as_bytes().to_vec(),
     )
-}
-
-/// Whether secrets can be sealed to a public key: RFC 9180 §7.1.4 has a shared secret of zeros
-/// refused, which points of small order give, and FIPS 203 §7.2 a key that is not reduced.
-pub(crate) fn is_hpke_key(suite: Ciphersuite, public: &[u8]) -> bool {
-    let sealed = Crypto::default().hpke_seal(suite.hpke_config(), public, &[], &[], &[]);
-    sealed.is_ok()
 }
 
 #[cfg(any(target_arch = "wasm32", test))]

@@ -10,7 +10,7 @@ use openmls::prelude::{
 
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _, Size as _, VLBytes};
 
-use super::provider::is_hpke_key;
+use super::hpke_key::can_be_sealed_to;
 use super::{CredentialError, Roster, credential, terms};
 use crate::id::{LeafIndex, ParticipantId, RoomName};
 use crate::trust::{CredentialValidator, Occasion, Presented, TrustError};
@@ -126,7 +126,7 @@ pub(crate) fn check_key_package(
     if !key_package.life_time().has_acceptable_range() {
         return Err(RuleViolation::Lifetime);
     }
-    if !is_hpke_key(suite, key_package.hpke_init_key().as_slice()) {
+    if !can_be_sealed_to(suite, key_package.hpke_init_key().as_slice()) {
         return Err(RuleViolation::EncryptionKey);
     }
     check_leaf(key_package.leaf_node(), suite)
@@ -198,7 +198,7 @@ pub(crate) fn check_leaf(
     // The library shows the key in its encoding only.
     let key = leaf.encryption_key().tls_serialize_detached();
     let key = key.and_then(VLBytes::tls_deserialize_exact);
-    if !key.is_ok_and(|key| is_hpke_key(suite, key.as_slice())) {
+    if !key.is_ok_and(|key| can_be_sealed_to(suite, key.as_slice())) {
         return Err(RuleViolation::EncryptionKey);
     }
     Ok(credential::participant(leaf.credential())?)

