@@ -14,7 +14,7 @@ use openmls::prelude::{
 };
 
 use super::{
-    GroupError, MlsSuite, RoomPolicy, Roster, ServiceIdentity, TermsError, decode, rules,
+    GroupError, MlsSuite, RoomPolicy, Roster, ServiceIdentity, TermsError, decode, path, rules,
     submission, terms,
 };
 use crate::delivery::{Blob, MAX_ENVELOPE_BYTES};
@@ -354,6 +354,7 @@ impl GroupFollower {
                 current: self.epoch(),
             });
         }
+        path::check_keys(commit.as_slice(), self.group.ciphersuite())?;
         let processed = self.group.process_message(self.provider.crypto(), message);
         let processed = processed.map_err(|error| {
             if self.queue.withdrawn_in(commit) {

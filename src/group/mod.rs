@@ -9,6 +9,7 @@ mod follower;
 mod identity;
 mod invitation;
 mod mls_suite;
+mod path;
 mod policy;
 mod provider;
 mod roster;

@@ -32,11 +32,12 @@ pub(super) fn is_small_tree(bytes: &[u8]) -> bool {
 /// Whether a message is a commit with more proposals than it may have when so many are open.
 pub(super) fn has_too_many_proposals(message: &[u8], open: usize) -> bool {
     let most = open.saturating_mul(REFERENCE).saturating_add(INLINE);
-    proposals(message).is_some_and(|proposals| proposals.len() > most)
+    proposals_and_path(message).is_some_and(|(proposals, _)| proposals.len() > most)
 }
 
-/// The proposals of a commit in an MLSMessage(PublicMessage) (RFC 9420 §6, §12.4).
-fn proposals(message: &[u8]) -> Option<&[u8]> {
+/// The proposals of a commit in an MLSMessage(PublicMessage) (RFC 9420 §6, §12.4), and what begins
+/// with its path.
+pub(super) fn proposals_and_path(message: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = message.strip_prefix(&[0, 1, 0, 1])?;
     let (_group_id, rest) = vector(rest)?;
     let (_epoch, rest) = rest.split_first_chunk::<8>()?;
@@ -47,8 +48,7 @@ fn proposals(message: &[u8]) -> Option<&[u8]> {
         _ => rest,
     };
     let (_authenticated_data, rest) = vector(rest)?;
-    let (proposals, _) = vector(rest.strip_prefix(&[3])?)?;
-    Some(proposals)
+    vector(rest.strip_prefix(&[3])?)
 }
 
 /// What follows the first of some optional nodes.
@@ -62,7 +62,7 @@ fn after_node(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// What follows a LeafNode (RFC 9420 §7.2).
-fn after_leaf(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn after_leaf(bytes: &[u8]) -> Option<&[u8]> {
     let keys_gone = after_vectors(2, bytes)?;
     let (_credential_type, rest) = keys_gone.split_first_chunk::<2>()?;
     // The credential, and five lists of capabilities.
@@ -83,7 +83,7 @@ fn after_vectors(count: usize, bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// A vector of RFC 9420 §2.1.2, and what follows it.
-fn vector(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn vector(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (first, _) = bytes.split_first()?;
     let length_bytes = match first >> 6 {
         0 => 1,

@@ -133,3 +133,20 @@ fn whom_the_service_removes_knows_it_and_is_out() {
     room.agrees(&mut [&mut alice]);
     bob.view().expect_err("it is in no group");
 }
+
+#[test]
+fn whom_its_own_new_device_replaces_knows_it() {
+    let (mut alice, mut bob) = (OpenMls::new(ALICE), stranger(BOB));
+    let mut room = two((&mut alice, ALICE), &mut bob);
+    let mut again = stranger(BOB);
+    room.propose_remove(BOB, &mut [&mut alice, &mut bob]);
+    let key_package = again.key_package().expect("a key package");
+    room.propose_add(key_package, &mut [&mut alice, &mut bob]);
+    let (welcome, was) = room.commit(ALICE, &mut [&mut alice, &mut bob]);
+    assert_eq!(was, [Received::Removed]);
+    bob.view().expect_err("it is in no group");
+    let welcome = welcome.expect("somebody was added");
+    again.join(&welcome, &room.tree()).expect("it joins");
+    assert_eq!(again.view().expect("a view").own_leaf, 1);
+    room.agrees(&mut [&mut alice, &mut again]);
+}

@@ -94,10 +94,19 @@ fn proposals_of_another_epoch_group_or_service_are_not_kept() {
     }
     assert_refused(bob.receive(&beside.removal_of(CAROL)));
 
-    room.commit(BOB, &mut [&mut bob, &mut alice]);
+    let commit = alice.commit().expect("a commit");
+    room.accept(ALICE, &commit).expect("the service takes it");
+    alice.accept_commit().expect("it waits");
+    let early = room.removal_of(ALICE);
+    assert_refused(bob.receive(&early));
+    bob.receive(&commit.commit).expect("it follows");
     room.agrees(&mut [&mut alice, &mut bob]);
-    let members = bob.view().expect("a view").members;
-    assert_eq!(members.len(), 2, "nobody was removed");
+
+    bob.receive(&early).expect("now it is of this epoch");
+    alice.receive(&early).expect("it is of this epoch");
+    let (_, was) = room.commit(BOB, &mut [&mut bob, &mut alice]);
+    assert_eq!(was, [Received::Removed]);
+    room.agrees(&mut [&mut bob]);
 }
 
 #[test]
@@ -126,7 +135,11 @@ fn a_commit_that_was_cut_or_changed_on_the_way_changes_nothing() {
 fn a_welcome_opens_for_its_key_package_only_and_once() {
     let (mut alice, mut bob, mut carol) = (OpenMls::new(ALICE), stranger(BOB), stranger(CAROL));
     let mut room = Room::created_by(&mut alice, ALICE);
-    carol.key_package().expect("a key package");
+    for device in [&mut bob, &mut carol] {
+        device
+            .key_package()
+            .expect("a key package that nobody uses");
+    }
     room.propose_add(bob.key_package().expect("a key package"), &mut [&mut alice]);
     let (welcome, _) = room.commit(ALICE, &mut [&mut alice]);
     let welcome = welcome.expect("somebody was added");

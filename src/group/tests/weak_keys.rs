@@ -104,6 +104,39 @@ fn a_leaf_to_which_nothing_can_be_sealed_would_stop_the_group() {
     assert!(renewed.is_err());
 }
 
+/// A path puts keys above the leaf, too, and who commits past one of them must seal to it.
+#[test]
+fn a_path_with_a_key_to_which_nothing_can_be_sealed_is_refused() {
+    let (mut call, _bob) = Call::with_bob();
+    call.propose_add(&Client::new("carol"));
+    let submitted = call.commit();
+    call.accept(&submitted).expect("an honest commit");
+    let renewal = call.commit();
+    let keys: Vec<_> = path::keys(renewal.commit.as_slice())
+        .expect("a path")
+        .into_iter()
+        .map(<[u8]>::to_vec)
+        .collect();
+    assert_eq!(
+        keys.len(),
+        2,
+        "of three leaves, two nodes lie above the first"
+    );
+    for key in &keys {
+        let mut weak = renewal.commit.as_slice().to_vec();
+        let at = weak.windows(32).position(|bytes| bytes == key);
+        weak[at.expect("there")..][..32].fill(0);
+        let weak = Submitted {
+            commit: Blob::new(weak),
+            welcome: None,
+            group_info: renewal.group_info.clone(),
+        };
+        let refused = FollowError::from(RuleViolation::EncryptionKey);
+        assert_eq!(call.stage(&weak).err(), Some(refused));
+    }
+    call.accept(&renewal).expect("as alice made it");
+}
+
 /// A founder's leaf is nobody's Add.
 #[test]
 fn a_group_begins_with_a_leaf_that_is_in_order() {
