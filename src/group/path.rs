@@ -3,7 +3,7 @@
 
 use openmls_traits::types::Ciphersuite;
 
-use super::provider::is_hpke_key;
+use super::hpke_key::can_be_sealed_to;
 use super::rules::RuleViolation;
 use super::size::{after_leaf, proposals_and_path, vector};
 
@@ -12,7 +12,7 @@ use super::size::{after_leaf, proposals_and_path, vector};
 /// tell that it does not follow from the path's secrets may be too few to have the author removed.
 pub(super) fn check_keys(message: &[u8], suite: Ciphersuite) -> Result<(), RuleViolation> {
     let keys = keys(message).unwrap_or_default();
-    if keys.iter().all(|key| is_hpke_key(suite, key)) {
+    if keys.iter().all(|key| can_be_sealed_to(suite, key)) {
         Ok(())
     } else {
         Err(RuleViolation::EncryptionKey)

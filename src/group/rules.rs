@@ -83,7 +83,7 @@ pub enum RuleViolation {
     LeafSize(usize),
     /// A public key of HPKE to which nothing can be sealed: a point of small order, for instance.
     /// Every path that leads past such a leaf would fail, and nobody could remove anybody.
-    #[error("a leaf or key package holds a key to which nothing can be sealed")]
+    #[error("a leaf, key package or path holds a key to which nothing can be sealed")]
     EncryptionKey,
 }
 
