@@ -17,15 +17,23 @@ fn alice() -> ParticipantId {
     ParticipantId::new("alice", "example.org", "phone").expect("a name")
 }
 
+fn bob() -> ParticipantId {
+    ParticipantId::new("bob", "example.org", "tablet").expect("a name")
+}
+
+/// What Alice and Bob compare. It is slow to make, on purpose.
+fn pair() -> &'static SafetyNumber {
+    static PAIR: OnceLock<SafetyNumber> = OnceLock::new();
+    PAIR.get_or_init(|| SafetyNumber::new((&alice(), &[1; 32]), (&bob(), &[2; 32])))
+}
+
 /// Texts of which each is good for something.
 pub(crate) fn examples() -> [String; 4] {
-    let bob = ParticipantId::new("bob", "example.org", "tablet").expect("a name");
-    let pair = SafetyNumber::new((&alice(), &[1; 32]), (&bob, &[2; 32]));
-    let other = SafetyNumber::new((&bob, &[2; 32]), (&alice(), &[1; 32]));
+    let other = SafetyNumber::new((&bob(), &[2; 32]), (&alice(), &[1; 32]));
     let group = GroupCode::new(&[7; 32]).to_qr_text();
     [
         group,
-        pair.to_qr_text(),
+        pair().to_qr_text(),
         other.to_qr_text(),
         alice().to_string(),
     ]
@@ -40,9 +48,7 @@ pub fn codes(data: &[u8]) {
     if group.compare(text) == Ok(mls_srtp::codes::Comparison::Match) {
         assert_eq!(text.trim(), group.to_qr_text(), "one text for each code");
     }
-    let bob = ParticipantId::new("bob", "example.org", "tablet").expect("a name");
-    let pair = SafetyNumber::new((&alice(), &[1; 32]), (&bob, &[2; 32]));
-    let _ = pair.compare(text);
+    let _ = pair().compare(text);
     if let Ok(participant) = text.parse::<ParticipantId>() {
         assert_eq!(participant.to_string(), text, "one text for each name");
     }

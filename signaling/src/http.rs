@@ -193,6 +193,7 @@ where
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use tokio::io::AsyncReadExt as _;
 
     use super::*;
@@ -221,5 +222,56 @@ mod tests {
         browser.read_exact(&mut few).await.expect("an answer");
         assert!(receiving.await.expect("no panic").is_none());
         assert_eq!(began.elapsed(), VISIT, "as virtual time goes");
+    }
+
+    fn heads() -> impl Strategy<Value = Vec<u8>> {
+        let name = "Upgrade|Connection|Host|Origin|Sec-WebSocket-(Key|Version)|[a-z-]{1,9}";
+        let value = "websocket|upgrade|13|dGhlIHNhbXBsZSBub25jZQ==|(https://)?a\\.example|.{0,30}";
+        let header = (name, value);
+        let line = "(GET|HEAD|POST|[A-Z]{0,9}) (/|/a\\.js|[ -~]{0,30}) HTTP/1\\.[019]";
+        let any = prop::collection::vec(any::<u8>(), 0..60);
+        let headers = prop::collection::vec(header, 0..12);
+        (line, headers, any).prop_map(|(line, headers, more)| {
+            let lines = headers
+                .into_iter()
+                .map(|(name, value)| format!("{name}: {value}\r\n"));
+            let head: String = std::iter::once(format!("{line}\r\n"))
+                .chain(lines)
+                .collect();
+            [head.as_bytes(), b"\r\n", &more].concat()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever comes over a connection first, there is an answer or the end, and a WebSocket
+        /// only after the answer that opens it.
+        #[test]
+        fn any_head_is_judged(sent in heads()) {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build();
+            let (opened, answer) = runtime.expect("a runtime").block_on(async {
+                let answers = Answers {
+                    peer: ([127, 0, 0, 1], 9).into(),
+                    refuse_all: None,
+                    over_tls: true,
+                    allowed_origins: Vec::new(),
+                    site: Some(Arc::new(|_| None)),
+                };
+                let (mut browser, stream) = tokio::io::duplex(100_000);
+                let receiving = tokio::spawn(receive(stream, answers, Duration::from_secs(10)));
+                browser.write_all(&sent).await.expect("there is room");
+                let opened = receiving.await.expect("no panic").is_some();
+                let mut answer = Vec::new();
+                browser.read_to_end(&mut answer).await.expect("it is closed");
+                (opened, answer)
+            });
+            let first = answer.strip_prefix(b"HTTP/1.").unwrap_or_default();
+            prop_assert!(answer.is_empty() || !first.is_empty(), "an answer is HTTP");
+            prop_assert_eq!(opened, first.get(2..5) == Some(b"101".as_slice()));
+        }
     }
 }

@@ -94,7 +94,8 @@ impl RoomPolicy {
         self.mode == earlier.mode && self.ciphersuite >= earlier.ciphersuite
     }
 
-    /// Reads the extension's bytes; trailing bytes and unknown flags are refused.
+    /// Reads the extension's bytes; trailing bytes, unknown flags and a length that is written
+    /// longer than it must be (RFC 9420 §2.1.2) are refused.
     ///
     /// # Errors
     /// [`PolicyError::Malformed`] or [`PolicyError::Unknown`].
@@ -110,7 +111,7 @@ impl RoomPolicy {
         };
         let ciphersuite = MlsSuite::from_id(wire.ciphersuite);
         let room = String::from_utf8(wire.room).map_err(|_| PolicyError::Malformed)?;
-        Ok(Self {
+        let policy = Self {
             room: RoomName::new(room).map_err(|_| PolicyError::Malformed)?,
             generation: Generation::new(wire.generation),
             ciphersuite: ciphersuite.ok_or(PolicyError::Unknown("cipher suite"))?,
@@ -120,7 +121,9 @@ impl RoomPolicy {
                 1 => true,
                 _ => return Err(PolicyError::Unknown("flag")),
             },
-        })
+        };
+        let is_shortest = policy.encode() == bytes;
+        is_shortest.then_some(policy).ok_or(PolicyError::Malformed)
     }
 }
 

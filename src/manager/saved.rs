@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::stay::{Known, Stay};
@@ -138,6 +139,22 @@ struct WireStay {
     /// What the MLS library keeps.
     #[serde(with = "as_base64")]
     values: StoredValues,
+    /// [`digest`] of that; a state that was saved before there was one has none.
+    #[serde(default)]
+    digest: Option<Blob>,
+}
+
+/// The library takes its values for what it has written, and panics at others: a disk's mistake must
+/// be found before. SHA-256 over lengths and bytes.
+fn digest(values: &StoredValues) -> Blob {
+    let mut hash = Sha256::new();
+    for (key, value) in values {
+        for bytes in [key.as_slice(), value] {
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        }
+    }
+    Blob::new(hash.finalize().to_vec())
 }
 
 impl KeyManager {
@@ -162,6 +179,7 @@ impl KeyManager {
         let (Phase::Member(stay), Some(goal)) = (&self.phase, &self.goal) else {
             return None;
         };
+        let values = stay.engine.save()?;
         Some(WireStay {
             room: goal.room.clone(),
             session: self.session.clone(),
@@ -172,7 +190,8 @@ impl KeyManager {
             chain: stay.chain.clone(),
             proposals: stay.proposals.clone(),
             streams: stay.heard.clone(),
-            values: stay.engine.save()?,
+            digest: Some(digest(&values)),
+            values,
         })
     }
 
@@ -212,6 +231,9 @@ impl KeyManager {
             validator: self.config.validator.clone(),
             accepted: self.config.ciphersuites.clone(),
         };
+        if wire.digest.is_some_and(|of| of != digest(&wire.values)) {
+            return Err(GroupError::Malformed("a saved group"));
+        }
         let engine = Engine::load(wire.group_id, wire.values, &door)?;
         let at = (wire.seq, wire.chain);
         let mut stay = Stay::new(&self.config, wire.group_id, engine, door, at, now)?;
