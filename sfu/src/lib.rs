@@ -43,7 +43,7 @@
 // expected on one function with the reason.
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, reason = "a test that cannot go on fails")
+    expect(clippy::unwrap_used, reason = "a test that cannot go on fails")
 )]
 #![cfg_attr(
     not(test),
