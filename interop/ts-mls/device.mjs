@@ -4,7 +4,6 @@
 // replace until the service has decided.
 
 import {
-  createApplicationMessage,
   createCommit,
   createGroup,
   encodeMlsMessage,
@@ -18,9 +17,9 @@ import {
   processPublicMessage,
 } from "ts-mls";
 import { makeKeyPackageRef } from "ts-mls/keyPackage.js";
-import { unprotectPrivateMessage } from "ts-mls/messageProtection.js";
 import { encodeRatchetTree } from "ts-mls/ratchetTree.js";
 
+import * as application from "./application.mjs";
 import * as extensions from "./extensions.mjs";
 import { identityOf, leavesOf, nameOfCredentialType, read, readTree, sameBytes } from "./reading.mjs";
 
@@ -91,7 +90,8 @@ export class Device {
       this.#suite,
     );
     this.#enter(extensions.unveil(created));
-    return { group_info: await this.#groupInfo(this.#state), tree: this.#tree(this.#state) };
+    const tree = encodeRatchetTree(this.#state.ratchetTree);
+    return { group_info: await this.#groupInfo(this.#state), tree };
   }
 
   async join(welcome, tree) {
@@ -186,39 +186,16 @@ export class Device {
 
   /** Application data of this device in a PrivateMessage. */
   async encrypt(data) {
-    const { newState, privateMessage } = await createApplicationMessage(
-      this.#current(),
-      data,
-      this.#suite,
-    );
-    this.#state = newState;
-    return encodeMlsMessage({
-      version: "mls10",
-      wireformat: "mls_private_message",
-      privateMessage,
-    });
+    const { state, message } = await application.seal(this.#current(), data, this.#suite);
+    this.#state = state;
+    return message;
   }
 
   /** The application data of somebody else's PrivateMessage, and the leaf that signed it. */
   async decrypt(bytes) {
-    const state = this.#current();
-    const { privateMessage } = read("mls_private_message", bytes);
-    // processPrivateMessage would not say whose it is.
-    const { content, tree } = await unprotectPrivateMessage(
-      state.keySchedule.senderDataSecret,
-      privateMessage,
-      state.secretTree,
-      state.ratchetTree,
-      state.groupContext,
-      state.clientConfig.keyRetentionConfig,
-      this.#suite,
-    );
-    const { contentType, applicationData, sender } = content.content;
-    if (contentType !== "application") {
-      throw new Error(`a PrivateMessage of ${contentType}, not of application data`);
-    }
-    this.#state = { ...state, secretTree: tree };
-    return { leaf: sender.leafIndex, data: applicationData };
+    const { state, leaf, data } = await application.open(this.#current(), bytes, this.#suite);
+    this.#state = state;
+    return { leaf, data };
   }
 
   view() {
@@ -296,10 +273,6 @@ export class Device {
   async #groupInfo(state) {
     const groupInfo = await extensions.groupInfo(state, this.#suite);
     return encodeMlsMessage({ version: "mls10", wireformat: "mls_group_info", groupInfo });
-  }
-
-  #tree(state) {
-    return encodeRatchetTree(state.ratchetTree);
   }
 
   async #generateKeyPackage() {

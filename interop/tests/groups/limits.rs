@@ -57,6 +57,43 @@ fn a_member_that_cannot_follow_comes_back() {
     room.agrees(&mut [&mut carol, &mut dave]);
 }
 
+/// The same the other way round: the service cannot see what is wrong, the members do.
+#[test]
+fn a_commit_that_only_its_author_can_apply_is_refused_by_the_others() {
+    let (mut alice, mut bob) = (OpenMls::new(ALICE), OpenMls::new(BOB));
+    let mut carol = OpenMls::new(CAROL);
+    let mut room = three(&mut alice, &mut bob, &mut carol);
+    let dave_name = "dave@example.com/phone";
+    let mut dave = stranger(dave_name);
+    add(
+        &mut room,
+        ALICE,
+        &mut dave,
+        &mut [&mut alice, &mut bob, &mut carol],
+    );
+    room.propose_remove(ALICE, &mut [&mut carol, &mut alice, &mut bob, &mut dave]);
+    room.commit(CAROL, &mut [&mut carol, &mut alice, &mut bob, &mut dave]);
+
+    room.propose_remove(BOB, &mut [&mut dave, &mut bob, &mut carol]);
+    let commit = dave.commit().expect("a commit");
+    room.accept(dave_name, &commit).expect("it looks well");
+    dave.accept_commit().expect("it waits");
+    let before = carol.view().expect("a view");
+    carol.receive(&commit.commit).expect_err("other secrets");
+    assert_eq!(carol.view().expect("a view"), before);
+
+    let back = carol.external_commit(&room.group_info, &room.tree());
+    let back = back.expect("an external commit");
+    room.accept_external(CAROL, &back)
+        .expect("the service takes it");
+    carol.accept_commit().expect("it waits");
+    assert_eq!(
+        dave.receive(&back.commit).expect("it follows"),
+        Received::Commit
+    );
+    room.agrees(&mut [&mut carol, &mut dave]);
+}
+
 /// Between an unmerged leaf and a node that lists it, all nodes have to list it (§12.4.3.1). ts-mls
 /// asks the same of the nodes above, though a commit may have renewed them since.
 #[test]

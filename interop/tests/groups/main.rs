@@ -1,5 +1,6 @@
 //! ts-mls in one group with OpenMLS, under the rules of the service, without sockets.
 
+mod bytes;
 mod churn;
 mod limits;
 mod locking;

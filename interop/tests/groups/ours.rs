@@ -4,16 +4,16 @@ use interop::peer::{Commit, ContextExtension, Member, Offer, Peer, PeerError, Re
 use mls_srtp::group::{ROOM_POLICY_EXTENSION, TOKEN_CREDENTIAL};
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{
-    BasicCredential, Capabilities, Ciphersuite, CredentialType, CredentialWithKey, Extension,
-    ExtensionType, Extensions, GroupContext, GroupId, KeyPackage, LeafNodeParameters, MlsGroup,
-    MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut, OpenMlsProvider,
-    PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProcessedMessageContent, RatchetTreeIn, Sender,
-    SignatureScheme, StagedWelcome,
+    BasicCredential, Capabilities, Ciphersuite, CredentialType, CredentialWithKey, ExtensionType,
+    GroupId, KeyPackage, LeafNodeParameters, MlsGroup, MlsGroupJoinConfig, MlsMessageBodyIn,
+    OpenMlsProvider, PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProcessedMessageContent, RatchetTreeIn,
+    Sender, SignatureScheme, StagedWelcome,
 };
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
-const NAME: &str = "OpenMLS";
+use super::bytes::{NAME, bytes, message, offered, read_extensions, refused};
+
 const SUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519;
 
 pub struct OpenMls {
@@ -294,44 +294,8 @@ fn capabilities() -> Capabilities {
     )
 }
 
-fn read_extensions(extensions: &[ContextExtension]) -> Result<Extensions<GroupContext>, PeerError> {
-    let mut all = Vec::new();
-    for extension in extensions {
-        let mut wire = extension.kind.to_be_bytes().to_vec();
-        wire.extend(extension.data.tls_serialize_detached().map_err(refused)?);
-        all.push(Extension::tls_deserialize_exact(wire).map_err(refused)?);
-    }
-    Extensions::from_vec(all).map_err(refused)
-}
-
 fn join_config() -> MlsGroupJoinConfig {
     MlsGroupJoinConfig::builder()
         .wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
         .build()
-}
-
-fn offered(
-    (commit, welcome, group_info): (MlsMessageOut, Option<MlsMessageOut>, Option<MlsMessageOut>),
-) -> Result<Commit, PeerError> {
-    Ok(Commit {
-        commit: bytes(&commit)?,
-        welcome: welcome.as_ref().map(bytes).transpose()?,
-        group_info: bytes(&group_info.expect("it was asked for"))?,
-    })
-}
-
-fn message(bytes: &[u8]) -> Result<MlsMessageIn, PeerError> {
-    MlsMessageIn::tls_deserialize_exact(bytes).map_err(refused)
-}
-
-fn bytes(message: &MlsMessageOut) -> Result<Vec<u8>, PeerError> {
-    message.to_bytes().map_err(refused)
-}
-
-fn refused(why: impl std::fmt::Display) -> PeerError {
-    PeerError::Refused {
-        peer: NAME,
-        what: "follow",
-        why: why.to_string(),
-    }
 }
