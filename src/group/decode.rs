@@ -23,6 +23,9 @@ pub(super) fn protocol_message(bytes: &Blob, open: usize) -> Result<ProtocolMess
 
 /// MLSMessage(GroupInfo), its signature not yet verified.
 pub(super) fn group_info(bytes: &Blob) -> Result<VerifiableGroupInfo, GroupError> {
+    if bytes.len() > size::MAX_GROUP_INFO {
+        return Err(GroupError::TooMuch("a GroupInfo"));
+    }
     match message(bytes)?.extract() {
         MlsMessageBodyIn::GroupInfo(info) => Ok(info),
         _ => Err(GroupError::Malformed("a GroupInfo")),
@@ -31,6 +34,9 @@ pub(super) fn group_info(bytes: &Blob) -> Result<VerifiableGroupInfo, GroupError
 
 /// MLSMessage(Welcome).
 pub(super) fn welcome(bytes: &Blob) -> Result<Welcome, GroupError> {
+    if !size::is_small_welcome(bytes.as_slice()) {
+        return Err(GroupError::TooMuch("a Welcome"));
+    }
     match message(bytes)?.extract() {
         MlsMessageBodyIn::Welcome(welcome) => Ok(welcome),
         _ => Err(GroupError::Malformed("a Welcome")),

@@ -15,7 +15,7 @@ use openmls::prelude::{
 
 use super::{
     GroupError, MlsSuite, RoomPolicy, Roster, ServiceIdentity, TermsError, decode, path, rules,
-    submission, terms,
+    size, submission, terms,
 };
 use crate::delivery::{Blob, MAX_ENVELOPE_BYTES};
 use crate::id::{Epoch, GroupId, LeafIndex, ParticipantId};
@@ -36,6 +36,7 @@ pub struct GroupFollower {
     provider: Provider,
     group: PublicGroup,
     group_id: GroupId,
+    suite: MlsSuite,
     /// Of the current epoch.
     members: Members,
     queue: Queue,
@@ -110,6 +111,7 @@ impl GroupFollower {
             tree_bytes: tree.len(),
             group,
             group_id,
+            suite: policy.ciphersuite,
             members,
             queue: Queue::default(),
         })
@@ -290,7 +292,7 @@ impl GroupFollower {
     ) -> Result<StagedChange, FollowError> {
         let (sender, staged) = self.process_commit(commit)?;
         let author = submission::author(&sender, author, &self.members.roster)?;
-        submission::welcome(&self.provider, &staged, welcome)?;
+        submission::welcome(&self.provider, self.suite, &staged, welcome)?;
         submission::group_info(&staged, group_info)?;
         let mut outcome = submission::outcome(&staged, author, &self.members.roster);
         let policy = terms::policy(staged.group_context().extensions());
@@ -348,7 +350,11 @@ impl GroupFollower {
         &self,
         commit: &Blob,
     ) -> Result<(Sender, StagedCommit), FollowError> {
-        let message = decode::protocol_message(commit, self.queue.len())?;
+        let (leaves, open) = (self.members.roster.len(), self.queue.len());
+        if commit.len() > size::max_commit(self.suite, leaves, open) {
+            return Err(GroupError::TooMuch("a commit").into());
+        }
+        let message = decode::protocol_message(commit, open)?;
         if message.epoch() != self.group.group_context().epoch() {
             return Err(FollowError::WrongEpoch {
                 current: self.epoch(),

@@ -1,6 +1,8 @@
 //! Looks at how much an MLS object holds before the MLS library takes it apart: a blank node and an
 //! inline proposal cost a few bytes on the wire, and many times that in memory and in time.
 
+use super::MlsSuite;
+
 /// Most nodes of a ratchet tree: those of 4,096 leaves. An envelope has no place for so many
 /// members, so most of a larger tree is blank.
 pub(super) const MAX_NODES: usize = 2 * 4_096 - 1;
@@ -10,6 +12,54 @@ const REFERENCE: usize = 1 + 1 + 32;
 /// Bytes that all proposals may have that stand in a commit themselves. The rules allow a change of
 /// the lock, and what an external commit needs, 1,200 bytes with a post-quantum key.
 const INLINE: usize = 4 * 1024;
+
+/// Largest GroupInfo, and so what may be encrypted in a Welcome. Trees travel beside them; one inside
+/// would not be seen by [`is_small_tree`].
+pub(super) const MAX_GROUP_INFO: usize = 16 * 1024;
+/// Bytes of an AEAD's tag.
+const TAG: usize = 16;
+/// What a commit has besides proposals, path and sealed secrets: framing, signature, and a leaf.
+const COMMIT: usize = 16 * 1024;
+/// Nodes above a leaf in the largest tree that MLS has.
+const MAX_PATH: usize = 32;
+/// What a secret that is sealed to somebody takes besides the KEM's output: whom it is for, the
+/// secrets themselves, tag, lengths.
+const SEALED: usize = 160;
+
+/// Largest public key, or secret that is encapsulated to it, in bytes.
+fn kem_bytes(suite: MlsSuite) -> usize {
+    if suite.is_post_quantum() { 1_216 } else { 32 }
+}
+
+/// Largest commit in a group of so many leaves with so many open proposals: a path seals one secret
+/// to each of the others at most. Everybody is sent what somebody commits.
+pub(super) fn max_commit(suite: MlsSuite, leaves: usize, open: usize) -> usize {
+    let kem = kem_bytes(suite);
+    let path = MAX_PATH * (kem + SEALED);
+    let secrets = leaves.saturating_mul(kem + SEALED);
+    let proposals = open.saturating_mul(REFERENCE);
+    (COMMIT + path)
+        .saturating_add(secrets)
+        .saturating_add(proposals)
+}
+
+/// Largest Welcome for so many newcomers.
+pub(super) fn max_welcome(suite: MlsSuite, newcomers: usize) -> usize {
+    let secrets = newcomers.saturating_mul(kem_bytes(suite) + SEALED);
+    (MAX_GROUP_INFO + TAG + SEALED).saturating_add(secrets)
+}
+
+/// Whether the GroupInfo that is encrypted in an MLSMessage(Welcome) (RFC 9420 §12.4.3.1) is as small
+/// as one without a tree.
+pub(super) fn is_small_welcome(message: &[u8]) -> bool {
+    let group_info = || {
+        let rest = message.strip_prefix(&[0, 1, 0, 3])?;
+        let (_suite, rest) = rest.split_first_chunk::<2>()?;
+        let (_secrets, rest) = vector(rest)?;
+        Some(vector(rest)?.0)
+    };
+    group_info().is_some_and(|info| info.len() <= MAX_GROUP_INFO + TAG)
+}
 
 /// Whether a ratchet tree (RFC 9420 §12.4.3.3) has no more than [`MAX_NODES`], and nothing behind
 /// them. What is in the nodes is not looked at.
@@ -130,6 +180,14 @@ mod tests {
         assert!(!is_small_tree(&[&[5][..], &parent[..5]].concat()), "cut");
         assert!(!is_small_tree(&[&[6][..], &parent, &[0]].concat()), "more");
         assert!(!is_small_tree(&[2, 1, 3]), "no such node");
+    }
+
+    #[test]
+    fn a_welcome_holds_a_group_info_without_a_tree() {
+        let welcome = |info: usize| [&[0, 1, 0, 3, 0, 1, 2, 7, 7][..], &of(info, 0)].concat();
+        assert!(is_small_welcome(&welcome(MAX_GROUP_INFO + TAG)));
+        assert!(!is_small_welcome(&welcome(MAX_GROUP_INFO + TAG + 1)));
+        assert!(!is_small_welcome(&welcome(9)[..12]), "cut off");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use super::provider::Provider;
 use openmls::prelude::{EncryptedGroupSecrets, OpenMlsProvider, Sender, StagedCommit};
 
-use super::{CommitOutcome, FollowError, GroupError, Roster, credential, decode, rules};
+use super::{
+    CommitOutcome, FollowError, GroupError, MlsSuite, Roster, credential, decode, rules, size,
+};
 use crate::delivery::Blob;
 use crate::id::{Epoch, LeafIndex, ParticipantId};
 
@@ -52,9 +54,11 @@ pub(super) fn newcomer(
     Ok(())
 }
 
-/// The Welcome must be for exactly the key packages that the commit adds.
+/// The Welcome must be for exactly the key packages that the commit adds, and no larger than it need
+/// be: with the tree it has to fit an envelope, or nobody whom it is for could enter.
 pub(super) fn welcome(
     provider: &Provider,
+    suite: MlsSuite,
     staged: &StagedCommit,
     welcome: Option<&Blob>,
 ) -> Result<(), FollowError> {
@@ -66,6 +70,9 @@ pub(super) fn welcome(
     }
     let mut invited = Vec::new();
     if let Some(welcome) = welcome {
+        if welcome.len() > size::max_welcome(suite, added.len()) {
+            return Err(GroupError::TooMuch("a Welcome").into());
+        }
         let secrets = decode::welcome(welcome)?;
         let of = |s: &EncryptedGroupSecrets| s.new_member().as_slice().to_vec();
         invited.extend(secrets.secrets().iter().map(of));

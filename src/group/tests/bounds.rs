@@ -117,3 +117,43 @@ fn who_would_fill_the_envelope_of_those_who_come_later_stays_out() {
     call.accept(&submitted).expect("an honest commit");
     call.propose_add(&Client::new("carol"));
 }
+
+/// A Welcome of a megabyte would not reach whom it is for, who would ask again, and get it again.
+#[test]
+fn a_welcome_is_no_larger_than_it_need_be() {
+    let mut call = Call::new();
+    call.propose_add(&Client::new("bob"));
+    let honest = call.commit();
+    let bytes = honest.welcome.as_ref().expect("an Add").as_slice();
+    let (secrets, info) = size::vector(&bytes[6..]).expect("secrets");
+    let (info, _) = size::vector(info).expect("a GroupInfo");
+    let with = |secrets: &[u8], info: &[u8]| {
+        let long = |bytes: &[u8]| {
+            let length = u32::try_from(bytes.len()).expect("short") | 2 << 30;
+            [&length.to_be_bytes()[..], bytes].concat()
+        };
+        let welcome = [&bytes[..6], &long(secrets), &long(info)].concat();
+        Submitted {
+            commit: honest.commit.clone(),
+            welcome: Some(Blob::new(welcome)),
+            group_info: honest.group_info.clone(),
+        }
+    };
+    let padded = |bytes: &[u8], by: usize| [bytes, &vec![0; by]].concat();
+    let too_much = Some(FollowError::Group(GroupError::TooMuch("a Welcome")));
+    let long_info = with(secrets, &padded(info, 17_000));
+    assert_eq!(call.stage(&long_info).err(), too_much);
+    let long_secrets = with(&padded(secrets, 17_000), info);
+    assert_eq!(call.stage(&long_secrets).err(), too_much);
+    call.accept(&honest).expect("as alice made it");
+}
+
+/// What one member commits, all are sent.
+#[test]
+fn a_commit_is_no_larger_than_it_need_be() {
+    let mut call = Call::new();
+    call.group.set_aad(vec![0; 100_000]);
+    let large = call.commit();
+    let too_much = FollowError::Group(GroupError::TooMuch("a commit"));
+    assert_eq!(call.stage(&large).err(), Some(too_much));
+}
