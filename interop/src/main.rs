@@ -36,7 +36,7 @@ struct Args {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1))]
     suite: u16,
     /// A service with open admission, ws://HOST:PORT, instead of one in this process. It lets nobody
-    /// remove others, so the scenario remove is left out unless it is asked for
+    /// remove others, so the scenarios evict and remove are left out unless they are asked for
     #[arg(long, value_name = "URL")]
     service: Option<String>,
 }
@@ -80,7 +80,7 @@ async fn run(args: Args) -> Result<bool, Box<dyn std::error::Error>> {
         (None, None) => Scenario::ALL.into(),
         (None, Some(_)) => {
             let all = Scenario::ALL.into_iter();
-            all.filter(|one| *one != Scenario::Remove).collect()
+            all.filter(|one| !one.moderates()).collect()
         }
     };
     let url = match args.service {
