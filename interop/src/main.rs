@@ -15,7 +15,7 @@ use mls_srtp::id::RoomName;
 /// prints for every epoch the epoch authenticator, the exporter's output and the SRTP master key and
 /// salt of every sender, as each of them has it.
 ///
-/// ts-mls needs Node.js, and `npm ci` in interop/ts-mls.
+/// ts-mls needs Node.js 18 or later with npm, which brings its packages at the first time.
 ///
 /// THESE ARE SECRETS, of groups that are thrown away at once: do not point it at a room of people.
 ///
@@ -83,12 +83,17 @@ async fn run(args: Args) -> Result<bool, Box<dyn std::error::Error>> {
             all.filter(|one| !one.moderates()).collect()
         }
     };
+    let rooms = args.peer.rooms();
+    // Before anything is played: who lacks something shall hear of it at once.
+    for kind in rooms.iter().flatten() {
+        kind.prepare()?;
+    }
     let url = match args.service {
         Some(url) => url,
         None => service::start().await?,
     };
     let mut reports = Vec::new();
-    for peers in args.peer.rooms() {
+    for peers in rooms {
         for scenario in &scenarios {
             let call = Call::new(&url, vacant_room()?);
             let report = Report::of(*scenario, call, &peers).await;
