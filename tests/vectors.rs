@@ -1,8 +1,12 @@
 //! The vectors that this project publishes: `tests/vectors/mls-srtp-v1.json` for packets,
-//! `tests/vectors/sframe-v1.json` for frames, `tests/vectors/codes-v1.json` for what people compare.
+//! `tests/vectors/sframe-v1.json` for frames, `tests/vectors/codes-v1.json` for what people compare,
+//! `tests/vectors/chain-v1.json` for the hash chain of a room's log.
 //!
 //! Any implementation of the format can be checked with them. After a deliberate change write them
 //! anew with `WRITE_VECTORS=1 cargo test -p mls-srtp --test vectors`.
+
+#[path = "vectors/chain.rs"]
+mod chain;
 
 use std::path::Path;
 

@@ -15,7 +15,7 @@ use mls_srtp::id::RoomName;
 /// prints for every epoch the epoch authenticator, the exporter's output and the SRTP master key and
 /// salt of every sender, as each of them has it.
 ///
-/// ts-mls needs Node.js, and `npm ci` in interop/ts-mls.
+/// ts-mls needs Node.js 18 or later with npm, which brings its packages at the first time.
 ///
 /// THESE ARE SECRETS, of groups that are thrown away at once: do not point it at a room of people.
 ///
@@ -36,7 +36,7 @@ struct Args {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1))]
     suite: u16,
     /// A service with open admission, ws://HOST:PORT, instead of one in this process. It lets nobody
-    /// remove others, so the scenario remove is left out unless it is asked for
+    /// remove others, so the scenarios evict and remove are left out unless they are asked for
     #[arg(long, value_name = "URL")]
     service: Option<String>,
 }
@@ -80,15 +80,20 @@ async fn run(args: Args) -> Result<bool, Box<dyn std::error::Error>> {
         (None, None) => Scenario::ALL.into(),
         (None, Some(_)) => {
             let all = Scenario::ALL.into_iter();
-            all.filter(|one| *one != Scenario::Remove).collect()
+            all.filter(|one| !one.moderates()).collect()
         }
     };
+    let rooms = args.peer.rooms();
+    // Before anything is played: who lacks something shall hear of it at once.
+    for kind in rooms.iter().flatten() {
+        kind.prepare()?;
+    }
     let url = match args.service {
         Some(url) => url,
         None => service::start().await?,
     };
     let mut reports = Vec::new();
-    for peers in args.peer.rooms() {
+    for peers in rooms {
         for scenario in &scenarios {
             let call = Call::new(&url, vacant_room()?);
             let report = Report::of(*scenario, call, &peers).await;

@@ -22,6 +22,9 @@ pub enum Scenario {
     Withdraw,
     /// They leave: the service proposes it, we commit it, and their MLS says so.
     Leave,
+    /// Our key manager removes them while they stay, and their MLS says so. The service must allow
+    /// everybody to remove.
+    Evict,
     /// We leave: the service proposes it, they commit it, and our key manager says so.
     WeLeave,
     /// They remove us, and our key manager says so. The service must allow everybody to remove.
@@ -47,7 +50,7 @@ const BETWEEN_RETURNS: Duration = Duration::from_millis(150);
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Join,
         Self::Create,
         Self::Return,
@@ -55,6 +58,7 @@ impl Scenario {
         Self::Commit,
         Self::Withdraw,
         Self::Leave,
+        Self::Evict,
         Self::WeLeave,
         Self::Remove,
     ];
@@ -75,9 +79,15 @@ impl Scenario {
             Self::Commit => "they commit, we follow",
             Self::Withdraw => "they commit what is not withdrawn",
             Self::Leave => "they leave, we commit it",
+            Self::Evict => "we remove them",
             Self::WeLeave => "we leave, they commit it",
             Self::Remove => "they remove us",
         }
+    }
+
+    /// Whether somebody removes somebody else in it, which the service must allow.
+    pub const fn moderates(self) -> bool {
+        matches!(self, Self::Evict | Self::Remove)
     }
 
     /// Plays it in a vacant room; what must be so besides equal secrets.
@@ -92,18 +102,19 @@ impl Scenario {
             Self::WeReturn => we_come_back(call, peers).await,
             Self::Commit => commit(call, peers).await,
             Self::Withdraw => withdraw(call, peers).await,
-            Self::Leave => leave(call, peers).await,
+            Self::Leave => they_go(call, peers, false).await,
+            Self::Evict => they_go(call, peers, true).await,
             Self::WeLeave => we_go(call, peers, false).await,
             Self::Remove => we_go(call, peers, true).await,
         }
     }
 }
 
-/// One of ours creates, and all others join one by one; where they sit.
-async fn join(call: &mut Call, peers: &[PeerKind]) -> Result<Vec<Seat>, CallError> {
-    call.enter_ours(OURS).await?;
+/// One of ours creates, and all others join one by one; where they and ours sit.
+async fn join(call: &mut Call, peers: &[PeerKind]) -> Result<(Vec<Seat>, Seat), CallError> {
+    let ours = call.enter_ours(OURS).await?;
     call.until_members(1).await?;
-    enter(call, peers, 1).await
+    Ok((enter(call, peers, 1).await?, ours))
 }
 
 /// One of the others creates, and everybody else joins one by one; where they and ours sit.
@@ -128,7 +139,7 @@ async fn enter(
 }
 
 async fn come_back(call: &mut Call, peers: &[PeerKind]) -> Result<Vec<Check>, CallError> {
-    let seats = join(call, peers).await?;
+    let (seats, _) = join(call, peers).await?;
     for seat in &seats {
         call.lose_state(*seat).await?;
         call.until_next_epoch(1 + seats.len()).await?;
@@ -177,12 +188,21 @@ async fn withdraw(call: &mut Call, peers: &[PeerKind]) -> Result<Vec<Check>, Cal
     Ok(Vec::new())
 }
 
-async fn leave(call: &mut Call, peers: &[PeerKind]) -> Result<Vec<Check>, CallError> {
+/// The others go one by one, of themselves or removed by ours.
+async fn they_go(
+    call: &mut Call,
+    peers: &[PeerKind],
+    removed: bool,
+) -> Result<Vec<Check>, CallError> {
     let mut checks = Vec::new();
-    let seats = join(call, peers).await?;
+    let (seats, ours) = join(call, peers).await?;
     let mut members = 1 + seats.len();
     for seat in seats {
-        call.leave(seat).await?;
+        if removed {
+            call.evict(ours, seat).await?;
+        } else {
+            call.leave(seat).await?;
+        }
         call.until_out(seat).await?;
         members -= 1;
         call.until_members(members).await?;

@@ -1,7 +1,9 @@
 //! The command as people and scripts call it.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Output};
 
+use interop::scenario::Scenario;
 use serde_json::Value;
 
 fn interop(arguments: &[&str]) -> Output {
@@ -9,27 +11,78 @@ fn interop(arguments: &[&str]) -> Output {
     command.args(arguments).output().expect("it starts")
 }
 
-#[test]
-fn json_shows_everybodys_secrets_side_by_side() {
-    let output = interop(&["--json", "--peer", "mls-rs", "--scenario", "join"]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
+/// What a member has of an epoch: its two secrets, and of every sender leaf, key and salt.
+fn secrets(member: &Value) -> (Vec<String>, Vec<u64>) {
+    let hex = |value: &Value, digits| {
+        let value = value.as_str().expect("a text").to_owned();
+        let is_hex = value.bytes().all(|digit| digit.is_ascii_hexdigit());
+        assert!(is_hex && value.len() == digits, "{value}");
+        value
+    };
+    let mut values = vec![
+        hex(&member["epoch_authenticator"], 64),
+        hex(&member["exporter"], 64),
+    ];
+    let senders = member["senders"].as_array().expect("senders");
+    let mut leaves = Vec::new();
+    for sender in senders {
+        leaves.push(sender["leaf"].as_u64().expect("a leaf"));
+        values.push(hex(&sender["master_key"], 32));
+        values.push(hex(&sender["master_salt"], 24));
+    }
+    (values, leaves)
+}
+
+/// Every scenario with these peers, as one document that holds all secrets of everybody: in each
+/// epoch equal for all members, and no value twice, neither in an epoch nor in another one.
+fn json_holds_all_secrets(peer: &str, implementations: &[&str]) {
+    let output = interop(&["--json", "--peer", peer]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
     let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(document["agreed"], true);
-    assert_eq!(document["runs"][0]["scenario"], "join");
-    let epoch = &document["runs"][0]["epochs"][1];
-    assert_eq!(epoch["epoch"], 1);
-    let [ours, theirs] = [0, 1].map(|member| &epoch["members"][member]);
-    assert_ne!(ours["implementation"], theirs["implementation"]);
-    for (what, digits) in [("epoch_authenticator", 64), ("exporter", 64)] {
-        assert_eq!(ours[what].as_str().map(str::len), Some(digits), "{what}");
-        assert_eq!(ours[what], theirs[what], "{what}");
+    let runs = document["runs"].as_array().expect("runs");
+    let played = runs.iter().map(|run| run["scenario"].as_str());
+    let all = Scenario::ALL.map(Scenario::name);
+    assert!(played.eq(all.iter().map(|name| Some(name.as_str()))));
+    let mut seen = BTreeSet::new();
+    for run in runs {
+        let mut took_part = BTreeSet::new();
+        for epoch in run["epochs"].as_array().expect("epochs") {
+            let members = epoch["members"].as_array().expect("members");
+            let mut leaves: Vec<_> = members.iter().map(|one| one["leaf"].as_u64()).collect();
+            leaves.sort_unstable();
+            let (first, _) = secrets(&members[0]);
+            for member in members {
+                let (values, of) = secrets(member);
+                assert_eq!(values, first, "{epoch:#}");
+                assert!(
+                    of.into_iter().map(Some).eq(leaves.iter().copied()),
+                    "{epoch:#}"
+                );
+                took_part.insert(member["implementation"].as_str().expect("a name"));
+            }
+            for value in first {
+                assert!(seen.insert(value), "a secret comes twice: {epoch:#}");
+            }
+        }
+        for name in implementations {
+            assert!(
+                took_part.iter().any(|who| who.starts_with(name)),
+                "{took_part:?}"
+            );
+        }
     }
-    for sender in [0, 1] {
-        let keys = &ours["senders"][sender];
-        assert_eq!(keys["master_key"].as_str().map(str::len), Some(32));
-        assert_eq!(keys["master_salt"].as_str().map(str::len), Some(24));
-        assert_eq!(*keys, theirs["senders"][sender]);
-    }
+}
+
+#[test]
+fn json_holds_all_secrets_of_us_and_mls_rs() {
+    json_holds_all_secrets("mls-rs", &["mls-srtp ", "mls-rs "]);
+}
+
+#[test]
+fn json_holds_all_secrets_of_us_and_ts_mls() {
+    json_holds_all_secrets("ts-mls", &["mls-srtp ", "ts-mls "]);
 }
 
 #[test]

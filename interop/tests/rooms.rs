@@ -26,6 +26,7 @@ macro_rules! rooms_with {
             we_follow_their_commits: Commit,
             they_leave_out_what_is_withdrawn: Withdraw,
             they_leave_and_know_it: Leave,
+            they_know_that_we_removed_them: Evict,
             they_commit_that_we_leave: WeLeave,
             they_remove_us: Remove,
         }

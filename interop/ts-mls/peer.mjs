@@ -2,6 +2,9 @@
 // {"id":2,"op":"join","welcome":…,"tree":…} is answered by {"id":2,"ok":…} or
 // {"id":2,"error":"words"}. The first operation is `open`.
 
+// First, for what is imported below looks for it at once.
+import "./webcrypto.mjs";
+
 import { createInterface } from "node:readline";
 
 import { Device } from "./device.mjs";

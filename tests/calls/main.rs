@@ -22,6 +22,7 @@ mod takeover;
 mod trust;
 mod world;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mls_srtp::delivery::{ClientMessage, LogBody, Refusal, ServiceMessage};
@@ -363,24 +364,41 @@ fn epoch_changes(world: &World, user: &str) -> usize {
 #[test]
 fn an_entry_received_twice_changes_nothing() {
     let mut world = three();
-    let (group_id, epoch) = world.assert_agreed(&["alice", "bob", "carol"]);
-    let entry = mls_srtp::delivery::LogEntry {
-        group_id,
-        seq: Seq::new(1),
-        term: 0,
-        chain: garbage(),
-        body: LogBody::Proposal {
-            epoch,
-            proposal: garbage(),
-        },
-    };
-    let now = world.now;
-    world
-        .get("bob")
-        .manager
-        .handle_message(ServiceMessage::Entry(entry), now);
+    world.get("bob").hold_receiving = true;
+    world.join("dave");
+    world.leave("carol");
     world.run(A_WHILE);
-    world.assert_agreed(&["alice", "bob", "carol"]);
+    // Everything that the log tells bob meanwhile: proposals, commits and announcements.
+    let inbox = world.at("bob").inbox.iter();
+    let entries = inbox.filter(|message| matches!(message, ServiceMessage::Entry(_)));
+    let told: Vec<_> = entries.cloned().collect();
+    let kinds: BTreeSet<_> = told.iter().map(kind_of).collect();
+    assert_eq!(kinds, BTreeSet::from(["application", "commit", "proposal"]));
+    world.get("bob").hold_receiving = false;
+    world.run(A_WHILE);
+    let before = world.assert_agreed(&["alice", "bob", "dave"]);
+    let now = world.now;
+    for entry in told {
+        let manager = &mut world.get("bob").manager;
+        manager.handle_message(entry, now);
+        let led_to = manager.poll_output();
+        assert!(led_to.is_none(), "{led_to:?}");
+    }
+    world.run(A_WHILE);
+    assert_eq!(world.assert_agreed(&["alice", "bob", "dave"]), before);
+    world.everybody_hears_everybody();
+}
+
+fn kind_of(message: &ServiceMessage) -> &'static str {
+    let ServiceMessage::Entry(entry) = message else {
+        return "no entry";
+    };
+    match entry.body {
+        LogBody::Proposal { .. } => "proposal",
+        LogBody::Commit { .. } => "commit",
+        LogBody::Application { .. } => "application",
+        _ => "another",
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Looks for secrets in text: as they are, in hexadecimal, in base64, and as lists of numbers.
+//! Looks for secrets in text: as they are, in hexadecimal, in base64, as lists of numbers, and in strings
+//! with escapes or percent signs.
 //!
 //! Eight bytes in a row are a find. The text is decoded in every way at once, and what comes out is
 //! compared with every eight bytes of every secret.
@@ -57,7 +58,10 @@ impl Secrets {
                 }
             }
         };
-        look("as it is", text);
+        // But for escapes, strings of programs and of URLs have it as it is, too.
+        for plain in [text, &decoded(text, backslash), &decoded(text, percent)] {
+            look("as it is", plain);
+        }
         for run in runs(text, u8::is_ascii_hexdigit) {
             for from in 0..2 {
                 look("in hex", &unhex(&run[from.min(run.len())..]));
@@ -75,6 +79,40 @@ impl Secrets {
             }
         }
         found
+    }
+}
+
+/// A text with its escapes replaced by the bytes that they stand for; `escape` reads one where it
+/// begins, and tells its length.
+fn decoded(text: &[u8], escape: impl Fn(&[u8]) -> Option<(u8, usize)>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.first() {
+        let (byte, length) = escape(rest).unwrap_or((*first, 1));
+        bytes.push(byte);
+        rest = &rest[length..];
+    }
+    bytes
+}
+
+/// As `{:?}` of `bytes::Bytes` and `escape_ascii` write bytes.
+fn backslash(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [b'\\', b'x', high, low, ..] => Some((*unhex(&[*high, *low]).first()?, 4)),
+        [b'\\', b'n', ..] => Some((b'\n', 2)),
+        [b'\\', b'r', ..] => Some((b'\r', 2)),
+        [b'\\', b't', ..] => Some((b'\t', 2)),
+        [b'\\', b'0', ..] => Some((0, 2)),
+        [b'\\', quoted @ (b'\\' | b'"' | b'\''), ..] => Some((*quoted, 2)),
+        _ => None,
+    }
+}
+
+/// As URLs have bytes (RFC 3986 §2.1).
+fn percent(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [b'%', high, low, ..] => Some((*unhex(&[*high, *low]).first()?, 3)),
+        _ => None,
     }
 }
 
@@ -114,11 +152,11 @@ fn unbase64(text: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Numbers below 256 with commas or spaces between them, as `{:?}`, `{:#?}`, `{:x?}` and JSON
-/// write bytes.
+/// Numbers below 256 with commas, spaces or colons between them, as `{:?}`, `{:#?}`, `{:x?}`, JSON and
+/// fingerprints write bytes.
 fn lists(text: &[u8], radix: u32) -> Vec<Vec<u8>> {
     let mut lists = Vec::new();
-    let between = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
+    let between = |byte: &u8| byte.is_ascii_whitespace() || b",:".contains(byte);
     let pieces = runs(text, |byte| {
         byte.is_ascii_hexdigit() || between(byte) || *byte == b'x'
     });
@@ -198,6 +236,8 @@ fn a_secret_is_found_however_it_is_written() {
     for from in 0..12 {
         let part = &secret[from..from + 12];
         let hex: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
+        let colons: Vec<_> = part.iter().map(|byte| format!("{byte:02x}")).collect();
+        let percent: String = part.iter().map(|byte| format!("%{byte:02X}")).collect();
         let behind: String = "x".repeat(from);
         let written = [
             part.to_vec(),
@@ -210,11 +250,23 @@ fn a_secret_is_found_however_it_is_written() {
             format!("{part:x?}").into_bytes(),
             format!("{part:#04x?}").into_bytes(),
             serde_json::to_vec(part).expect("JSON"),
+            format!("b\"{}\"", part.escape_ascii()).into_bytes(),
+            format!("SHA {}", colons.join(":")).into_bytes(),
+            format!("?key={percent}").into_bytes(),
         ];
         for text in written {
             let shown = String::from_utf8_lossy(&text).into_owned();
             assert!(!secrets.found_in(&text).is_empty(), "{shown}");
         }
+    }
+    let mut awkward = Secrets::default();
+    awkward.add("awkward", b"\0\n\r\t\\\"'%");
+    for text in [
+        r#"\0\n\r\t\\\"'%"#,
+        r#"\x00\n\r\t\\\"\'%"#,
+        "%00%0a%0D%09\\\"'%25",
+    ] {
+        assert!(!awkward.found_in(text.as_bytes()).is_empty(), "{text}");
     }
     // Zeros are in every secret and in every text.
     let mut zeros = Secrets::default();

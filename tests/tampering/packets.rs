@@ -158,6 +158,51 @@ fn every_bit_is_authenticated_or_a_hops_to_change() {
     }
 }
 
+/// Forgeries of packets far ahead, as the first of a stream and later. Had they moved the window, what
+/// comes after them would be behind it, and the packet that was forged would be a repeated one.
+#[test]
+fn forgeries_far_ahead_move_no_window() {
+    for profile in Profile::ALL {
+        let (mut alice, mut receiver) = (member(profile, ALICE), member(profile, BOB));
+        let mut sent = |sequence: u16| {
+            let packet = Rtp {
+                ssrc: CAMERA,
+                sequence,
+                csrc: Vec::new(),
+                extension: None,
+                payload: b"a picture".to_vec(),
+            };
+            (packet.protected(&mut alice), packet.content())
+        };
+        let [first, second, far] = [1, 2, 20_000].map(&mut sent);
+        // Behind the tag: MKI, roll-over counter and an OHB of one byte.
+        let (tag, counter) = (first.0.len() - 8, first.0.len() - 3);
+        let forge = |receiver: &mut MediaPipeline| {
+            for (of, byte) in [
+                (&far, tag),
+                (&far, counter),
+                (&first, counter),
+                (&second, 2),
+            ] {
+                let mut forged = of.0.clone();
+                forged[byte] ^= 0x40;
+                assert_eq!(
+                    opened(receiver.open(forged, NOW)),
+                    None,
+                    "{profile}, {byte}"
+                );
+            }
+        };
+        for (wire, content) in [first.clone(), second.clone(), far.clone()] {
+            forge(&mut receiver);
+            let opened = opened(receiver.open(wire, NOW));
+            assert_eq!(opened, Some((ALICE, content)), "{profile}");
+        }
+        let again = receiver.open(far.0, NOW);
+        assert_eq!(again, Opening::Refused(OpenError::Replayed), "{profile}");
+    }
+}
+
 /// Packets of both senders and both streams, whose sequence numbers rise.
 fn traffic() -> impl Strategy<Value = Vec<(LeafIndex, Rtp)>> {
     let csrc = prop::collection::vec(any::<u32>(), 0..3);

@@ -5,6 +5,7 @@
 
 pub mod mls_rs;
 mod node;
+mod packages;
 pub mod ts_mls;
 
 use mls_srtp::id::ParticipantId;
@@ -29,6 +30,17 @@ impl PeerKind {
         match self {
             Self::MlsRs => "mls-rs",
             Self::TsMls => "ts-mls",
+        }
+    }
+
+    /// Brings what the implementation needs and is not here yet. It may take a minute.
+    ///
+    /// # Errors
+    /// [`PeerError::NotInstalled`] when that fails, with a remedy.
+    pub fn prepare(self) -> Result<(), PeerError> {
+        match self {
+            Self::MlsRs => Ok(()),
+            Self::TsMls => ts_mls::prepare(),
         }
     }
 

@@ -1,7 +1,6 @@
 //! A Node program that answers one JSON object a line, and its life.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -11,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::PeerError;
+use super::{PeerError, packages};
 
 /// How long an answer may take before the program counts as gone.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,7 +39,7 @@ impl Node {
         folder: &str,
         program: &str,
     ) -> Result<Self, PeerError> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let folder = packages::folder(folder);
         if !folder.join("node_modules").is_dir() {
             let remedy = "run `npm ci` in interop/ts-mls";
             return Err(PeerError::NotInstalled { peer, remedy });
@@ -55,7 +54,7 @@ impl Node {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| {
             if error.kind() == std::io::ErrorKind::NotFound {
-                let remedy = "install Node.js 20 or later";
+                let remedy = "install Node.js 18 or later";
                 PeerError::NotInstalled { peer, remedy }
             } else {
                 gone(peer, error)

@@ -6,9 +6,18 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::node::Node;
+use super::packages;
 use super::{Commit, ContextExtension, Member, Offer, Peer, PeerError, Received, View};
 
 const NAME: &str = "ts-mls 1.6.4";
+
+/// Where its packages and its program are.
+const FOLDER: &str = "ts-mls";
+
+/// Brings its packages.
+pub(super) fn prepare() -> Result<(), PeerError> {
+    packages::bring(NAME, FOLDER)
+}
 
 /// A device that runs ts-mls.
 pub struct TsMls {
@@ -27,7 +36,7 @@ impl TsMls {
         extensions: &[u16],
         credentials: &[u16],
     ) -> Result<Self, PeerError> {
-        let mut node = Node::start(NAME, "ts-mls", "peer.mjs")?;
+        let mut node = Node::start(NAME, FOLDER, "peer.mjs")?;
         let device = json!({
             "identity": identity,
             "extensions": extensions,

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use mls_srtp::delivery::{Blob, ClientMessage, CloseReason, ServiceMessage};
+use mls_srtp::delivery::{Blob, ClientMessage, CloseReason, Refusal, ServiceMessage};
 use mls_srtp::event::Event;
+use mls_srtp::id::RoomName;
 use mls_srtp_signaling::access::OpenAccess;
 use mls_srtp_signaling::{RoomConfig, ServerBuilder, ServerHandle, ServiceConfig, ServiceStats};
 
@@ -157,19 +158,44 @@ async fn more_connections_than_allowed_are_refused_and_places_come_back() {
     assert!(second.is_ok());
 }
 
+/// The answer to a hello in a room of that name.
+async fn knock(address: &str, name: &str) -> (Raw, Option<ServiceMessage>) {
+    let mut client = Raw::connect(address).await;
+    let mut hello = hello("alice", None);
+    if let ClientMessage::Hello { room, .. } = &mut hello {
+        *room = RoomName::new(name).expect("a name");
+    }
+    client.say(&hello).await;
+    let answer = client.next().await;
+    (client, answer)
+}
+
+fn is_room(answer: &Option<ServiceMessage>) -> bool {
+    matches!(answer, Some(ServiceMessage::Room { .. }))
+}
+
 #[tokio::test]
-async fn no_more_rooms_than_allowed() {
+async fn no_more_rooms_than_allowed_and_places_come_back() {
     let config = ServiceConfig {
-        max_rooms: 0,
+        max_rooms: 2,
         ..ServiceConfig::default()
     };
-    let (address, _handle) = start(config).await;
-    let mut client = Raw::connect(&address).await;
-    client.say(&hello("alice", None)).await;
-    assert_eq!(
-        client.refusal().await,
-        mls_srtp::delivery::Refusal::RoomFull
-    );
+    let (address, handle) = start(config).await;
+    let (first, answer) = knock(&address, "first").await;
+    assert!(is_room(&answer), "{answer:?}");
+    let (_second, answer) = knock(&address, "second").await;
+    assert!(is_room(&answer), "{answer:?}");
+    let (_refused, answer) = knock(&address, "third").await;
+    let Some(ServiceMessage::Refused { reason, .. }) = answer else {
+        panic!("a third room of two: {answer:?}");
+    };
+    assert_eq!(reason, Refusal::RoomFull);
+    let (_too, answer) = knock(&address, "second").await;
+    assert!(is_room(&answer), "a room that is there: {answer:?}");
+    drop(first);
+    until(&handle, |stats| stats.rooms == 1).await;
+    let (_third, answer) = knock(&address, "third").await;
+    assert!(is_room(&answer), "{answer:?}");
 }
 
 #[tokio::test]
