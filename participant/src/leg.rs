@@ -81,8 +81,8 @@ pub enum LegEvent {
         /// Why it failed last, for a person.
         reason: String,
     },
-    /// The SFU knows one of our SSRCs as somebody else's. Announce others and give them to
-    /// [`MediaLeg::set_tracks`]; it connects by itself.
+    /// The SFU knows one of our SSRCs as somebody else's. Give others to [`MediaLeg::set_tracks`];
+    /// it connects by itself. Announce them once it has, or they may be taken as well.
     SsrcTaken,
     /// A packet was received and opened.
     Packet(RemotePacket),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::allowance::Allowance;
 use crate::error::SfuError;
 
 /// How the payloads of a room are laid out; decides what may be written behind them.
@@ -30,6 +31,14 @@ pub struct SfuConfig {
     /// Most streams one participant may publish. Default 4: microphone, camera, screen and
     /// its sound.
     pub max_streams_per_publisher: usize,
+    /// Offers one participant may make, refused ones included. Default 5 at once and one every 2 s
+    /// beyond: a client whose connection fails again and again pauses longer, and everybody's
+    /// media stands still while an offer is worked at.
+    pub offers: Allowance,
+    /// Streams that are new to the room, of one participant; those that a new connection only
+    /// carries on do not count. Default 64 at once and one every 10 s beyond: each takes a media
+    /// section of everybody else for good, and there are [`Self::max_media_sections`] of them.
+    pub new_streams: Allowance,
     /// Largest accepted session description in bytes. Default 256 KiB: an answer to 200 remote
     /// tracks takes about 150 KB.
     pub max_sdp_bytes: usize,
@@ -68,6 +77,14 @@ impl SfuConfig {
             default_format: PayloadFormat::Double,
             max_participants_per_room: 200,
             max_streams_per_publisher: 4,
+            offers: Allowance {
+                at_once: 5,
+                every: Duration::from_secs(2),
+            },
+            new_streams: Allowance {
+                at_once: 64,
+                every: Duration::from_secs(10),
+            },
             max_sdp_bytes: 256 * 1024,
             max_media_sections: 512,
             offer_delay: Duration::from_millis(50),
@@ -102,6 +119,13 @@ impl SfuConfig {
         }
         if self.max_participants_per_room == 0 || self.max_streams_per_publisher == 0 {
             return Err(SfuError::Config("a room needs participants and streams"));
+        }
+        if self.offers.at_once == 0
+            || (self.new_streams.at_once as usize) < self.max_streams_per_publisher
+        {
+            return Err(SfuError::Config(
+                "a participant must be able to offer all its streams at once",
+            ));
         }
         Ok(())
     }

@@ -16,7 +16,8 @@ pub enum Fault {
     Internal,
 }
 
-/// Why a command was refused. Nothing changed when a command returns an error.
+/// Why a command was refused. Nothing changed when a command returns an error, but that a refused
+/// offer counts among the participant's offers.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SfuError {
@@ -53,6 +54,10 @@ pub enum SfuError {
         /// The configured limit.
         limit: usize,
     },
+    /// More than [`crate::SfuConfig::offers`] or [`crate::SfuConfig::new_streams`] allow: wait and
+    /// offer again.
+    #[error("too many offers or new streams of this participant; wait and offer again")]
+    TooManyOffers,
     /// The offer has streams, and the participant may not send: offer again to receive only.
     #[error("this participant may not send media; offer again to receive only")]
     MayNotPublish,
@@ -124,6 +129,7 @@ impl SfuError {
             | E::NoCommonCodec { .. }
             | E::SsrcTaken { .. }
             | E::TooManyStreams { .. }
+            | E::TooManyOffers
             | E::MayNotPublish
             | E::NoOfferOutstanding
             | E::AnswerMismatch(_) => Fault::Client,
@@ -148,6 +154,7 @@ impl SfuError {
             E::NoCommonCodec { .. } => "no_common_codec",
             E::SsrcTaken { .. } => "ssrc_taken",
             E::TooManyStreams { .. } => "too_many_streams",
+            E::TooManyOffers => "too_many_offers",
             E::MayNotPublish => "may_not_publish",
             E::NoOfferOutstanding => "no_offer_outstanding",
             E::AnswerMismatch(_) => "answer_mismatch",

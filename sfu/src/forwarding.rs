@@ -123,6 +123,12 @@ impl ForwardingTable {
         false
     }
 
+    /// Whether `next` is a stream that is here already, over a new connection.
+    pub(crate) fn has(&self, next: &Stream) -> bool {
+        let old = self.streams.get(&next.publication.ssrc);
+        old.is_some_and(|old| old.continues_as(next))
+    }
+
     /// The streams of `participant` that `next` does not continue, taken out of the table.
     pub(crate) fn withdraw(&mut self, participant: &ParticipantId, next: &[Stream]) -> Vec<Stream> {
         let gone: Vec<u32> = self

@@ -57,6 +57,7 @@
     )
 )]
 
+mod allowance;
 mod codec;
 mod config;
 mod contained;
@@ -69,6 +70,7 @@ mod forwarding;
 mod id;
 mod keyframe;
 mod keyframe_relay;
+mod ledger;
 mod membership;
 mod monitor;
 mod negotiation;
@@ -87,6 +89,7 @@ mod socket;
 mod stats;
 pub mod window;
 
+pub use allowance::Allowance;
 pub use config::{PayloadFormat, SfuConfig};
 pub use error::{Fault, SfuError};
 pub use event::{DisconnectReason, Event, MediaKind, Transmit};

@@ -54,8 +54,8 @@ impl Sfu {
     ///
     /// # Errors
     ///
-    /// [`SfuError::SsrcTaken`], [`SfuError::RoomFull`], or a fault of the offer. An existing
-    /// connection of the participant then lives on.
+    /// [`SfuError::SsrcTaken`], [`SfuError::RoomFull`], [`SfuError::TooManyOffers`], or a fault of
+    /// the offer. An existing connection of the participant then lives on.
     pub fn connect(
         &mut self,
         room: &RoomId,
@@ -80,6 +80,8 @@ impl Sfu {
         now: Instant,
     ) -> Result<String, SfuError> {
         self.check_space(room, participant)?;
+        let who = (room, participant);
+        self.ledger.offer(who, &self.config, now)?;
         let (mut peer, answer, publications) =
             Peer::accept(now, &self.config, room.clone(), participant.clone(), offer)?;
         if !permissions.publish && !publications.is_empty() {
@@ -89,6 +91,19 @@ impl Sfu {
         self.check_ssrcs(room, participant, &publications)?;
 
         let key = PeerKey(self.next_key);
+        let streams: Vec<Stream> = publications
+            .into_iter()
+            .map(|publication| Stream {
+                publisher: key,
+                participant: participant.clone(),
+                publication,
+                keyframes: KeyframeThrottle::new(self.config.keyframe_interval),
+                legs: Vec::new(),
+            })
+            .collect();
+        let number = self.new_ones(room, &streams);
+        self.ledger.new_streams(who, number, &self.config, now)?;
+
         self.next_key += 1;
         self.demux.add(&peer.ufrag, key);
         self.peers.insert(key, peer);
@@ -102,16 +117,6 @@ impl Sfu {
             .entry(room.clone())
             .or_insert_with(|| Room::new(format));
         let old = state.participants.insert(participant.clone(), key);
-        let streams: Vec<Stream> = publications
-            .into_iter()
-            .map(|publication| Stream {
-                publisher: key,
-                participant: participant.clone(),
-                publication,
-                keyframes: KeyframeThrottle::new(self.config.keyframe_interval),
-                legs: Vec::new(),
-            })
-            .collect();
         if let Some(old) = old {
             self.take_out(old);
         }
@@ -198,6 +203,13 @@ impl Sfu {
             }
         }
         Ok(())
+    }
+
+    /// How many of a participant's streams take a leg to everybody else.
+    fn new_ones(&self, room: &RoomId, streams: &[Stream]) -> usize {
+        let table = self.rooms.get(room).map(|state| &state.table);
+        let is_new = |stream: &&Stream| !table.is_some_and(|table| table.has(stream));
+        streams.iter().filter(is_new).count()
     }
 
     /// Adds streams to the table and a leg to everyone else for each new one.

@@ -13,6 +13,7 @@ use crate::event::{DisconnectReason, Event, Transmit};
 use crate::forward::{Forwarder, Tap};
 use crate::forwarding::LegState;
 use crate::id::{ParticipantId, PeerKey, RoomId};
+use crate::ledger::Ledger;
 use crate::negotiation::Step;
 use crate::peer::{Peer, PeerEvent};
 use crate::room::Room;
@@ -30,6 +31,7 @@ pub struct Sfu {
     pub(crate) rooms: HashMap<RoomId, Room>,
     pub(crate) peers: HashMap<PeerKey, Peer>,
     pub(crate) next_key: u64,
+    pub(crate) ledger: Ledger,
     pub(crate) demux: Demux,
     pub(crate) totals: Totals,
     /// Peers that may have something to send.
@@ -60,6 +62,7 @@ impl Sfu {
             rooms: HashMap::new(),
             peers: HashMap::new(),
             next_key: 0,
+            ledger: Ledger::default(),
             demux: Demux::default(),
             totals: Totals::default(),
             queued: Vec::new(),

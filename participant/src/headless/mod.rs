@@ -218,6 +218,7 @@ impl Headless {
             leg,
             publisher: Some(publisher),
             tracks,
+            untold: false,
             reassembly: Reassembly::new(AssemblerConfig {
                 sealed,
                 ..AssemblerConfig::default()

@@ -30,6 +30,8 @@ pub(super) struct Run {
     pub(super) leg: MediaLeg,
     pub(super) publisher: Option<Publisher>,
     pub(super) tracks: Tracks,
+    /// The others are still to be told of our SSRCs.
+    pub(super) untold: bool,
     pub(super) reassembly: Reassembly,
     /// In a room of frames: what opens them.
     pub(super) opener: Option<FrameOpener>,
@@ -144,6 +146,7 @@ impl Run {
             LegEvent::KeyframeWanted { ssrc } => self.give_keyframe(ssrc),
             LegEvent::Connected => {
                 tracing::info!("media connected");
+                self.tell_new_ssrcs().await;
                 self.note(|progress, now| {
                     progress.media_reconnects += u32::from(progress.media_at.is_some());
                     progress.media_at.get_or_insert(now);
@@ -173,17 +176,25 @@ impl Run {
         });
     }
 
-    /// Our streams go on under other SSRCs, announced before anything is sent under them.
+    /// Our streams go on under other SSRCs. Whoever took the one that we had announced would take
+    /// these as well, so nobody is told of them before the SFU has them from us.
     async fn take_new_ssrcs(&mut self) {
         self.tracks = Tracks::draw();
-        let announced = self.tracks.announced(self.media.mode());
-        self.session.announce(announced).await;
+        self.untold = true;
         if let Some(publisher) = &self.publisher {
             publisher
                 .replace_streams(self.tracks.streams().into())
                 .await;
         }
         self.leg.set_tracks(self.tracks.local());
+    }
+
+    /// What is sent before the others hear of it waits at them for a moment.
+    async fn tell_new_ssrcs(&mut self) {
+        if std::mem::take(&mut self.untold) {
+            let announced = self.tracks.announced(self.media.mode());
+            self.session.announce(announced).await;
+        }
     }
 
     /// `true` once the stay goes on without us.

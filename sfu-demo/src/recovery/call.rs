@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mls_srtp::group::MlsSuite;
-use mls_srtp::id::{ParticipantId, RoomName};
+use mls_srtp::id::{ParticipantId, RoomName, Ssrc};
 use mls_srtp::media::Trailer;
+use mls_srtp::pipeline::{MediaUpdate, StreamId};
 use mls_srtp::schedule::{MediaMode, ModeKind};
 use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::headless::{Headless, HeadlessConfig, Progress};
 use mls_srtp_participant::leg::LegConfig;
 use mls_srtp_participant::retry::RetryConfig;
-use mls_srtp_participant::session::LinkConfig;
+use mls_srtp_participant::session::{KeyWitness, LinkConfig};
 use mls_srtp_sfu::Forwarded;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -24,6 +25,7 @@ use crate::media::SampleMedia;
 use sfu_demo::host::{Host, HostConfig};
 
 pub const ROOM: &str = "recovery";
+pub const ALICE: &str = "alice@localhost/test";
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -44,6 +46,8 @@ pub struct Call {
     pub tcp: TcpRelay,
     pub alice: Headless,
     pub bob: Headless,
+    /// The SSRCs that Alice announces, as Bob hears of them.
+    pub announced: mpsc::UnboundedReceiver<Ssrc>,
     watched: Arc<Mutex<Watched>>,
 }
 
@@ -71,14 +75,16 @@ impl Call {
         let service = service.trim_start_matches("ws://").parse();
         let relayed = tcp.before(service.expect("an address")).await;
         let origin = ClockOrigin::start();
-        let alice = enter("alice", format!("ws://{relayed}"), origin).await;
-        let bob = enter("bob", host.url(), origin).await;
+        let alice = enter("alice", format!("ws://{relayed}"), origin, None).await;
+        let (witness, announced) = hear_announcements(ALICE);
+        let bob = enter("bob", host.url(), origin, Some(witness)).await;
         let call = Self {
             host,
             udp,
             tcp,
             alice,
             bob,
+            announced,
             watched,
         };
         call.hear_each_other().await;
@@ -145,7 +151,32 @@ pub fn reconnected(progress: &Progress) -> bool {
     progress.media_up && progress.media_reconnects > 0
 }
 
-async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
+/// A witness, and the SSRCs that it hears `name` announce.
+fn hear_announcements(name: &'static str) -> (KeyWitness, mpsc::UnboundedReceiver<Ssrc>) {
+    let (heard, announced) = mpsc::unbounded_channel();
+    let witness = move |update: &MediaUpdate| {
+        let MediaUpdate::Streams {
+            participant,
+            streams,
+        } = update
+        else {
+            return;
+        };
+        for stream in streams {
+            if let (true, StreamId::Ssrc(ssrc)) = (participant.to_string() == name, stream.id) {
+                let _ = heard.send(ssrc);
+            }
+        }
+    };
+    (Box::new(witness), announced)
+}
+
+async fn enter(
+    name: &str,
+    url: String,
+    origin: ClockOrigin,
+    witness: Option<KeyWitness>,
+) -> Headless {
     let media = SampleMedia::load().expect("samples");
     let quick = RetryConfig {
         first: Duration::from_millis(200),
@@ -176,7 +207,7 @@ async fn enter(name: &str, url: String, origin: ClockOrigin) -> Headless {
         origin,
         on_frame: None,
         on_event: None,
-        witness: None,
+        witness,
     };
     Headless::start(config).await.expect("entered")
 }

@@ -6,7 +6,7 @@ mod net;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use call::{Call, ROOM, eventually, opened, reconnected};
+use call::{ALICE, Call, ROOM, eventually, opened, reconnected};
 use mls_srtp::id::Ssrc;
 use mls_srtp::pipeline::{MediaConfig, MediaPipeline};
 use mls_srtp::time::Moment;
@@ -14,8 +14,8 @@ use mls_srtp_participant::clock::ClockOrigin;
 use mls_srtp_participant::connection::{LocalTrack, MediaConnection};
 use mls_srtp_participant::e2e::E2eMedia;
 use mls_srtp_participant::kind::MediaKind;
-use mls_srtp_sfu::{Forwarded, ParticipantId, RoomId, SfuError};
-use tokio::sync::oneshot;
+use mls_srtp_sfu::{Forwarded, ParticipantId, RoomId, SfuError, SfuHandle};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 /// ICE gives no sign of life, on either side; then the network is back.
@@ -46,7 +46,7 @@ async fn media_that_the_network_cut_comes_back_without_an_epoch() {
 async fn media_that_the_sfu_dropped_comes_back_without_an_epoch() {
     let call = Call::of_two().await;
     let epochs = call.epochs();
-    drop_at_the_sfu(&call, "alice@localhost/test").await;
+    drop_at_the_sfu(&call, ALICE).await;
     eventually("she is back", || reconnected(&call.alice.progress())).await;
     call.hear_each_other().await;
     assert_eq!(call.bob.progress().media_reconnects, 0);
@@ -119,7 +119,7 @@ async fn a_taken_ssrc_is_replaced_by_another() {
     let call = Call::of_two().await;
     let epochs = call.epochs();
     let before: Vec<Ssrc> = ssrcs(&call);
-    drop_at_the_sfu(&call, "alice@localhost/test").await;
+    drop_at_the_sfu(&call, ALICE).await;
     let _squatter = squat(&call, before[0]).await;
     eventually("she is back", || reconnected(&call.alice.progress())).await;
     eventually("she sends under other SSRCs", || {
@@ -127,6 +127,41 @@ async fn a_taken_ssrc_is_replaced_by_another() {
     })
     .await;
     call.hear_each_other().await;
+    call.end(epochs).await;
+}
+
+/// A member takes whatever SSRC of Alice's it hears of: the first, while she is away from the SFU,
+/// and then those that she comes back with.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_takes_every_ssrc_it_hears_of_costs_one_attempt() {
+    const PLACEHOLDER: u32 = 195_948_557;
+    let mut call = Call::of_two().await;
+    let epochs = call.epochs();
+    let (_connection, offer) = offer_of(Ssrc::new(PLACEHOLDER)).await;
+    while call.announced.try_recv().is_ok() {}
+    let before = ssrcs(&call);
+    drop_at_the_sfu(&call, ALICE).await;
+    let _squatter = squat(&call, before[0]).await;
+    let (sfu, claims) = (call.host.sfu(), Arc::new(Mutex::new(Vec::new())));
+    let (_, nothing) = mpsc::unbounded_channel();
+    let mut announced = std::mem::replace(&mut call.announced, nothing);
+    let noted = Arc::clone(&claims);
+    tokio::spawn(async move {
+        while let Some(ssrc) = announced.recv().await {
+            let offer = offer.replace(&PLACEHOLDER.to_string(), &ssrc.get().to_string());
+            let claimed = claim(&sfu, &format!("squatter-{ssrc}"), offer).await;
+            let refusal = claimed.err().map(|error| error.code());
+            noted.lock().expect("not poisoned").push(refusal);
+        }
+    });
+    eventually("she is back", || reconnected(&call.alice.progress())).await;
+    call.hear_each_other().await;
+    let tries = || claims.lock().expect("not poisoned").len();
+    eventually("her SSRCs were heard of", || tries() >= 2).await;
+    assert_eq!(
+        *claims.lock().expect("not poisoned"),
+        [Some("ssrc_taken"); 2]
+    );
     call.end(epochs).await;
 }
 
@@ -173,6 +208,13 @@ async fn drop_at_the_sfu(call: &Call, who: &str) {
 
 /// Claims an SSRC at the SFU.
 async fn squat(call: &Call, ssrc: Ssrc) -> MediaConnection {
+    let (connection, offer) = offer_of(ssrc).await;
+    let claimed = claim(&call.host.sfu(), "squatter", offer).await;
+    claimed.expect("the SSRC was free");
+    connection
+}
+
+async fn offer_of(ssrc: Ssrc) -> (MediaConnection, String) {
     let pipeline = Arc::new(Mutex::new(MediaPipeline::new(MediaConfig::default())));
     let media = E2eMedia::new(pipeline, ClockOrigin::start());
     let track = LocalTrack {
@@ -184,13 +226,16 @@ async fn squat(call: &Call, ssrc: Ssrc) -> MediaConnection {
     let opening = builder.udp_addr("127.0.0.1:0").track(track).open().await;
     let (connection, _events) = opening.expect("opened");
     let offer = connection.create_offer().await.expect("an offer");
+    (connection, offer)
+}
+
+async fn claim(sfu: &SfuHandle, who: &str, offer: String) -> Result<String, SfuError> {
     let (reply, done) = oneshot::channel();
     let answer = move |result: Result<String, SfuError>| {
         let _ = reply.send(result);
     };
-    let (room, who) = (RoomId::new(ROOM), ParticipantId::new("squatter"));
+    let (room, who) = (RoomId::new(ROOM), ParticipantId::new(who));
     let (room, who) = (room.expect("an id"), who.expect("an id"));
-    call.host.sfu().connect(room, who, offer, Box::new(answer));
-    done.await.expect("an answer").expect("the SSRC was free");
-    connection
+    sfu.connect(room, who, offer, Box::new(answer));
+    done.await.expect("an answer")
 }

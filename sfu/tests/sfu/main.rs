@@ -5,6 +5,7 @@ mod common;
 mod forwarding;
 mod hostile;
 mod moving;
+mod offers;
 mod repair;
 mod robustness;
 #[cfg(target_os = "linux")]
