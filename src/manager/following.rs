@@ -218,6 +218,7 @@ impl KeyManager {
         let removes = !change.removed.is_empty();
         stay.heard.retain(|(who, _)| !change.removed.contains(who));
         let switched = if stay.must_renew {
+            stay.switch.passed(removes);
             None
         } else {
             stay.switch.applied(epoch, removes, now, cap)
