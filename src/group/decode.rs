@@ -8,12 +8,13 @@ use openmls::prelude::{
     RatchetTreeIn, Welcome,
 };
 
-use super::{GroupError, size};
+use super::{GroupError, path, size};
 use crate::delivery::Blob;
 
 /// MLSMessage(PublicMessage) or MLSMessage(PrivateMessage), in an epoch with so many open proposals.
 pub(super) fn protocol_message(bytes: &Blob, open: usize) -> Result<ProtocolMessage, GroupError> {
-    if size::has_too_many_proposals(bytes.as_slice(), open) {
+    let raw = bytes.as_slice();
+    if size::has_too_many_proposals(raw, open) || path::is_too_long(raw) {
         return Err(GroupError::TooMuch("a commit"));
     }
     message(bytes)?

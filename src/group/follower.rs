@@ -354,7 +354,6 @@ impl GroupFollower {
                 current: self.epoch(),
             });
         }
-        path::check_keys(commit.as_slice(), self.group.ciphersuite())?;
         let processed = self.group.process_message(self.provider.crypto(), message);
         let processed = processed.map_err(|error| {
             if self.queue.withdrawn_in(commit) {
@@ -380,6 +379,7 @@ impl GroupFollower {
             identity: &identity,
         };
         rules::check_commit(&staged, &sender, &before)?;
+        path::check_keys(commit.as_slice(), self.group.ciphersuite())?;
         Ok((sender, *staged))
     }
 
