@@ -220,6 +220,16 @@ impl GroupFollower {
         }
     }
 
+    /// Checks that what a member says to the group is an application message: a proposal or a commit
+    /// would be logged without having been looked at. More of it an outsider cannot see.
+    ///
+    /// # Errors
+    /// [`FollowError`] if it is none.
+    pub fn check_application(message: &Blob) -> Result<(), FollowError> {
+        decode::application(message)?;
+        Ok(())
+    }
+
     /// Signs and queues an Add for the current epoch.
     ///
     /// # Errors
@@ -348,7 +358,7 @@ impl GroupFollower {
         &self,
         commit: &Blob,
     ) -> Result<(Sender, StagedCommit), FollowError> {
-        let message = decode::protocol_message(commit, self.queue.len())?;
+        let message = decode::commit(commit, self.queue.len())?;
         if message.epoch() != self.group.group_context().epoch() {
             return Err(FollowError::WrongEpoch {
                 current: self.epoch(),
@@ -423,7 +433,7 @@ impl GroupFollower {
         &mut self,
         message: &Blob,
     ) -> Result<(ProposalReference, Proposal), FollowError> {
-        let proposal = decode::protocol_message(message, 0)?;
+        let proposal = decode::proposal(message)?;
         let processed = self
             .group
             .process_message(self.provider.crypto(), proposal)
