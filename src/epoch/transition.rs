@@ -10,7 +10,8 @@ use crate::time::Moment;
 pub enum SwitchReason {
     /// The epoch is the first one of this member, who has nothing older to send in.
     First,
-    /// The commit removed somebody, who must not be sent another packet that he can read.
+    /// The commit removed somebody, who must not be sent another packet that he can read; or one
+    /// before it did, whose epoch this member could not send in.
     Removal,
     /// Every connected member has reported the epoch applied.
     AllReady,
@@ -27,6 +28,8 @@ pub enum SwitchReason {
 pub struct SendSwitch {
     sending: Option<Epoch>,
     waiting: Option<(Epoch, Moment)>,
+    /// Somebody was removed by a commit whose epoch could not be sent in.
+    removed: bool,
 }
 
 impl SendSwitch {
@@ -38,17 +41,23 @@ impl SendSwitch {
         now: Moment,
         cap: Duration,
     ) -> Option<SwitchReason> {
+        if std::mem::take(&mut self.removed) || removes {
+            return self.switch(epoch, SwitchReason::Removal);
+        }
         if self.sending.is_none() {
             return self.switch(epoch, SwitchReason::First);
-        }
-        if removes {
-            return self.switch(epoch, SwitchReason::Removal);
         }
         // An epoch that replaces a waiting one does not start the cap anew: under steady joins the
         // switch would otherwise never come.
         let deadline = self.waiting.map_or(now + cap, |(_, deadline)| deadline);
         self.waiting = Some((epoch, deadline));
         None
+    }
+
+    /// A new epoch that must not be sent in. Whom it removed is still to be forgotten as soon as after
+    /// any removal, once there is one that may.
+    pub fn passed(&mut self, removes: bool) {
+        self.removed |= removes;
     }
 
     /// All members reported `epoch`. Says whether that lets us switch.
@@ -106,6 +115,21 @@ mod tests {
         assert_eq!(
             (reason, switch.sending()),
             (Some(SwitchReason::Removal), Some(Epoch::new(2)))
+        );
+    }
+
+    #[test]
+    fn a_removal_in_an_epoch_that_is_not_sent_in_counts_for_the_first_that_is() {
+        let mut switch = SendSwitch::default();
+        for removes in [false, true, false] {
+            switch.passed(removes);
+        }
+        let reason = switch.applied(Epoch::new(4), false, at(5), CAP);
+        assert_eq!(reason, Some(SwitchReason::Removal));
+        assert_eq!(
+            switch.applied(Epoch::new(5), false, at(6), CAP),
+            None,
+            "once"
         );
     }
 

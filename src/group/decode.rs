@@ -4,16 +4,44 @@ use super::provider::Provider;
 use openmls::messages::group_info::VerifiableGroupInfo;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
-    KeyPackage, MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider, ProtocolMessage, ProtocolVersion,
-    RatchetTreeIn, Welcome,
+    ContentType, KeyPackage, MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider, ProtocolMessage,
+    ProtocolVersion, RatchetTreeIn, Welcome,
 };
 
-use super::{GroupError, size};
+use super::{GroupError, path, size};
 use crate::delivery::Blob;
+
+/// A proposal, which is public: the service follows what is proposed.
+pub(super) fn proposal(bytes: &Blob) -> Result<ProtocolMessage, GroupError> {
+    let message = protocol_message(bytes, 0)?;
+    match (&message, message.content_type()) {
+        (ProtocolMessage::PublicMessage(_), ContentType::Proposal) => Ok(message),
+        _ => Err(GroupError::Malformed("a proposal")),
+    }
+}
+
+/// A commit, which is public as well, in an epoch with so many open proposals.
+pub(super) fn commit(bytes: &Blob, open: usize) -> Result<ProtocolMessage, GroupError> {
+    let message = protocol_message(bytes, open)?;
+    match (&message, message.content_type()) {
+        (ProtocolMessage::PublicMessage(_), ContentType::Commit) => Ok(message),
+        _ => Err(GroupError::Malformed("a commit")),
+    }
+}
+
+/// An application message, which is private.
+pub(super) fn application(bytes: &Blob) -> Result<ProtocolMessage, GroupError> {
+    let message = protocol_message(bytes, 0)?;
+    match (&message, message.content_type()) {
+        (ProtocolMessage::PrivateMessage(_), ContentType::Application) => Ok(message),
+        _ => Err(GroupError::Malformed("an application message")),
+    }
+}
 
 /// MLSMessage(PublicMessage) or MLSMessage(PrivateMessage), in an epoch with so many open proposals.
 pub(super) fn protocol_message(bytes: &Blob, open: usize) -> Result<ProtocolMessage, GroupError> {
-    if size::has_too_many_proposals(bytes.as_slice(), open) {
+    let raw = bytes.as_slice();
+    if size::has_too_many_proposals(raw, open) || path::is_too_long(raw) {
         return Err(GroupError::TooMuch("a commit"));
     }
     message(bytes)?

@@ -1,24 +1,25 @@
 //! The member's side of the MLS library: the only place that holds an `MlsGroup`. Here are its epochs;
-//! [`committing`] makes the commits, [`members`] looks at who is there.
+//! [`taking`] takes what the log brings, [`committing`] makes the commits, [`members`] looks at who is
+//! there.
 //!
 //! Nothing here decides anything. What is processed is staged, looked at by the caller, and merged
 //! only when the service has accepted it; our own commit included.
 
 mod committing;
 mod members;
+mod taking;
 
 use std::sync::Arc;
 
 use super::provider::{Provider, StoredValues};
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
-    LeafNodeIndex, MlsGroup, MlsMessageOut, OpenMlsProvider, OpenMlsRand, ProcessedMessageContent,
-    Proposal, QueuedProposal, Sender, StagedCommit,
+    LeafNodeIndex, MlsGroup, MlsMessageOut, OpenMlsProvider, OpenMlsRand, Proposal, StagedCommit,
 };
 
 use super::{
-    Door, GroupError, Identity, MlsSuite, RoomPolicy, Roster, RuleViolation, credential, decode,
-    path, rules, terms,
+    Door, GroupError, Identity, MlsSuite, RoomPolicy, Roster, RuleViolation, credential, rules,
+    terms,
 };
 use crate::delivery::Blob;
 use crate::epoch::{EpochSecrets, GroupCode};
@@ -48,18 +49,12 @@ pub(crate) struct CommitBundle {
     pub(crate) group_info: Blob,
 }
 
-/// An accepted message, staged where it is a commit.
-pub(crate) enum Processed {
-    /// A proposal of the service; it is queued for the next commit.
-    Proposal(Proposed),
-    /// Somebody else's commit, its author, and what in it breaks the rules.
-    Commit(Box<StagedCommit>, LeafIndex, Option<Offence>),
-    /// The echo of our own pending commit.
-    OwnCommit,
-    /// An application message and the leaf that signed it.
-    Application(LeafIndex, Vec<u8>),
-    /// The echo of our own application message.
-    OwnApplication,
+/// An accepted commit.
+pub(crate) enum Accepted {
+    /// The echo of our own pending one.
+    Own,
+    /// Somebody else's, its author, and what in it breaks the rules.
+    Other(Box<StagedCommit>, LeafIndex, Option<Offence>),
 }
 
 /// What a commit did that it may not.
@@ -146,84 +141,6 @@ impl Engine {
             .random_array()
             .map(GroupId::new)
             .map_err(|_| GroupError::Crypto)
-    }
-
-    /// Takes an accepted message. A proposal is queued if it is of a kind that the rules allow; a
-    /// commit is staged in any case, for an accepted commit has to be followed or fled from.
-    pub(crate) fn process(&mut self, bytes: &Blob) -> Result<Processed, GroupError> {
-        let open = self.group.pending_proposals().count();
-        let message = decode::protocol_message(bytes, open)?;
-        let processed = self
-            .group
-            .process_message(&self.provider, message)
-            .map_err(|e| GroupError::invalid("the message", &e))?;
-        let sender = processed.sender().clone();
-        match processed.into_content() {
-            ProcessedMessageContent::ProposalMessage(proposal) => {
-                rules::check_kind(&proposal)?;
-                let proposed = Proposed {
-                    reference: proposal.proposal_reference_ref().clone(),
-                    removes: matches!(proposal.proposal(), Proposal::Remove(_)),
-                    objection: self.objection_to(&proposal),
-                };
-                self.group
-                    .store_pending_proposal(self.provider.storage(), *proposal)
-                    .map_err(|e| GroupError::library("storing a proposal", &e))?;
-                Ok(Processed::Proposal(proposed))
-            }
-            ProcessedMessageContent::StagedCommitMessage(staged) => {
-                let identity = |leaf| self.identity_at(leaf);
-                let before = rules::Before {
-                    roster: &self.roster(),
-                    terms: self.group.extensions(),
-                    removing: &self.removing(),
-                    validator: &*self.validator,
-                    identity: &identity,
-                };
-                let suite = self.group.ciphersuite();
-                let broken = rules::check_commit(&staged, &sender, &before)
-                    .and_then(|()| path::check_keys(bytes.as_slice(), suite));
-                let offence = broken.err().map(|violation| Offence {
-                    violation,
-                    intruders: rules::intruders(&staged, &sender, &before),
-                });
-                let author = match sender {
-                    Sender::Member(leaf) => leaf,
-                    _ => self
-                        .group
-                        .ext_commit_sender_index(&staged)
-                        .map_err(|e| GroupError::library("finding a leaf", &e))?,
-                };
-                Ok(Processed::Commit(staged, to_leaf(author)?, offence))
-            }
-            ProcessedMessageContent::OwnPendingCommit => Ok(Processed::OwnCommit),
-            ProcessedMessageContent::ApplicationMessage(message) => {
-                let Sender::Member(leaf) = sender else {
-                    return Err(GroupError::Malformed("a member's message"));
-                };
-                Ok(Processed::Application(to_leaf(leaf)?, message.into_bytes()))
-            }
-            ProcessedMessageContent::OwnPrivateMessage => Ok(Processed::OwnApplication),
-            _ => Err(GroupError::Malformed("a message of a known kind")),
-        }
-    }
-
-    /// What keeps us from committing an Add.
-    fn objection_to(&self, proposal: &QueuedProposal) -> Option<RuleViolation> {
-        let Proposal::Add(add) = proposal.proposal() else {
-            return None;
-        };
-        let key_package = add.key_package();
-        let trusted = || {
-            let policy = terms::policy(self.group.extensions());
-            let policy = policy.map_err(|_| RuleViolation::Terms)?;
-            let (terms, identity) = (self.group.extensions(), |leaf| self.identity_at(leaf));
-            rules::check_lock(terms, &self.roster(), &identity, key_package.leaf_node())?;
-            rules::check_trust(&*self.validator, &policy.room, key_package.leaf_node())
-        };
-        rules::check_key_package(key_package, self.group.ciphersuite())
-            .and_then(|_| trusted())
-            .err()
     }
 
     /// Forgets a queued proposal, which was withdrawn.

@@ -222,6 +222,16 @@ impl GroupFollower {
         }
     }
 
+    /// Checks that what a member says to the group is an application message: a proposal or a commit
+    /// would be logged without having been looked at. More of it an outsider cannot see.
+    ///
+    /// # Errors
+    /// [`FollowError`] if it is none.
+    pub fn check_application(message: &Blob) -> Result<(), FollowError> {
+        decode::application(message)?;
+        Ok(())
+    }
+
     /// Signs and queues an Add for the current epoch.
     ///
     /// # Errors
@@ -354,13 +364,12 @@ impl GroupFollower {
         if commit.len() > size::max_commit(self.suite, leaves, open) {
             return Err(GroupError::TooMuch("a commit").into());
         }
-        let message = decode::protocol_message(commit, open)?;
+        let message = decode::commit(commit, open)?;
         if message.epoch() != self.group.group_context().epoch() {
             return Err(FollowError::WrongEpoch {
                 current: self.epoch(),
             });
         }
-        path::check_keys(commit.as_slice(), self.group.ciphersuite())?;
         let processed = self.group.process_message(self.provider.crypto(), message);
         let processed = processed.map_err(|error| {
             if self.queue.withdrawn_in(commit) {
@@ -386,6 +395,7 @@ impl GroupFollower {
             identity: &identity,
         };
         rules::check_commit(&staged, &sender, &before)?;
+        path::check_keys(commit.as_slice(), self.group.ciphersuite())?;
         Ok((sender, *staged))
     }
 
@@ -429,7 +439,7 @@ impl GroupFollower {
         &mut self,
         message: &Blob,
     ) -> Result<(ProposalReference, Proposal), FollowError> {
-        let proposal = decode::protocol_message(message, 0)?;
+        let proposal = decode::proposal(message)?;
         let processed = self
             .group
             .process_message(self.provider.crypto(), proposal)

@@ -25,7 +25,7 @@ mod tests;
 
 pub use credential::{CredentialError, TOKEN_CREDENTIAL};
 pub use engine::RosterChange;
-pub(crate) use engine::{Engine, Offence, Processed, ProposalRef};
+pub(crate) use engine::{Accepted, Engine, Offence, ProposalRef};
 pub(crate) use entry::{Door, Return};
 pub use error::GroupError;
 pub use follower::{

@@ -19,13 +19,22 @@ pub(super) fn check_keys(message: &[u8], suite: Ciphersuite) -> Result<(), RuleV
     }
 }
 
-/// The keys of the nodes above the leaf; `None` if the message is no commit with a path.
+/// Most nodes of a path: a tree has leaves of 32 bits (RFC 9420 §7.1), and a level for each.
+const MAX_NODES: usize = 32;
+
+/// Whether a message is a commit with more nodes in its path than any tree has levels.
+pub(super) fn is_too_long(message: &[u8]) -> bool {
+    keys(message).is_some_and(|keys| keys.len() > MAX_NODES)
+}
+
+/// The keys of the nodes above the leaf, no more of them than show that they are too many; `None` if
+/// the message is no commit with a path.
 pub(super) fn keys(message: &[u8]) -> Option<Vec<&[u8]>> {
     let (_proposals, path) = proposals_and_path(message)?;
     let (nodes, _) = vector(after_leaf(path.strip_prefix(&[1])?)?)?;
     let mut rest = nodes;
     let mut keys = Vec::new();
-    while !rest.is_empty() {
+    while !rest.is_empty() && keys.len() <= MAX_NODES {
         let (key, secrets) = vector(rest)?;
         keys.push(key);
         rest = vector(secrets)?.1;

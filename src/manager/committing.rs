@@ -4,7 +4,7 @@ use super::stay::Objection;
 use super::{KeyManager, Phase};
 use crate::delivery::{ClientMessage, Refusal};
 use crate::event::Event;
-use crate::group::ProposalRef;
+use crate::group::{GroupError, ProposalRef, RuleViolation};
 use crate::id::{GroupId, Seq};
 use crate::time::Moment;
 
@@ -46,6 +46,9 @@ impl KeyManager {
             // Nothing of this can be committed now. The next epoch has other proposals.
             Err(error) => {
                 stay.turn.refused(now);
+                if error == GroupError::Rule(RuleViolation::NotModerator) {
+                    stay.lock_refused(Refusal::Unauthorised);
+                }
                 self.event(Event::Refused {
                     request: "commit".into(),
                     reason: Refusal::InvalidMls,

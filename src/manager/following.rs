@@ -5,7 +5,7 @@ use super::{KeyManager, Output, Phase};
 use crate::delivery::{Blob, ClientMessage, LogBody, LogEntry};
 use crate::epoch::SwitchReason;
 use crate::event::{Event, FatalCause, ResyncCause};
-use crate::group::{GroupError, MlsSuite, Offence, Processed, RosterChange, RuleViolation};
+use crate::group::{Accepted, GroupError, MlsSuite, Offence, RosterChange, RuleViolation};
 use crate::id::{Epoch, GroupId, LeafIndex, Seq};
 use crate::pipeline::MediaUpdate;
 use crate::time::Moment;
@@ -54,9 +54,7 @@ impl KeyManager {
         if kept.saturating_add(proposal.len()) > MOST_PROPOSED {
             return Err(GroupError::TooMuch("what is proposed in one epoch"));
         }
-        let Processed::Proposal(proposed) = stay.engine.process(proposal)? else {
-            return Err(GroupError::Malformed("a proposal"));
-        };
+        let proposed = stay.engine.take_proposal(proposal)?;
         let declined = proposed.objection.as_ref().map(Objection::new);
         stay.proposals.push(Known {
             seq,
@@ -101,21 +99,20 @@ impl KeyManager {
         let Some(stay) = self.any_stay() else {
             return Ok(());
         };
-        let (change, own, offence) = match stay.engine.process(commit)? {
-            Processed::OwnCommit => (stay.engine.merge_own()?, true, None),
+        let (change, own, offence) = match stay.engine.take_commit(commit)? {
+            Accepted::Own => (stay.engine.merge_own()?, true, None),
             // Whom the service calls the author would be blamed for what somebody else did.
-            Processed::Commit(_, real, _) if real != author => {
+            Accepted::Other(_, real, _) if real != author => {
                 return Err(GroupError::Malformed(
                     "a commit of the author that is named",
                 ));
             }
-            Processed::Commit(staged, _, offence) => {
+            Accepted::Other(staged, _, offence) => {
                 if stay.engine.has_pending_commit() {
                     stay.engine.discard_own()?;
                 }
                 (stay.engine.merge(*staged)?, false, offence)
             }
-            _ => return Err(GroupError::Malformed("a commit")),
         };
         let still_in = stay.engine.is_member();
         if !still_in {
@@ -168,7 +165,7 @@ impl KeyManager {
         let Some(stay) = self.any_stay() else {
             return Ok(());
         };
-        if let Processed::Application(leaf, bytes) = stay.engine.process(message)?
+        if let Some((leaf, bytes)) = stay.engine.take_application(message)?
             && let Some(sender) = stay.engine.occupant(leaf)
         {
             self.hear_announcement(&sender, &bytes);
@@ -218,6 +215,7 @@ impl KeyManager {
         let removes = !change.removed.is_empty();
         stay.heard.retain(|(who, _)| !change.removed.contains(who));
         let switched = if stay.must_renew {
+            stay.switch.passed(removes);
             None
         } else {
             stay.switch.applied(epoch, removes, now, cap)

@@ -132,6 +132,30 @@ fn a_restored_member_sends_only_from_the_epoch_of_its_own_new_commit() {
     assert_eq!(world.assert_agreed(&EVERYBODY).1, epoch);
 }
 
+/// Between the removal and its own commit it sends nothing, but it has no longer ears for who went.
+#[test]
+fn a_restored_member_forgets_who_was_removed_as_soon_as_others_do() {
+    let mut world = three();
+    let state = saved(&world, "bob");
+    world.restart("bob", &state);
+    world.get("bob").hold_sending = true;
+    // Hello has to get through, and no commit.
+    let hello = world.get("bob").outbox.pop_front().expect("hello");
+    let client = world.client_of("bob");
+    world.submit(client, hello);
+    world.run(A_WHILE);
+    world.leave("carol");
+    world.run(A_WHILE);
+    assert_eq!(world.epoch_of("bob"), world.epoch_of("alice"));
+    assert_eq!(world.packet("bob"), Err(ProtectError::NoEpoch));
+    world.get("bob").hold_sending = false;
+    world.run(A_WHILE);
+    assert!(world.packet("bob").is_ok());
+    world.run(Duration::from_secs(1));
+    let epoch = world.epoch_of("bob").expect("a member");
+    assert_eq!(world.at("bob").pipeline.live_epochs(), [epoch]);
+}
+
 #[test]
 fn a_restored_member_hears_the_others_before_it_is_connected() {
     let mut world = three();

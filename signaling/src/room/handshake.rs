@@ -205,6 +205,8 @@ impl Room {
         {
             return refuse(Refusal::RateLimited, "too much is said; wait a few seconds");
         }
+        GroupFollower::check_application(&message)
+            .map_err(|error| (error.refusal(), error.to_string()))?;
         self.append(LogBody::Application { epoch, message })
             .map(|_| ())
     }

@@ -8,7 +8,7 @@ use mls_srtp_signaling::RoomConfig;
 use mls_srtp_signaling::room::RoomOutput;
 use mls_srtp_signaling::store::KeyPackages;
 
-use crate::lab::{Lab, Setup, hello, newest, refusal_in, whole_log};
+use crate::lab::{Lab, Setup, hello, newest, refusal_in, speech, whole_log};
 
 /// Bytes of application messages in the log.
 fn spoken(lab: &Lab) -> usize {
@@ -20,12 +20,12 @@ fn spoken(lab: &Lab) -> usize {
     bytes.sum()
 }
 
-fn speech(lab: &Lab, bytes: usize) -> ClientMessage {
+fn say(lab: &Lab, bytes: usize) -> ClientMessage {
     let (group_id, epoch) = lab.position("mallory").expect("a member");
     ClientMessage::Application {
         group_id,
         epoch,
-        message: Blob::new(vec![0xab; bytes]),
+        message: speech(bytes),
     }
 }
 
@@ -35,19 +35,19 @@ fn a_member_that_talks_without_end_is_heard_at_a_rate() {
     let mut lab = Lab::with(&["alice", "mallory"]);
     let config = RoomConfig::default();
     let before = spoken(&lab);
-    let say = |lab: &mut Lab| {
-        let message = speech(lab, 16 * 1024);
+    let is_heard = |lab: &mut Lab| {
+        let message = say(lab, 16 * 1024);
         let refused = lab.refusal("mallory", message);
         assert!(refused.is_none_or(|reason| reason == Refusal::RateLimited));
         refused.is_none()
     };
-    let said = (0..1_000).filter(|_| say(&mut lab)).count();
+    let said = (0..1_000).filter(|_| is_heard(&mut lab)).count();
     assert_eq!(said * 16 * 1024, config.application_burst);
     // Two seconds are one message, whatever connection it comes over.
     lab.disconnect("mallory");
     lab.reconnect("mallory");
     lab.pass(2_000);
-    let said = (0..1_000).filter(|_| say(&mut lab)).count();
+    let said = (0..1_000).filter(|_| is_heard(&mut lab)).count();
     assert_eq!(said * 16 * 1024, 2 * config.application_rate);
     assert_eq!(
         spoken(&lab) - before,
@@ -145,7 +145,7 @@ fn given_after(megabytes: usize) -> usize {
     let resume = lab.resume_of("bob", seen);
     lab.disconnect("bob");
     for _ in 0..megabytes * 64 {
-        let message = speech(&lab, 16 * 1024);
+        let message = say(&lab, 16 * 1024);
         assert_eq!(lab.refusal("mallory", message), None);
     }
     let client = lab.stranger();

@@ -451,6 +451,23 @@ pub fn entries_in(outputs: &[RoomOutput], client: ClientId) -> Vec<LogEntry> {
     entries.collect()
 }
 
+/// So many bytes that look like an application message (RFC 9420 §6.3). Nobody can open it.
+pub fn speech(bytes: usize) -> Blob {
+    // Version and wire format, no group id, epoch, content type, no data in the open.
+    const HEAD: [u8; 16] = [0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0];
+    let rest = bytes - HEAD.len();
+    let mut message = HEAD.to_vec();
+    match rest {
+        0..=64 => message.push(u8::try_from(rest - 1).expect("short")),
+        _ => {
+            let length = u16::try_from(rest - 2).expect("short") | 1 << 14;
+            message.extend(length.to_be_bytes());
+        }
+    }
+    message.resize(bytes, 0xab);
+    Blob::new(message)
+}
+
 /// What a client was refused, if anything.
 pub fn refusal_in(outputs: &[RoomOutput], client: ClientId) -> Option<Refusal> {
     outputs.iter().find_map(|output| match output {

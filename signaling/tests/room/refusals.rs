@@ -6,7 +6,7 @@ use mls_srtp_signaling::access::{AccessControl, Admission, Entry, OpenAccess};
 use mls_srtp_signaling::room::RoomOutput;
 use mls_srtp_signaling::{Refused, RoomConfig};
 
-use crate::lab::{Lab, Setup, hello, name, refusal_in, room_name, take_commit};
+use crate::lab::{Lab, Setup, hello, name, refusal_in, room_name, speech, take_commit};
 
 fn garbage() -> Blob {
     Blob::new(vec![0xff; 64])
@@ -146,15 +146,15 @@ fn application_messages_are_for_members_of_the_current_epoch_and_small() {
     let speak = |epoch, len| ClientMessage::Application {
         group_id,
         epoch,
-        message: Blob::new(vec![1; len]),
+        message: speech(len),
     };
     let before = Epoch::new(epoch.get() - 1);
     assert_eq!(
-        lab.refusal("bob", speak(before, 10)),
+        lab.refusal("bob", speak(before, 50)),
         Some(Refusal::WrongEpoch)
     );
     assert_eq!(
-        lab.refusal("bob", speak(epoch.next(), 10)),
+        lab.refusal("bob", speak(epoch.next(), 50)),
         Some(Refusal::WrongEpoch)
     );
     let limit = RoomConfig::default().max_application;
@@ -165,7 +165,7 @@ fn application_messages_are_for_members_of_the_current_epoch_and_small() {
     assert_eq!(lab.refusal("bob", speak(epoch, limit)), None);
     let client = lab.stranger();
     lab.say(client, hello("stranger", None));
-    let outputs = lab.say(client, speak(epoch, 10));
+    let outputs = lab.say(client, speak(epoch, 50));
     assert_eq!(refusal_in(&outputs, client), Some(Refusal::Unauthorised));
 }
 

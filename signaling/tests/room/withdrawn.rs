@@ -1,10 +1,10 @@
 //! Proposals that are taken back before anybody has committed them.
 
-use mls_srtp::delivery::{ClientMessage, Refusal, ServiceMessage};
+use mls_srtp::delivery::{Blob, ClientMessage, LogBody, Refusal, ServiceMessage};
 use mls_srtp::event::Event;
 use mls_srtp_signaling::RoomEventKind;
 
-use crate::lab::{Lab, entries_in, hello, last_refusal, name, newest, withdrawals};
+use crate::lab::{Lab, entries_in, hello, last_refusal, name, newest, whole_log, withdrawals};
 
 #[test]
 fn a_member_that_is_back_before_its_removal_is_committed_goes_on() {
@@ -90,4 +90,39 @@ fn who_comes_and_goes_without_end_does_not_keep_commits_from_being_accepted() {
     lab.pass(2_000);
     assert!(lab.position("alice").map(|(_, epoch)| epoch) > before);
     assert_eq!(lab.roster("alice"), ["alice", "bob"], "and out again");
+}
+
+/// In a commit of everybody's it would be again what was withdrawn, and no commit would be accepted.
+#[test]
+fn what_is_said_to_the_group_is_neither_a_proposal_nor_a_commit() {
+    let mut lab = Lab::with(&["alice", "mallory"]);
+    lab.get("alice").held = true;
+    lab.get("mallory").held = true;
+    lab.enter("mallory/second");
+    lab.pass(200);
+    lab.disconnect("mallory/second");
+    assert_eq!(withdrawals(&lab), 1);
+    let logged = whole_log(&lab).into_iter().rev();
+    let mut handshake: Vec<_> = logged
+        .filter_map(|entry| match entry.body {
+            LogBody::Proposal { proposal, .. } => Some(proposal),
+            LogBody::Commit { commit, .. } => Some(commit),
+            _ => None,
+        })
+        .collect();
+    handshake.push(Blob::new(vec![0xff; 64]));
+    assert!(handshake.len() > 3);
+    for message in handshake {
+        let (group_id, epoch) = lab.position("mallory").expect("a member");
+        let said = ClientMessage::Application {
+            group_id,
+            epoch,
+            message,
+        };
+        assert_eq!(lab.refusal("mallory", said), Some(Refusal::InvalidMls));
+    }
+    lab.get("alice").held = false;
+    lab.enter("bob");
+    lab.pass(2_000);
+    assert_eq!(lab.roster("alice"), ["alice", "mallory", "bob"]);
 }

@@ -49,6 +49,16 @@ async fn a_slow_client_is_dropped_for_bytes_as_well() {
     is_dropped_when_full(places, bytes).await;
 }
 
+/// So many bytes that look like an application message (RFC 9420 §6.3).
+fn speech(bytes: usize) -> Blob {
+    // Version and wire format, no group id, epoch, content type, no data in the open.
+    const HEAD: [u8; 16] = [0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0];
+    let length = u32::try_from(bytes - HEAD.len() - 4).expect("short") | 2 << 30;
+    let mut message = [&HEAD[..], &length.to_be_bytes()].concat();
+    message.resize(bytes, 0xab);
+    Blob::new(message)
+}
+
 async fn is_dropped_when_full(client_queue: usize, client_queue_bytes: usize) {
     let large = 64 * 1024;
     let config = ServiceConfig {
@@ -70,7 +80,7 @@ async fn is_dropped_when_full(client_queue: usize, client_queue_bytes: usize) {
     let mut bob = Peer::connect(&address, "bob").await;
     tokio::join!(alice.until_members(2), bob.until_members(2));
     let (group_id, epoch) = alice.manager.position().expect("a member");
-    let message = Blob::new(vec![0xab; large]);
+    let message = speech(large);
     let speak = ClientMessage::Application {
         group_id,
         epoch,

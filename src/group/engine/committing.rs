@@ -1,9 +1,12 @@
 //! Commits of our own, without the Adds that cannot be committed.
 
-use openmls::prelude::{LeafNodeParameters, MlsMessageOut, OpenMlsProvider, Proposal};
+use openmls::prelude::{LeafNodeParameters, MlsMessageOut, OpenMlsProvider, Proposal, Sender};
 
-use super::super::{GroupError, Identity, terms};
+use super::super::{GroupError, Identity, rules, terms};
 use super::{CommitBundle, Engine, ProposalRef, encode};
+
+/// Commit, Welcome and GroupInfo.
+type Messages = (MlsMessageOut, Option<MlsMessageOut>, Option<MlsMessageOut>);
 
 impl Engine {
     /// Builds a commit of all queued proposals but `leave_out`, and of none but Removes and sound
@@ -15,7 +18,7 @@ impl Engine {
         leave_out: &[ProposalRef],
         lock: Option<bool>,
     ) -> Result<CommitBundle, GroupError> {
-        let first = self.build_commit(identity, renew_leaf, lock, |r| !leave_out.contains(r));
+        let first = self.lawful_commit(identity, renew_leaf, lock, |r| !leave_out.contains(r));
         let mut declined = Vec::new();
         let (commit, welcome, group_info) = match first {
             Ok(messages) => messages,
@@ -25,7 +28,7 @@ impl Engine {
                     return Err(error);
                 }
                 let faulty = |r: &ProposalRef| declined.iter().any(|(other, _)| other == r);
-                self.build_commit(identity, renew_leaf, lock, |r| {
+                self.lawful_commit(identity, renew_leaf, lock, |r| {
                     !leave_out.contains(r) && !faulty(r)
                 })?
             }
@@ -56,7 +59,7 @@ impl Engine {
         for add in &adds {
             let others = |r: &ProposalRef| r != add && adds.contains(r);
             let alone = |r: &ProposalRef| !leave_out.contains(r) && !others(r);
-            if let Err(error) = self.build_commit(identity, false, None, alone) {
+            if let Err(error) = self.lawful_commit(identity, false, None, alone) {
                 faulty.push((add.clone(), error.to_string()));
             } else {
                 // It was only a trial.
@@ -66,13 +69,36 @@ impl Engine {
         faulty
     }
 
-    fn build_commit(
+    /// The same rules that we hold others' commits against: whatever the library has let into its
+    /// queue, we do not commit what we would distrust somebody for.
+    fn lawful_commit(
         &mut self,
         identity: &Identity,
         renew_leaf: bool,
         lock: Option<bool>,
         include: impl Fn(&ProposalRef) -> bool,
-    ) -> Result<(MlsMessageOut, Option<MlsMessageOut>, Option<MlsMessageOut>), GroupError> {
+    ) -> Result<Messages, GroupError> {
+        let messages = self.build_commit(identity, renew_leaf, lock, include)?;
+        let us = Sender::Member(self.group.own_leaf_index());
+        let checked = self
+            .group
+            .pending_commit()
+            .map(|staged| self.with_rules(|before| rules::check_commit(staged, &us, before)));
+        if let Some(Err(violation)) = checked {
+            self.discard_own()?;
+            return Err(violation.into());
+        }
+        Ok(messages)
+    }
+
+    /// What the library builds, whatever the rules say.
+    pub(in super::super) fn build_commit(
+        &mut self,
+        identity: &Identity,
+        renew_leaf: bool,
+        lock: Option<bool>,
+        include: impl Fn(&ProposalRef) -> bool,
+    ) -> Result<Messages, GroupError> {
         let provider = &self.provider;
         let mut leaf = LeafNodeParameters::builder();
         if renew_leaf {

@@ -54,7 +54,9 @@ impl Room {
         let mut follower = follower.expect("as it should be");
         let invitation = Invitation::new(Provider::default(), &bob, &door).expect("a key package");
         let add = follower.propose_add(&service, invitation.key_package());
-        first.process(&add.expect("queued").message).expect("heard");
+        first
+            .take_proposal(&add.expect("queued").message)
+            .expect("heard");
         let bundle = first.commit(&alice, false, &[], None).expect("commits");
         let welcome = bundle.welcome.expect("for bob");
         let change = follower
@@ -78,6 +80,19 @@ impl Room {
         bundle.expect("the library allows it")
     }
 
+    /// What the library lets alice commit, against the rules as well.
+    fn unlawful_commit_of_alice(&mut self, lock: Option<bool>) -> CommitBundle {
+        let (identity, engine) = &mut self.alice;
+        let built = engine.build_commit(identity, false, lock, |_| true);
+        let (commit, welcome, group_info) = built.expect("the library allows it");
+        CommitBundle {
+            declined: Vec::new(),
+            commit: encode(&commit),
+            welcome: welcome.as_ref().map(encode),
+            group_info: encode(&group_info.expect("was asked for")),
+        }
+    }
+
     fn stage(&self, bundle: &CommitBundle) -> Result<StagedChange, FollowError> {
         let CommitBundle {
             commit,
@@ -91,9 +106,9 @@ impl Room {
 
     /// What bob has against a commit.
     fn objection_of_bob(&mut self, bundle: &CommitBundle) -> Option<RuleViolation> {
-        match self.bob.1.process(&bundle.commit).expect("valid") {
-            Processed::Commit(_, _, offence) => offence.map(|offence| offence.violation),
-            _ => panic!("not somebody else's commit"),
+        match self.bob.1.take_commit(&bundle.commit).expect("valid") {
+            Accepted::Other(_, _, offence) => offence.map(|offence| offence.violation),
+            Accepted::Own => panic!("not somebody else's commit"),
         }
     }
 
@@ -102,8 +117,8 @@ impl Room {
         let change = self.stage(&bundle).expect("may lock");
         assert_eq!(change.outcome().locked, Some(locked));
         self.follower.merge(change).expect("merges");
-        match self.bob.1.process(&bundle.commit).expect("valid") {
-            Processed::Commit(staged, _, None) => self.bob.1.merge(*staged).expect("merges"),
+        match self.bob.1.take_commit(&bundle.commit).expect("valid") {
+            Accepted::Other(staged, _, None) => self.bob.1.merge(*staged).expect("merges"),
             _ => panic!("bob objects"),
         };
         self.alice.1.merge_own().expect("merges");
@@ -121,11 +136,8 @@ impl Room {
             .follower
             .propose_add(&self.service, invitation.key_package());
         let add = add.expect("queued").message;
-        self.alice.1.process(&add).expect("heard");
-        match self.bob.1.process(&add).expect("heard") {
-            Processed::Proposal(proposed) => proposed.objection,
-            _ => panic!("not a proposal"),
-        }
+        self.alice.1.take_proposal(&add).expect("heard");
+        self.bob.1.take_proposal(&add).expect("heard").objection
     }
 }
 
@@ -165,7 +177,11 @@ fn service_and_members_refuse_the_lock_of_anybody_else() {
     for alice in [basic("alice"), with_token("alice", &[Right::Publish])] {
         let mut room = Room::new(alice, basic("bob"));
         assert!(!room.alice.1.may_lock());
-        let bundle = room.commit_of_alice(Some(true));
+        let (identity, engine) = &mut room.alice;
+        let built = engine.commit(identity, false, &[], Some(true)).err();
+        let unlawful = GroupError::Rule(RuleViolation::NotModerator);
+        assert_eq!(built, Some(unlawful), "she does not even try");
+        let bundle = room.unlawful_commit_of_alice(Some(true));
         let refused = room.stage(&bundle).err();
         assert_eq!(refused, Some(rule(RuleViolation::NotModerator)));
         let objection = room.objection_of_bob(&bundle);
@@ -180,7 +196,7 @@ fn a_token_of_somebody_else_or_for_another_room_locks_nothing() {
     };
     let alice = basic("alice").with_evidence(Evidence::Token(token));
     let mut room = Room::new(alice, basic("bob"));
-    let bundle = room.commit_of_alice(Some(true));
+    let bundle = room.unlawful_commit_of_alice(Some(true));
     let objection = room.objection_of_bob(&bundle);
     assert_eq!(objection, Some(RuleViolation::NotModerator));
 }
@@ -195,14 +211,31 @@ fn into_a_locked_room_a_lying_service_brings_nobody() {
         Some(RuleViolation::Locked),
         "bob declines"
     );
-    let bundle = room.commit_of_alice(None);
+    let bundle = room.unlawful_commit_of_alice(None);
     let refused = room.stage(&bundle).err().expect("is refused");
     assert_eq!(refused, rule(RuleViolation::Locked));
     assert_eq!(refused.refusal(), Refusal::RoomLocked);
     assert_eq!(room.objection_of_bob(&bundle), Some(RuleViolation::Locked));
     // Nor by one commit that unlocks and adds.
-    let bundle = room.commit_of_alice(Some(false));
+    let bundle = room.unlawful_commit_of_alice(Some(false));
     assert_eq!(room.objection_of_bob(&bundle), Some(RuleViolation::Locked));
+}
+
+/// Whatever has come into the queue: our own commit is held against the rules like anybody's.
+#[test]
+fn what_breaks_a_rule_is_left_out_of_our_own_commit() {
+    let mut room = moderated();
+    room.lock(true);
+    let dave = invitation(&room, &basic("dave"));
+    room.propose(&dave);
+    let bundle = room.commit_of_alice(None);
+    let [(_, reason)] = &bundle.declined[..] else {
+        panic!("{} are declined", bundle.declined.len());
+    };
+    assert_eq!(*reason, RuleViolation::Locked.to_string());
+    assert!(bundle.welcome.is_none());
+    let change = room.stage(&bundle).expect("keeps the rules");
+    assert!(change.outcome().added.is_empty());
 }
 
 #[test]
@@ -222,7 +255,7 @@ fn a_device_of_a_locked_room_comes_back_with_its_own_key() {
     let remove = room.follower.propose_remove(&room.service, leaf);
     let remove = remove.expect("queued").message;
     for engine in [&mut room.alice.1, &mut room.bob.1] {
-        engine.process(&remove).expect("heard");
+        engine.take_proposal(&remove).expect("heard");
     }
     let again = invitation(&room, &room.bob.0);
     assert_eq!(room.propose(&again), None);

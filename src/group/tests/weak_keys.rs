@@ -167,6 +167,39 @@ fn a_leaf_to_which_nothing_can_be_sealed_would_stop_the_group() {
     assert!(renewed.is_err());
 }
 
+fn as_commit(bytes: Vec<u8>) -> Submitted {
+    Submitted {
+        commit: Blob::new(bytes),
+        welcome: None,
+        group_info: Blob::default(),
+    }
+}
+
+/// A commit as it might come, with so many nodes in its path (RFC 9420 §7.6).
+fn with_nodes(commit: &[u8], nodes: usize) -> Vec<u8> {
+    let (proposals, path) = size::proposals_and_path(commit).expect("a commit");
+    assert!(proposals.is_empty());
+    let rest = size::after_leaf(&path[1..]).expect("a path");
+    let before = &commit[..commit.len() - rest.len()];
+    let node = [&vector(&[9; 32])[..], &vector(&[])].concat();
+    [before, &vector(&node.repeat(nodes)), after(rest, 1)].concat()
+}
+
+/// No tree has so many levels: it is not taken apart, and no key of it is tried.
+#[test]
+fn a_path_that_leads_nowhere_is_refused_unread() {
+    let (mut call, _bob) = Call::with_bob();
+    let renewal = call.commit();
+    for (nodes, unread) in [(32, false), (33, true), (10_000, true)] {
+        let long = with_nodes(renewal.commit.as_slice(), nodes);
+        let keys = path::keys(&long).expect("a path");
+        assert_eq!(keys.len(), nodes.min(33), "no more are looked for");
+        let refused = call.stage(&as_commit(long)).err().expect("is refused");
+        let too_much = FollowError::Group(GroupError::TooMuch("a commit"));
+        assert_eq!(refused == too_much, unread, "{nodes}: {refused}");
+    }
+}
+
 /// A path puts keys above the leaf, too, and who commits past one of them must seal to it.
 #[test]
 fn a_path_with_a_key_to_which_nothing_can_be_sealed_is_refused() {
@@ -189,14 +222,18 @@ fn a_path_with_a_key_to_which_nothing_can_be_sealed_is_refused() {
         let mut weak = renewal.commit.as_slice().to_vec();
         let at = weak.windows(32).position(|bytes| bytes == key);
         weak[at.expect("there")..][..32].fill(0);
-        let weak = Submitted {
-            commit: Blob::new(weak),
-            welcome: None,
-            group_info: renewal.group_info.clone(),
-        };
-        let refused = FollowError::from(RuleViolation::EncryptionKey);
-        assert_eq!(call.stage(&weak).err(), Some(refused));
+        let checked = path::check_keys(&weak, SUITE.mls());
+        assert_eq!(checked, Err(RuleViolation::EncryptionKey));
+        // Nobody has signed that: it is the signature that is looked at first.
+        let refused = call.stage(&as_commit(weak)).err();
+        let unsigned = matches!(
+            refused,
+            Some(FollowError::Group(GroupError::Invalid { .. }))
+        );
+        assert!(unsigned, "{refused:?}");
     }
+    let checked = path::check_keys(renewal.commit.as_slice(), SUITE.mls());
+    assert_eq!(checked, Ok(()));
     call.accept(&renewal).expect("as alice made it");
 }
 

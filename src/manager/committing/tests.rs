@@ -105,34 +105,36 @@ impl Call {
         self.alice.position().expect("a member").1
     }
 
-    fn propose(&mut self, proposal: &MlsMessageOut) -> Seq {
-        let proposal = Blob::new(proposal.to_bytes().expect("encodes"));
+    fn propose(&mut self, proposal: Blob) -> Seq {
         let epoch = self.epoch();
         self.log(LogBody::Proposal { epoch, proposal })
     }
 
-    /// Proposes alice's own key, which no group can have twice.
+    /// Proposes alice's own key under another name, which no group can have twice.
     fn add_twin(&mut self) -> Seq {
-        self.add_key_package(key_package(&self.alice.identity, &self.door()))
+        let alice = serde_json::to_string(&self.alice.identity).expect("encodes");
+        let twin = alice.replacen("alice", "twin", 1);
+        self.add(&serde_json::from_str(&twin).expect("decodes"))
     }
 
     fn add(&mut self, who: &Identity) -> Seq {
-        self.add_key_package(key_package(who, &self.door()))
+        let add = self.signed_add(who);
+        self.propose(add)
     }
 
     fn door(&self) -> Door {
         self.alice.room.clone().expect("alice was told")
     }
 
-    fn add_key_package(&mut self, key_package: KeyPackage) -> Seq {
+    fn signed_add(&self, who: &Identity) -> Blob {
         let proposal = ExternalProposal::new_add::<OpenMlsRustCrypto>(
-            key_package,
+            key_package(who, &self.door()),
             openmls::group::GroupId::from_slice(self.group_id.as_bytes()),
             self.epoch().get().into(),
             &self.service.signer,
             SenderExtensionIndex::new(0),
         );
-        self.propose(&proposal.expect("is signed"))
+        encode(&proposal.expect("is signed"))
     }
 
     fn remove(&mut self, leaf: u32) -> Seq {
@@ -143,7 +145,7 @@ impl Call {
             &self.service.signer,
             SenderExtensionIndex::new(0),
         );
-        self.propose(&proposal.expect("is signed"))
+        self.propose(encode(&proposal.expect("is signed")))
     }
 
     /// What alice has said since she was asked last.
@@ -225,6 +227,10 @@ impl Call {
     }
 }
 
+fn encode(message: &MlsMessageOut) -> Blob {
+    Blob::new(message.to_bytes().expect("encodes"))
+}
+
 fn key_package(who: &Identity, door: &Door) -> KeyPackage {
     let invitation = Invitation::new(Provider::default(), who, door).expect("a key package");
     let bytes = invitation.key_package().as_slice();
@@ -280,6 +286,51 @@ fn an_add_that_cannot_be_committed_is_declined_and_the_rest_goes_on() {
     assert!(adds(&said), "bob comes in");
     call.accept(&said);
     assert_eq!(call.alice.roster().map(|roster| roster.len()), Some(2));
+}
+
+/// It would be queued all the same, and committed without a look at whom it adds.
+#[test]
+fn a_proposal_that_is_logged_as_something_else_is_not_committed() {
+    let mut call = Call::new();
+    let intruder = call.signed_add(&stranger("mallory"));
+    let epoch = call.epoch();
+    call.log(LogBody::Application {
+        epoch,
+        message: intruder,
+    });
+    call.add(&stranger("bob"));
+    let said = call.said();
+    call.accept(&said);
+    let roster = call.alice.roster().expect("a member");
+    assert!(roster.leaf_of(&name("bob")).is_some());
+    assert!(roster.leaf_of(&name("mallory")).is_none());
+}
+
+/// Whoever commits two leaves of one device is distrusted for it.
+#[test]
+fn nobody_is_added_beside_its_own_leaf() {
+    let mut call = Call::new();
+    call.add(&stranger("bob"));
+    let said = call.said();
+    call.accept(&said);
+    let beside = call.add(&stranger("bob"));
+    assert_eq!(declined(&call.said()), [beside]);
+    call.add(&stranger("carol"));
+    let twice = call.add(&stranger("carol"));
+    call.wait(Duration::from_secs(2));
+    let said = call.said();
+    assert_eq!(declined(&said), [twice]);
+    call.accept(&said);
+    let roster = call.alice.roster().expect("a member");
+    let mut users: Vec<_> = roster.iter().map(|m| m.participant.user()).collect();
+    users.sort_unstable();
+    assert_eq!(users, ["alice", "bob", "carol"]);
+    // In its leaf's place it comes in.
+    call.remove(1);
+    let instead = call.add(&stranger("bob"));
+    call.wait(Duration::from_secs(2));
+    let said = call.said();
+    assert!(declined(&said).is_empty() && adds(&said), "{instead:?}");
 }
 
 #[test]
