@@ -46,6 +46,9 @@ impl Room {
         let Some(handshake) = &self.handshake else {
             return refuse(Refusal::WrongGroup, "the room has no group");
         };
+        if handshake.follower.leaf_of(author).is_none() {
+            return refuse(Refusal::Unauthorised, "only members commit");
+        }
         let Submission {
             commit,
             welcome,
