@@ -16,6 +16,14 @@ use crate::store::{Change, Fact, FactKey, Stay};
 /// back with one only after so many others joins anew, as if its connection had been lost.
 const ENDED: usize = 1_024;
 
+/// How often in the long run a member may commit without adding or removing anybody. Each such
+/// commit costs all members an epoch, and defeats commits that are on their way; an honest member
+/// renews its path once an hour, and after it was restored.
+const RENEWAL_EVERY: Duration = Duration::from_secs(1);
+
+/// For how long ahead it may do so at once.
+const RENEWALS_AHEAD: Duration = Duration::from_secs(3);
+
 /// One connection, unique for the life of the service: the later it was accepted, the larger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
@@ -46,6 +54,8 @@ struct Presence {
     publishings: u32,
     /// Bytes of application messages that it has said, less what the rate allows since, as of then.
     said: (usize, Moment),
+    /// Until when its commits that neither add nor remove use up the time for them.
+    renewed_until: Moment,
 }
 
 /// The participants of a room and their connections.
@@ -73,8 +83,9 @@ impl Clients {
         self.participants.insert(client, participant.clone());
         // One that followed until it was lost has its time from now on.
         let before = self.present.get(&participant);
-        // A new connection allows nobody to say more.
+        // A new connection allows nobody more.
         let said = before.map_or((0, now), |before| before.said);
+        let renewed_until = before.map_or(Moment::default(), |before| before.renewed_until);
         let before = before.filter(|before| before.follows.is_none());
         let presence = Presence {
             session,
@@ -88,6 +99,7 @@ impl Clients {
             group_infos: 0,
             publishings: 0,
             said,
+            renewed_until,
         };
         self.present.insert(participant, presence);
     }
@@ -186,6 +198,7 @@ impl Clients {
             group_infos: 0,
             publishings: 0,
             said: (0, lost_at),
+            renewed_until: Moment::default(),
         };
         self.present.insert(stay.participant, presence);
     }
@@ -362,6 +375,19 @@ impl Clients {
         let may = said <= burst;
         if may {
             presence.said = (said, now);
+        }
+        may
+    }
+
+    /// Whether a participant may commit without adding or removing anybody; if so, it has.
+    pub(super) fn may_renew(&mut self, participant: &ParticipantId, now: Moment) -> bool {
+        let Some(presence) = self.present.get_mut(participant) else {
+            return false;
+        };
+        let until = presence.renewed_until.max(now) + RENEWAL_EVERY;
+        let may = until <= now + RENEWALS_AHEAD;
+        if may {
+            presence.renewed_until = until;
         }
         may
     }

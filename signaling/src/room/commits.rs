@@ -46,6 +46,9 @@ impl Room {
         let Some(handshake) = &self.handshake else {
             return refuse(Refusal::WrongGroup, "the room has no group");
         };
+        if handshake.follower.leaf_of(author).is_none() {
+            return refuse(Refusal::Unauthorised, "only members commit");
+        }
         let Submission {
             commit,
             welcome,
@@ -65,8 +68,18 @@ impl Room {
                 Ok(change)
             })
             .map_err(|error| (error.refusal(), error.to_string()))?;
+        let waits_since = handshake.waits_since;
+        handshake
+            .proposals
+            .check_others_first(&change, author, waits_since, now)?;
         if change.outcome().locked.is_some() {
             self.check_moderates(author)?;
+        }
+        let outcome = change.outcome();
+        let fulfils = !outcome.added.is_empty() || !outcome.removed.is_empty();
+        if !fulfils && !self.clients.may_renew(author, now) {
+            let detail = "too many commits that neither add nor remove; wait a second";
+            return refuse(Refusal::RateLimited, detail);
         }
         let accepting = Accepting {
             commit: &commit,

@@ -94,11 +94,12 @@ impl Room {
             return refuse(Refusal::RoomFull, "the room is full");
         }
         let key_package = self.take_key_package(whom)?;
-        self.wishes.join(Join {
+        let join = Join {
             participant: whom.clone(),
             client: AWAY,
             key_package,
-        });
+        };
+        self.wishes.join(join, now);
         self.sign_wishes(now);
         Ok(())
     }

@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use mls_srtp::delivery::Refusal;
 use mls_srtp::group::{FollowError, ProposalReference, StagedChange};
 use mls_srtp::id::{LeafIndex, ParticipantId, Seq};
 use mls_srtp::time::Moment;
 use mls_srtp::trust::TrustCode;
 
 use super::wishes::Join;
+use super::{Refused, refuse};
 
 /// How often in one epoch the Add of one device is withdrawn because its client went or brought
 /// another key package. Each time, a commit that is on its way is lost; a client that comes and
@@ -20,13 +22,24 @@ const MAX_WITHDRAWALS: u32 = 1;
 /// key package than the one that the device waits with.
 const MAX_DROPS: u32 = 2;
 
+/// How long an Add may be left out by a member that says not to have seen it: as long as a member
+/// waits for the answer to its commit. Whoever committed again and again before others may, and saw
+/// nothing, would keep everybody out.
+const ADD_SLACK: Duration = Duration::from_secs(10);
+
+/// How long in each epoch a member that leaves out an old Add has to let the others commit: until
+/// the first of them, and some after it, have had their turn. Ranked last, it may be the fastest
+/// all the same.
+const OTHERS_FIRST: Duration = Duration::from_secs(3);
+
 /// A proposal of this epoch.
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
     pub(super) seq: Seq,
     pub(super) reference: ProposalReference,
     pub(super) what: What,
-    pub(super) at: Moment,
+    /// Since when that is wished, over epochs.
+    pub(super) since: Moment,
     /// Members that leave it out of their commits; Adds only.
     pub(super) decliners: Vec<ParticipantId>,
     /// Why, in the words of the last of them.
@@ -174,8 +187,8 @@ impl Proposals {
         joins.collect()
     }
 
-    /// A commit may leave out only what its author cannot have seen or has declined, and no old
-    /// Remove at all.
+    /// A commit may leave out only what its author cannot have seen or has declined, and what is
+    /// old only if it has declined it.
     pub(super) fn check_complete(
         &self,
         change: &StagedChange,
@@ -185,8 +198,8 @@ impl Proposals {
         slack: Duration,
     ) -> Result<(), FollowError> {
         let due = |pending: &&Pending| {
-            let seen = pending.seq <= seen && !pending.decliners.contains(author);
-            seen || is_old_remove(pending, now, slack)
+            let declines = pending.decliners.contains(author);
+            !declines && (pending.seq <= seen || is_old(pending, now, slack))
         };
         if self
             .list
@@ -200,6 +213,27 @@ impl Proposals {
         }
     }
 
+    /// A member that leaves out an old Add which it has declined comes after those who would commit
+    /// it, who have had their time since `waits_since`.
+    pub(super) fn check_others_first(
+        &self,
+        change: &StagedChange,
+        author: &ParticipantId,
+        waits_since: Option<Moment>,
+        now: Moment,
+    ) -> Result<(), Refused> {
+        let keeps_out = |pending: &Pending| {
+            let declines = pending.decliners.contains(author) && change.omits(&pending.reference);
+            declines && pending.since + ADD_SLACK < now
+        };
+        let had_their_time = waits_since.is_some_and(|since| since + OTHERS_FIRST <= now);
+        if !had_their_time && self.list.iter().any(keeps_out) {
+            let detail = "others come first, who would add whom you declined; wait some seconds";
+            return refuse(Refusal::RateLimited, detail);
+        }
+        Ok(())
+    }
+
     /// An external commit can contain no proposal of the service, so it has to let old Removes
     /// pass first.
     pub(super) fn check_no_old_remove(
@@ -210,7 +244,7 @@ impl Proposals {
         if self
             .list
             .iter()
-            .any(|pending| is_old_remove(pending, now, slack))
+            .any(|pending| pending.is_remove() && is_old(pending, now, slack))
         {
             Err(FollowError::OmitsProposal)
         } else {
@@ -219,6 +253,16 @@ impl Proposals {
     }
 }
 
-fn is_old_remove(pending: &Pending, now: Moment, slack: Duration) -> bool {
-    matches!(pending.what, What::Remove(_)) && pending.at + slack < now
+impl Pending {
+    fn is_remove(&self) -> bool {
+        matches!(self.what, What::Remove(_))
+    }
+}
+
+fn is_old(pending: &Pending, now: Moment, remove_slack: Duration) -> bool {
+    let slack = match pending.what {
+        What::Add(_) => ADD_SLACK,
+        What::Remove(_) => remove_slack,
+    };
+    pending.since + slack < now
 }

@@ -1,5 +1,7 @@
 //! What members report of an epoch: that they have it, and that they agree on it.
 
+use std::collections::HashMap;
+
 use mls_srtp::delivery::{Blob, Refusal, ServiceMessage};
 use mls_srtp::id::{ParticipantId, Seq};
 
@@ -116,15 +118,15 @@ impl Handshake {
         if of_author.is_some() {
             return of_author;
         }
-        let votes = |hash: &Blob| self.applied.values().filter(|other| *other == hash).count();
-        let first = self.agreed.as_ref();
-        let mut best = first.map(|hash| (votes(hash), hash));
+        // Counted in one go: this is asked for with every report once members differ.
+        let mut votes: HashMap<&Blob, usize> = HashMap::new();
         for hash in self.applied.values() {
-            let candidate = (votes(hash), hash);
-            if best.is_none_or(|(most, _)| candidate.0 > most) {
-                best = Some(candidate);
-            }
+            *votes.entry(hash).or_default() += 1;
         }
-        best.map(|(_, hash)| hash)
+        let first = self.agreed.as_ref();
+        let best = votes
+            .into_iter()
+            .max_by_key(|(hash, votes)| (*votes, Some(*hash) == first));
+        best.map(|(hash, _)| hash)
     }
 }

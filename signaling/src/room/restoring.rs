@@ -183,7 +183,7 @@ impl Handshake {
                     seq: entry.seq,
                     reference: queued.reference,
                     what,
-                    at: now,
+                    since: now,
                     decliners: Vec::new(),
                     objection: None,
                 });

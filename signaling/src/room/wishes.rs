@@ -17,11 +17,14 @@ pub(super) struct Wishes {
     pub(super) changes: Vec<Change>,
 }
 
-/// A wish to join, and who will not commit it: they need not say so again in every epoch.
-#[derive(Debug)]
-struct Open {
-    join: Join,
-    decliners: Vec<ParticipantId>,
+/// A wish to join.
+#[derive(Debug, Clone)]
+pub(super) struct Open {
+    pub(super) join: Join,
+    /// Since when; it counts over epochs, so that no run of other commits puts it off.
+    pub(super) since: Moment,
+    /// Who will not commit it: they need not say so again in every epoch.
+    pub(super) decliners: Vec<ParticipantId>,
 }
 
 /// Somebody whose leaf has to go.
@@ -65,10 +68,11 @@ pub(super) struct Join {
 
 impl Wishes {
     /// A newer wish of the same device replaces the older one.
-    pub(super) fn join(&mut self, new: Join) {
+    pub(super) fn join(&mut self, new: Join, now: Moment) {
         self.end_join(&new.participant);
         self.join.push(Open {
             join: new,
+            since: now,
             decliners: Vec::new(),
         });
     }
@@ -132,17 +136,13 @@ impl Wishes {
         }
     }
 
-    /// The wishes for which `signed` says that nothing is proposed yet, with their decliners.
-    pub(super) fn unsigned(
-        &self,
-        signed: impl Fn(&ParticipantId) -> bool,
-    ) -> Vec<(Join, Vec<ParticipantId>)> {
+    /// The wishes for which `signed` says that nothing is proposed yet.
+    pub(super) fn unsigned(&self, signed: impl Fn(&ParticipantId) -> bool) -> Vec<Open> {
         let open = self
             .join
             .iter()
             .filter(|open| !signed(&open.join.participant));
-        open.map(|open| (open.join.clone(), open.decliners.clone()))
-            .collect()
+        open.cloned().collect()
     }
 
     /// Somebody's leaf has to go.

@@ -9,7 +9,7 @@ use mls_srtp::id::{ParticipantId, Seq};
 use mls_srtp::time::Moment;
 
 use super::proposals::{Pending, What};
-use super::wishes::{Join, Why};
+use super::wishes::{Join, Open, Why};
 use super::{ClientId, Refused, Room, RoomEventKind, refuse};
 
 impl Room {
@@ -51,7 +51,7 @@ impl Room {
         self.wishes.withdraw_loss(participant);
         // It asks to come anew: it follows the group no more.
         self.clients.stray(participant, now);
-        self.wishes.join(join);
+        self.wishes.join(join, now);
         tracing::debug!(room = %self.name, %participant, client = client.0, "wishes to join");
         self.sign_wishes(now);
         // If nobody else could commit the newcomer in, it creates a new group instead.
@@ -155,12 +155,13 @@ impl Room {
         };
         let proposals = &handshake.proposals;
         let done = |who: &ParticipantId| proposals.adds(who) || !proposals.may_add(who);
-        for (join, decliners) in self.wishes.unsigned(done) {
-            let old_goes = self.propose_remove_of(&join.participant, now);
-            let signed = old_goes.and_then(|()| self.propose_add(&join, decliners, now));
+        for open in self.wishes.unsigned(done) {
+            let joiner = open.join.participant.clone();
+            let old_goes = self.propose_remove_of(&joiner, now);
+            let signed = old_goes.and_then(|()| self.propose_add(open));
             if let Err(refused) = signed {
-                self.wishes.end_join(&join.participant);
-                if let Some(client) = self.clients.client_of(&join.participant) {
+                self.wishes.end_join(&joiner);
+                if let Some(client) = self.clients.client_of(&joiner) {
                     self.refuse_client(client, "join", refused);
                 }
             }
@@ -172,7 +173,7 @@ impl Room {
     fn propose_remove_of(
         &mut self,
         participant: &ParticipantId,
-        at: Moment,
+        since: Moment,
     ) -> Result<(), Refused> {
         let shared = Arc::clone(&self.shared);
         let Some(handshake) = &mut self.handshake else {
@@ -187,24 +188,19 @@ impl Room {
             tracing::error!(room = %self.name, %error, "cannot propose a Remove");
             (error.refusal(), error.to_string())
         })?;
-        self.propose(proposed, What::Remove(leaf), Vec::new(), at)
+        self.propose(proposed, What::Remove(leaf), Vec::new(), since)
     }
 
-    fn propose_add(
-        &mut self,
-        join: &Join,
-        decliners: Vec<ParticipantId>,
-        now: Moment,
-    ) -> Result<(), Refused> {
+    fn propose_add(&mut self, open: Open) -> Result<(), Refused> {
         let shared = Arc::clone(&self.shared);
         let Some(handshake) = &mut self.handshake else {
             return Ok(());
         };
         let proposed = handshake
             .follower
-            .propose_add(&shared.identity, &join.key_package)
+            .propose_add(&shared.identity, &open.join.key_package)
             .map_err(|error| (error.refusal(), error.to_string()))?;
-        self.propose(proposed, What::Add(join.clone()), decliners, now)
+        self.propose(proposed, What::Add(open.join), open.decliners, open.since)
     }
 
     /// Puts a signed proposal into the log, or back out of the queue if the log cannot take it.
@@ -213,7 +209,7 @@ impl Room {
         proposed: Proposed,
         what: What,
         decliners: Vec<ParticipantId>,
-        at: Moment,
+        since: Moment,
     ) -> Result<(), Refused> {
         let Proposed { message, reference } = proposed;
         let Some(epoch) = self.follower().map(GroupFollower::epoch) else {
@@ -231,7 +227,7 @@ impl Room {
                 seq,
                 reference,
                 what,
-                at,
+                since,
                 decliners,
                 objection: None,
             }),

@@ -101,6 +101,26 @@ fn a_commit_brings_no_large_group_info() {
     assert_eq!(lab.refusal("mallory", external), Some(Refusal::TooLarge));
 }
 
+/// To verify a commit is the dearest thing that the service does for a message.
+#[test]
+fn who_has_no_leaf_has_no_commit_looked_at() {
+    let mut lab = Lab::with(&["alice", "bob"]);
+    let (group_id, epoch) = lab.position("bob").expect("a member");
+    let junk = ClientMessage::Commit {
+        group_id,
+        epoch,
+        seen_seq: newest(&mut lab, "bob"),
+        commit: Blob::new(vec![0; 100]),
+        welcome: None,
+        group_info: Blob::new(vec![0; 100]),
+    };
+    assert_eq!(lab.refusal("bob", junk.clone()), Some(Refusal::InvalidMls));
+    let client = lab.stranger();
+    lab.say(client, hello("mallory", None));
+    let outputs = lab.say(client, junk);
+    assert_eq!(refusal_in(&outputs, client), Some(Refusal::Unauthorised));
+}
+
 #[test]
 fn a_large_offer_does_not_reach_the_sfu() {
     let mut lab = Lab::with(&["alice", "mallory"]);

@@ -10,6 +10,7 @@ mod inviting;
 mod lab;
 mod locking;
 mod log;
+mod outrun;
 mod people;
 mod refusals;
 mod removed;

@@ -381,7 +381,7 @@ fn the_store_forgets_what_all_members_have() {
     lab.disconnect("bob");
     let seen = newest(&mut lab, "bob");
     lab.renew("alice");
-    lab.pass(4_000);
+    lab.pass(3_000);
     let kept = lab.store().log(&room_name()).expect("works");
     let first = kept.first().map(|entry| entry.seq);
     assert!(first <= Some(seen.next()), "bob may come back: {first:?}");
