@@ -68,6 +68,7 @@ impl Room {
         if change.outcome().locked.is_some() {
             self.check_moderates(author)?;
         }
+        self.check_welcomes(author, &change.outcome().added, now)?;
         let accepting = Accepting {
             commit: &commit,
             welcome: welcome.as_ref(),
@@ -115,6 +116,7 @@ impl Room {
         for who in &gone {
             self.end_welcome(who);
         }
+        self.forget_complaints(&gone, &outcome.added);
         for who in gone.iter().filter(|who| !outcome.added.contains(who)) {
             if self.wishes.ends_stay(who) {
                 self.clients.end_session(who);
