@@ -227,6 +227,14 @@ impl KeyManager {
             Ok((engine, is_fresh)) => self.settle((group_id, engine, door), at, is_fresh, now),
             Err(error) => {
                 self.phase = Phase::Entering(Entering::Asked);
+                if !matches!(error, GroupError::Rule(RuleViolation::Untrusted { .. })) {
+                    // Only we can see what the author of the commit has put in for us.
+                    self.send(ClientMessage::CannotApply {
+                        group_id,
+                        seq: at.0,
+                        reason: error.to_string(),
+                    });
+                }
                 self.cannot_enter(error, now);
             }
         }

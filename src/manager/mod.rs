@@ -135,7 +135,7 @@ pub struct KeyManager {
     phase: Phase,
     /// The application believes the room to be locked.
     told_locked: bool,
-    /// Resyncs since a commit was last applied.
+    /// Resyncs since we asked for this room, or since a commit was last applied in it.
     resyncs: u32,
     streams: Vec<Stream>,
     invitations: Invitations,
@@ -209,6 +209,7 @@ impl KeyManager {
         }
         self.identity.show_token(token.as_deref());
         self.goal = Some(Goal { room, token });
+        self.resyncs = 0;
         self.phase = Phase::Entering(Entering::Asked);
         self.say_hello();
         Ok(())

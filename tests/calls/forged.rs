@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mls_srtp::delivery::{CloseReason, Refusal, ServiceMessage};
-use mls_srtp::event::Event;
+use mls_srtp::event::{Event, FatalCause};
 use mls_srtp_signaling::RoomEventKind;
 
 use crate::mallory::{Forgery, Inline, Mallory};
@@ -120,4 +120,60 @@ fn a_group_info_that_leads_astray_ends_the_group_but_bars_nobody_who_followed_it
     world.everybody_hears_everybody();
     let barred = |kind: &RoomEventKind| format!("{kind:?}").contains("Barred");
     assert!(!world.events.iter().any(barred));
+}
+
+/// Mallory alone commits what waits, faster than anybody else.
+fn while_others_are_slow(world: &mut World, act: impl FnOnce(&mut World)) {
+    let others = ["alice", "bob"];
+    for user in others {
+        world.get(user).hold_sending = true;
+    }
+    act(world);
+    for user in others {
+        world.get(user).hold_sending = false;
+    }
+    world.run(A_WHILE);
+}
+
+fn complained(world: &World, user: &str) -> bool {
+    let is = |kind: &RoomEventKind| {
+        matches!(kind, RoomEventKind::CannotApply { reporter, author, .. }
+            if *reporter == name(user) && *author == name("mallory"))
+    };
+    world.events.iter().any(is)
+}
+
+#[test]
+fn a_welcome_of_garbage_keeps_a_newcomer_out_no_longer_than_once() {
+    let (mut world, mut mallory) = with_mallory(&["alice", "bob"]);
+    while_others_are_slow(&mut world, |world| {
+        world.enter("carol");
+        for _ in 0..4 {
+            world.run(Duration::from_millis(100));
+            mallory.commit(world, &Forgery::Welcome);
+        }
+        assert!(complained(world, "carol"));
+        assert_eq!(mallory.last_refusal(), Some(Refusal::PolicyViolation));
+    });
+    let gave_up = |event: &Event| matches!(event, Event::Fatal(FatalCause::CannotStay(_)));
+    assert!(!world.at("carol").events.iter().any(gave_up));
+    mallory.follow(&mut world);
+    let (_, epoch) = world.assert_agreed_among(&["alice", "bob", "carol"]);
+    assert_eq!(mallory.epoch(), epoch, "and one complaint removes nobody");
+    world.everybody_hears_everybody();
+}
+
+#[test]
+fn two_newcomers_who_cannot_open_their_welcome_have_its_author_removed() {
+    let (mut world, mut mallory) = with_mallory(&["alice", "bob"]);
+    while_others_are_slow(&mut world, |world| {
+        world.enter("carol");
+        world.enter("dave");
+        world.run(Duration::from_millis(100));
+        mallory.commit(world, &Forgery::Welcome);
+        world.run(Duration::from_millis(100));
+    });
+    assert!(complained(&world, "carol") && complained(&world, "dave"));
+    world.assert_agreed(&["alice", "bob", "carol", "dave"]);
+    world.everybody_hears_everybody();
 }

@@ -32,6 +32,8 @@ pub enum Forgery {
     PathFor(&'static str),
     /// The key that external commits are encrypted to.
     ExternalPub,
+    /// What newcomers decrypt.
+    Welcome,
 }
 
 /// What a commit brings of its own.
@@ -237,6 +239,7 @@ impl Mallory {
             Forgery::MembershipTag => (Lie::Nowhere, Lie::Tags),
             Forgery::PathFor(user) => (Lie::CiphertextFor(self.key_of(user)), Lie::Nowhere),
             Forgery::ExternalPub => (Lie::KeyPairs, Lie::Nowhere),
+            Forgery::Welcome => (Lie::Nowhere, Lie::Nowhere),
         };
         let path = !matches!(forgery, Forgery::ExternalPub);
         let group = self.group.as_mut().expect("a member");
@@ -258,16 +261,27 @@ impl Mallory {
             .stage_commit(&provider)
             .expect("stages");
         let (commit, welcome, group_info) = bundle.into_messages();
+        let spoils = matches!(forgery, Forgery::Welcome);
+        let welcome = welcome.as_ref().map(encode).map(|welcome| {
+            let mut bytes = welcome.as_slice().to_vec();
+            *bytes.last_mut().expect("not empty") ^= u8::from(spoils);
+            Blob::new(bytes)
+        });
         let message = ClientMessage::Commit {
             group_id: self.group_id,
             epoch,
             seen_seq: self.seq,
             commit: encode(&commit),
-            welcome: welcome.as_ref().map(encode),
+            welcome,
             group_info: encode(&group_info.expect("was asked for")),
         };
         world.submit(self.client, message);
         self.follow(world);
+        // If it was refused.
+        let group = self.group.as_mut().expect("a member");
+        group
+            .clear_pending_commit(self.provider.storage())
+            .expect("memory");
     }
 
     /// Submits a commit that brings a proposal of its own, which MLS allows and rooms do not.

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use mls_srtp::delivery::{ClientMessage, Refusal, ServiceMessage};
-use mls_srtp::event::Event;
-use mls_srtp::id::RoomName;
+use mls_srtp::event::{Event, FatalCause};
+use mls_srtp::id::{GroupId, RoomName, Seq};
 use mls_srtp::manager::{Output, RestoreError, SavedState};
 use mls_srtp::pipeline::{Opening, ProtectError};
 use mls_srtp::time::Moment;
 use mls_srtp::{KeyManager, ManagerConfig};
 
-use crate::world::{World, kept, name};
+use crate::world::{World, garbage, kept, name};
 
 const A_WHILE: Duration = Duration::from_millis(600);
 const EVERYBODY: [&str; 3] = ["alice", "bob", "carol"];
@@ -313,4 +313,37 @@ fn whoever_has_asked_to_leave_is_not_restored_as_a_member() {
     let state = saved(&world, "bob");
     let restored = KeyManager::restore(&state, ManagerConfig::default(), world.now);
     assert_eq!(restored.expect("a saved state").position(), None);
+}
+
+#[test]
+fn who_gave_up_and_joins_again_has_all_its_tries() {
+    let mut world = World::new();
+    world.join("alice");
+    world.get("alice").hold_sending = true;
+    world.enter("bob");
+    let welcome = || ServiceMessage::Welcome {
+        group_id: GroupId::new([9; 16]),
+        seq: Seq::new(1),
+        chain: garbage(),
+        welcome: garbage(),
+        tree: garbage(),
+    };
+    let gave_up = |event: &Event| matches!(event, Event::Fatal(FatalCause::CannotStay(_)));
+    for stay in 1..=2 {
+        for attempt in 1..=4 {
+            world.run(Duration::from_millis(100));
+            let now = world.now;
+            let manager = &mut world.get("bob").manager;
+            manager.handle_message(welcome(), now);
+            world.carry_out("bob");
+            let given_up = world.at("bob").events.iter().filter(|e| gave_up(e)).count();
+            assert_eq!(given_up, stay - 1 + attempt / 4, "{stay} {attempt}");
+        }
+        world.run(Duration::from_millis(100));
+        let room = world.room_name();
+        let manager = &mut world.get("bob").manager;
+        manager.join(room, None).expect("in no room");
+        world.disconnect("bob");
+        world.connect("bob");
+    }
 }

@@ -14,6 +14,8 @@ const KEPT: usize = 1_024;
 pub(super) struct Bars {
     barred: VecDeque<Blob>,
     suspected: VecDeque<Blob>,
+    /// Keys that may only be added. Lost with a restart, after which they may try once more.
+    added_only: VecDeque<Blob>,
     /// What the store has still to be told.
     pub(super) changes: Vec<Change>,
 }
@@ -38,6 +40,22 @@ impl Bars {
             remember(&mut self.suspected, key, Fact::Suspected, &mut self.changes);
         }
         again
+    }
+
+    /// The key made an external commit that nobody could follow, be it by its own fault or not. To
+    /// be added takes its device a moment longer, and nobody can be led astray on that way.
+    pub(super) fn keep_from_returning(&mut self, key: &Blob) {
+        if self.may_return(key) {
+            if self.added_only.len() >= KEPT {
+                self.added_only.pop_front();
+            }
+            self.added_only.push_back(key.clone());
+        }
+    }
+
+    /// Whether the key may enter by an external commit.
+    pub(super) fn may_return(&self, key: &Blob) -> bool {
+        !self.added_only.contains(key)
     }
 
     /// The key was barred before a restart.

@@ -75,6 +75,7 @@ impl Room {
         if change.outcome().locked.is_some() {
             self.check_moderates(author)?;
         }
+        self.check_welcomes(author, &change.outcome().added, now)?;
         let outcome = change.outcome();
         let fulfils = !outcome.added.is_empty() || !outcome.removed.is_empty();
         if !fulfils && !self.clients.may_renew(author, now) {
@@ -128,6 +129,7 @@ impl Room {
         for who in &gone {
             self.end_welcome(who);
         }
+        self.forget_complaints(&gone, &outcome.added);
         for who in gone.iter().filter(|who| !outcome.added.contains(who)) {
             if self.wishes.ends_stay(who) {
                 self.clients.end_session(who);

@@ -26,19 +26,20 @@ impl Room {
     fn ranked_committers(&self) -> Option<Vec<LeafIndex>> {
         let handshake = self.handshake.as_ref()?;
         let most = self.config.max_committers;
-        // Who leaves an Add out of its commits comes after all who do not.
-        let declines = |who: &&ParticipantId| {
-            handshake
-                .proposals
-                .declined()
-                .any(|p| p.decliners.contains(who))
+        let history = &handshake.history;
+        // Who leaves an Add out of its commits, or has made one that somebody cannot apply, comes
+        // after all who do not.
+        let doubted = |who: &&ParticipantId| {
+            let mut declined = handshake.proposals.declined();
+            declined.any(|p| p.decliners.contains(who)) || history.complaints_about(who) > 0
         };
-        let willing = self.committers().filter(|who| !declines(who)).take(most);
-        let mut ranked: Vec<&ParticipantId> = willing.collect();
-        let unwilling = self.committers().filter(declines);
+        let first = self.committers().filter(|who| !doubted(who)).take(most);
+        let mut ranked: Vec<&ParticipantId> = first.collect();
+        let last = self.committers().filter(doubted);
         let room_left = most.saturating_sub(ranked.len());
-        if room_left > 0 && handshake.proposals.declined().next().is_some() {
-            ranked.extend(unwilling.take(room_left));
+        let nobody = handshake.proposals.declined().next().is_none() && !history.has_complaints();
+        if room_left > 0 && !nobody {
+            ranked.extend(last.take(room_left));
         }
         let leaves = ranked.into_iter().filter_map(|who| self.leaf_of(who));
         Some(leaves.collect())

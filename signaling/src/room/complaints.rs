@@ -1,9 +1,10 @@
 //! What follows from commits that members cannot apply, and from members that others refuse.
 //!
 //! The service cannot see membership tag, confirmation tag or path secrets, so it has to believe
-//! members, and members may lie. Two users that complain about a third one have it removed. When
-//! nobody but its author is in a commit's epoch, the group is over whoever lied, and the room goes
-//! on in the next generation without the author's key.
+//! members, and members may lie. Two users that complain about a third one have it removed; after
+//! the first it commits only if nobody else does. When nobody but its author is in a commit's epoch,
+//! the group is over whoever lied, and the room goes on in the next generation without the author's
+//! key.
 
 use mls_srtp::delivery::{CloseReason, Refusal, ServiceMessage};
 use mls_srtp::group::GroupFollower;
@@ -45,7 +46,7 @@ impl Room {
         let (Some(author), Some(_)) = (author.cloned(), follows_from) else {
             return;
         };
-        let counts = handshake.history.complain(seq, reporter, now);
+        handshake.history.complain(seq, reporter, now);
         // It is behind now, whatever it does about it.
         self.clients.stray(reporter, now);
         self.event_now(RoomEventKind::CannotApply {
@@ -54,7 +55,7 @@ impl Room {
             reason: shortened(reason),
         });
         let fault = self.handshake.as_ref().and_then(|h| h.history.fault(seq));
-        if let (true, Some(fault)) = (counts, fault) {
+        if let Some(fault) = fault {
             self.judge(fault, now);
         }
         self.publish_committers();
@@ -82,38 +83,82 @@ impl Room {
         if author.participant.same_user(reporter) {
             return refuse(Refusal::PolicyViolation, "that is a device of your own");
         }
-        let counts = handshake
-            .history
-            .complain_about(&author.participant, reporter);
+        let history = &mut handshake.history;
+        history.complain_about(&author.participant, reporter, now);
+        let complaints = history.complaints_about(&author.participant);
         self.event_now(RoomEventKind::Distrusted {
             reporter: reporter.clone(),
             subject: author.participant.clone(),
             reason: shortened(reason),
         });
-        if counts {
-            let informant = None;
-            self.judge(Fault { author, informant }, now);
+        let fault = Fault {
+            author,
+            complaints,
+            led: false,
+            informant: None,
+        };
+        self.judge(fault, now);
+        self.publish_committers();
+        Ok(())
+    }
+
+    /// Somebody has complained: removes the subject if enough users do. Whoever may only have been
+    /// led astray stays, and the group ends.
+    fn judge(&mut self, fault: Fault, now: Moment) {
+        let subject = fault.author.participant.clone();
+        if fault.complaints < ENOUGH || self.leaf_of(&subject).is_none() {
+            return;
+        }
+        if fault.led {
+            return self.reset(&fault);
+        }
+        let Some(handshake) = &mut self.handshake else {
+            return;
+        };
+        let known = |eviction: &Eviction| eviction.fault.author.participant == subject;
+        if !handshake.evictions.iter().any(known) {
+            handshake.evictions.push(Eviction { fault, since: now });
+            self.event_now(RoomEventKind::Evicted {
+                participant: subject.clone(),
+            });
+            self.evict(&subject, now);
+        }
+        self.check_complaints(now);
+    }
+
+    /// Whose Welcome a newcomer could not open does not add it again, as long as others might.
+    pub(super) fn check_welcomes(
+        &self,
+        author: &ParticipantId,
+        added: &[ParticipantId],
+        now: Moment,
+    ) -> Result<(), Refused> {
+        let Some(handshake) = &self.handshake else {
+            return Ok(());
+        };
+        // Others who never commit would have the room wait for ever.
+        let since = handshake.waits_since.unwrap_or(now);
+        let fails = |who: &ParticipantId| {
+            let complains = |about| handshake.history.complains(who, about);
+            complains(author) && self.committers().any(|other| !complains(other))
+        };
+        if now < since + self.config.apply_patience && added.iter().any(fails) {
+            let detail = "somebody in it could not open your last Welcome; leave it to others";
+            return refuse(Refusal::PolicyViolation, detail);
         }
         Ok(())
     }
 
-    /// A new complaint counts: removes its subject if it is not the first.
-    fn judge(&mut self, fault: Fault, now: Moment) {
-        let subject = fault.author.participant.clone();
-        if self.complaints_about(&subject) < ENOUGH || self.leaf_of(&subject).is_none() {
+    /// Members are gone, but for those that came back in the same commit.
+    pub(super) fn forget_complaints(&mut self, gone: &[ParticipantId], back: &[ParticipantId]) {
+        let Some(handshake) = &mut self.handshake else {
             return;
-        }
-        self.event_now(RoomEventKind::Evicted {
-            participant: subject.clone(),
-        });
-        self.evict(&subject, now);
-        if let Some(handshake) = &mut self.handshake {
-            let known = |eviction: &Eviction| eviction.fault.author.participant == subject;
-            if !handshake.evictions.iter().any(known) {
-                handshake.evictions.push(Eviction { fault, since: now });
-            }
-        }
-        self.check_complaints(now);
+        };
+        let gone = gone.iter().filter(|who| !back.contains(who));
+        let gone: Vec<&ParticipantId> = gone.collect();
+        handshake.history.forget(&gone);
+        let stays = |e: &Eviction| !gone.contains(&&e.fault.author.participant);
+        handshake.evictions.retain(stays);
     }
 
     /// Ends the group if nobody can follow it, or if nobody commits a removal that is due.
@@ -122,9 +167,7 @@ impl Room {
         let Some(handshake) = &mut self.handshake else {
             return;
         };
-        let roster = handshake.follower.roster().clone();
-        let stays = |e: &mut Eviction| roster.leaf_of(&e.fault.author.participant).is_some();
-        handshake.evictions.retain_mut(stays);
+        handshake.history.forget_old(now);
         let unshared = handshake.history.unshared(now, patience);
         let unshared = unshared.and_then(|seq| handshake.history.fault(seq));
         let evictions = handshake.evictions.clone();
@@ -143,18 +186,23 @@ impl Room {
     ///
     /// One complaint proves nothing: in a call of two nobody can tell whether the author broke the
     /// commit or the other one lies. Nor can it be told whether an external commit was broken, or
-    /// the GroupInfo that it was built on. So these count the second time.
+    /// the GroupInfo that it was built on: its author cannot know either, and only enters by no
+    /// external commit any more; who signed the GroupInfo may have done nothing. So these count the
+    /// second time.
     fn reset(&mut self, fault: &Fault) {
         let Some(group_id) = self.follower().map(GroupFollower::group_id) else {
             return;
         };
         let author = fault.author.participant.clone();
-        let certain = fault.informant.is_none() && self.complaints_about(&author) >= ENOUGH;
+        let suspect = if fault.led {
+            self.bars.keep_from_returning(&fault.author.key);
+            fault.informant.as_ref()
+        } else {
+            Some(&fault.author)
+        };
+        let certain = !fault.led && fault.complaints >= ENOUGH;
         let mut barred = Vec::new();
-        for suspect in [Some(&fault.author), fault.informant.as_ref()]
-            .into_iter()
-            .flatten()
-        {
+        if let Some(suspect) = suspect {
             if certain {
                 self.bars.bar(&suspect.key);
             }
@@ -184,11 +232,6 @@ impl Room {
         }
         self.end_join(participant);
         self.clients.forget(participant);
-    }
-
-    fn complaints_about(&self, subject: &ParticipantId) -> usize {
-        let handshake = self.handshake.as_ref();
-        handshake.map_or(0, |handshake| handshake.history.complaints_about(subject))
     }
 }
 

@@ -93,6 +93,10 @@ impl Room {
         self.check_not_removed(participant)?;
         if let Some(key) = change.signature_key() {
             self.check_key(participant, &key)?;
+            if !self.bars.may_return(&key) {
+                let detail = "your last external commit could not be followed; join instead";
+                return refuse(Refusal::RateLimited, detail);
+            }
         }
         let accepting = Accepting {
             commit: &commit,

@@ -3,11 +3,12 @@
 use mls_srtp::delivery::{ClientMessage, CloseReason, Refusal, ServiceMessage};
 use mls_srtp::event::{Event, FatalCause};
 use mls_srtp::id::{GroupId, LeafIndex, Seq};
+use mls_srtp::pipeline::MediaEvent;
 use mls_srtp_signaling::RoomEventKind;
 
 use crate::lab::{Lab, closed, last_refusal, name, newest_commit, room_name};
 
-fn complaint(group_id: GroupId, seq: Seq) -> ClientMessage {
+pub fn complaint(group_id: GroupId, seq: Seq) -> ClientMessage {
     ClientMessage::CannotApply {
         group_id,
         seq,
@@ -16,13 +17,13 @@ fn complaint(group_id: GroupId, seq: Seq) -> ClientMessage {
 }
 
 /// Somebody complains about the newest commit.
-fn complain(lab: &mut Lab, user: &str) {
+pub fn complain(lab: &mut Lab, user: &str) {
     let (group_id, _) = lab.position(user).expect("a member");
     let message = complaint(group_id, newest_commit(lab));
     assert_eq!(lab.refusal(user, message), None);
 }
 
-fn distrust(lab: &mut Lab, user: &str, leaf: u16) -> Option<Refusal> {
+pub fn distrust(lab: &mut Lab, user: &str, leaf: u16) -> Option<Refusal> {
     let (group_id, _) = lab.position(user).expect("a member");
     let message = ClientMessage::Distrust {
         group_id,
@@ -37,14 +38,14 @@ fn complaints(lab: &Lab) -> usize {
     lab.happened().iter().filter(is).count()
 }
 
-fn is_evicted(lab: &Lab, user: &str) -> bool {
+pub fn is_evicted(lab: &Lab, user: &str) -> bool {
     let participant = name(user);
     lab.happened()
         .contains(&&RoomEventKind::Evicted { participant })
 }
 
 /// Who was barred by each reset, in order.
-fn resets(lab: &Lab) -> Vec<Vec<String>> {
+pub fn resets(lab: &Lab) -> Vec<Vec<String>> {
     let resets = lab.happened().into_iter().filter_map(|kind| match kind {
         RoomEventKind::Reset { barred, .. } => {
             Some(barred.iter().map(|who| who.user().to_owned()).collect())
@@ -253,4 +254,27 @@ fn two_users_that_distrust_a_member_have_it_removed() {
         let refused = distrust(&mut lab, "alice", leaf);
         assert_eq!(refused, Some(Refusal::PolicyViolation));
     }
+}
+
+#[test]
+fn whose_welcome_was_garbage_adds_its_victim_only_if_nobody_else_does() {
+    let mut lab = Lab::with(&["alice", "bob", "carol"]);
+    complain(&mut lab, "carol");
+    lab.get("bob").held = true;
+    lab.enter("carol");
+    lab.settle();
+    // Alice does not wait for her turn.
+    let (_, epoch) = lab.position("alice").expect("a member");
+    let now = lab.now;
+    let worn_out = MediaEvent::KeyWornOut { epoch };
+    lab.get("alice").manager.handle_media_event(&worn_out, now);
+    lab.carry_out("alice");
+    lab.pass(2_900);
+    assert_eq!(
+        last_refusal(&mut lab, "alice"),
+        Some(Refusal::PolicyViolation)
+    );
+    assert_eq!(lab.position("carol"), None, "bob could do it");
+    lab.pass(6_000);
+    assert_eq!(lab.position("carol"), lab.position("alice"));
 }

@@ -1,5 +1,6 @@
 //! A room's logic under virtual time, with real members.
 
+mod astray;
 mod complaints;
 mod crowd;
 mod declines;
@@ -10,6 +11,7 @@ mod inviting;
 mod lab;
 mod locking;
 mod log;
+mod outdated;
 mod outrun;
 mod people;
 mod refusals;
