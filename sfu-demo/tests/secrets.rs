@@ -1,11 +1,11 @@
-//! What a participant and a host log when they log everything.
+//! What a participant and a host log when they log everything, and what they print besides.
 #![cfg(unix)]
 
 #[allow(dead_code, reason = "another test program uses the rest")]
 #[path = "../../tests/hunt/mod.rs"]
 mod hunt;
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -35,13 +35,17 @@ impl Talkative {
 
     /// Reads all that comes on stderr.
     fn listen(&mut self) -> JoinHandle<Vec<u8>> {
-        let mut stderr = self.0.stderr.take().expect("is piped");
-        std::thread::spawn(move || {
-            let mut log = Vec::new();
-            let _ = stderr.read_to_end(&mut log);
-            log
-        })
+        read_all(self.0.stderr.take().expect("is piped"))
     }
+}
+
+/// Reads to the end, in a thread of its own.
+fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = from.read_to_end(&mut text);
+        text
+    })
 }
 
 impl Drop for Talkative {
@@ -97,11 +101,13 @@ fn who_logs_everything_of_a_call_logs_no_secret_of_it() {
     let mut stdout = BufReader::new(serve.0.stdout.take().expect("is piped"));
     stdout.read_line(&mut line).expect("a line");
     let url = line.split_whitespace().nth(1).expect("an address");
+    let host_prints = read_all(stdout);
 
     let token_file = format!("@{shown}");
     let who = ["participant", "--url", url, "--name", "alice"];
     let with = ["--token", &token_file, "--state", &state];
     let mut alice = Talkative::start(&[&who[..], &with].concat());
+    let alice_prints = read_all(alice.0.stdout.take().expect("is piped"));
     let mut stderr = BufReader::new(alice.0.stderr.take().expect("is piped"));
     let mut log = Vec::new();
     loop {
@@ -117,6 +123,7 @@ fn who_logs_everything_of_a_call_logs_no_secret_of_it() {
     stderr.read_to_end(&mut log).expect("to the end");
     drop(serve);
     let of_host = of_host.join().expect("reads");
+    let printed = [alice_prints, host_prints].map(|prints| prints.join().expect("reads"));
 
     let mut secrets = Secrets::default();
     secrets.add("token", token.as_bytes());
@@ -128,6 +135,10 @@ fn who_logs_everything_of_a_call_logs_no_secret_of_it() {
             "{whose} logs all"
         );
         assert_eq!(secrets.found_in(log), Default::default(), "{whose}");
+    }
+    assert!(!printed[0].is_empty(), "alice prints what happens");
+    for text in printed {
+        assert_eq!(secrets.found_in(&text), Default::default(), "printed");
     }
     let _ = std::fs::remove_dir_all(&folder);
 }
