@@ -64,5 +64,5 @@ test("the module stays small", () => {
   const gzip = gzipSync(wasm, { level: 9 }).length;
   console.log(`wasm: ${wasm.length} bytes, ${gzip} with gzip`);
   assert.ok(wasm.length <= 1_420_000, `${wasm.length} bytes`);
-  assert.ok(gzip <= 550_000, `${gzip} bytes with gzip`);
+  assert.ok(gzip <= 560_000, `${gzip} bytes with gzip`);
 });
