@@ -1,7 +1,8 @@
 //! What can go wrong, sorted by whose fault it is.
 
-use crate::contained::Panicked;
 use std::net::SocketAddr;
+
+use crate::contained::Panicked;
 
 /// Who has to change something before the same request can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

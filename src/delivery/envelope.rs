@@ -437,7 +437,7 @@ pub enum Refusal {
     WrongGroup,
     /// Another commit ended that epoch first, or the message is stale.
     WrongEpoch,
-    /// The commit leaves out a proposal that its author had seen.
+    /// The commit leaves out a proposal that its author had seen, or one that has waited for long.
     OmitsProposal,
     /// The commit contains a proposal that was withdrawn.
     WithdrawnProposal,
